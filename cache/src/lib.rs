@@ -1,1 +1,58 @@
-//! x
+//! The content-addressed store of hyper-flow: bytes and digests, nothing of nodes or pipelines.
+//!
+//! A [`Key`] names everything that determines an artifact; a [`Record`] says which artifact a key
+//! produced; an artifact is a directory, named by the [`Digest`] of its [`Tree`]. All of it lies in
+//! plain files under one root that can be read without this program:
+//!
+//! | path | what |
+//! |---|---|
+//! | `objects/ab/cdef…` | contents, by blake3, mode 0444 and one fixed mtime |
+//! | `trees/ab/cdef…` | manifests: one JSON entry a line |
+//! | `records/ab/cdef…` | one JSON file a key, written last when publishing |
+//! | `preimages/ab/cdef…` | the bytes a key was derived from |
+//! | `runs/<id>/` | the caller's logs and events; `labels.json` is [`Store::set_labels`]' |
+//! | `scratch/<key>/` | checkpoints until the key is published |
+//! | `tmp/` | staging, in the same file system so that publishing is a rename |
+//! | `damaged/` | what was altered, set aside |
+//! | `exports/` | where [`Store::export`] has written, and what |
+//! | `locks/` | files the operating system's locks are taken on |
+//! | `index/` | sled: last use, labels, stat memo; can be deleted at any time |
+//!
+//! Invariants: a reader sees a whole artifact or none; nothing that was altered is ever handed out;
+//! no file grows with the number of records; no lock outlives its process; the index holds nothing
+//! that the files do not.
+
+mod digest;
+mod error;
+mod export;
+mod files;
+mod gc;
+mod index;
+mod labels;
+mod link;
+mod lock;
+mod lookup;
+mod objects;
+mod publish;
+mod record;
+mod source;
+mod staging;
+mod store;
+mod tree;
+mod usage;
+mod verify;
+
+pub use digest::{Digest, Key, ParseDigestError};
+pub use error::{Result, StoreError};
+pub use export::{ExportOptions, Exported};
+pub use files::remove_tree;
+pub use gc::{GcPolicy, GcReport};
+pub use index::RebuildReport;
+pub use lock::{KeyLock, StoreLock};
+pub use record::Record;
+pub use source::{SourceDigest, SourceKind};
+pub use staging::Staging;
+pub use store::Store;
+pub use tree::{Entry, Tree};
+pub use usage::{Area, Usage};
+pub use verify::{Problem, VerifyReport};

@@ -1,0 +1,127 @@
+//! What can go wrong in a store, saying where and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::digest::{Digest, Key};
+
+/// The store's results.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What can go wrong in a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system refused.
+    #[error("{doing} `{}`: {source}{}", path.display(), hint(source))]
+    Io {
+        /// What was tried, such as "read".
+        doing: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store is of another format.
+    #[error("open `{}`: it is a store of format `{found}` and this program knows `{known}`; use another directory, or the program that made it", root.display())]
+    Version {
+        /// The store's directory.
+        root: PathBuf,
+        /// What its `version` file says.
+        found: String,
+        /// What it should say.
+        known: &'static str,
+    },
+    /// The directory holds something else.
+    #[error("open `{}`: it is not a store and not empty (it holds `{found}`); name a new or empty directory", root.display())]
+    NotAStore {
+        /// The directory.
+        root: PathBuf,
+        /// A name in it that no store has.
+        found: String,
+    },
+    /// Something that is neither a plain file nor a directory.
+    #[error("`{}` is a {what}; only plain files and directories can be kept", path.display())]
+    NotPlain {
+        /// Where it is.
+        path: PathBuf,
+        /// What it is, such as "symbolic link".
+        what: &'static str,
+    },
+    /// A name that is not UTF-8.
+    #[error("`{}` has a name that is not UTF-8; rename it", path.display())]
+    NotUtf8 {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A directory reaches itself through a symbolic link.
+    #[error("`{}` leads back to a directory that holds it; remove that symbolic link", path.display())]
+    Loop {
+        /// The symbolic link.
+        path: PathBuf,
+    },
+    /// An artifact that is not whole any more. Whatever was altered is set aside, so that the next
+    /// [`crate::Store::lookup`] misses and the artifact is made anew.
+    #[error("artifact {} is missing or altered at `{path}`; it will be made anew by the next run", artifact.short())]
+    Damaged {
+        /// The artifact.
+        artifact: Digest,
+        /// The file in it, or "" for its manifest.
+        path: String,
+    },
+    /// An artifact without this file.
+    #[error("artifact {} has no file `{path}`", artifact.short())]
+    NoSuchFile {
+        /// The artifact.
+        artifact: Digest,
+        /// The path asked for.
+        path: String,
+    },
+    /// A preimage that is not the key's.
+    #[error("publish {}: the preimage given derives the key {}", key.short(), derived.short())]
+    WrongPreimage {
+        /// The key asked for.
+        key: Key,
+        /// The preimage's key.
+        derived: Key,
+    },
+    /// A destination that holds something else.
+    #[error("export to `{}`: it holds `{found}`, which this store did not put there; name a new or empty directory, or force", dest.display())]
+    Foreign {
+        /// The destination.
+        dest: PathBuf,
+        /// Something in it.
+        found: String,
+    },
+    /// A file changed while it was read.
+    #[error("`{}` changes while it is read; wait until it is written", path.display())]
+    Changing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody else holds the lock.
+    #[error("{what} is in use by {holder}")]
+    Busy {
+        /// What is locked.
+        what: String,
+        /// Who holds it, as told to the lock.
+        holder: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| StoreError::Io { doing, path, source }
+    }
+}
+
+/// What a person can do about it.
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull => "; free some space, or collect what is not needed (cache gc)",
+        io::ErrorKind::QuotaExceeded => "; the disk quota is used up: free some, or use another store",
+        io::ErrorKind::PermissionDenied => "; check who owns it, or use another store",
+        io::ErrorKind::ReadOnlyFilesystem => "; use a store on a file system that can be written",
+        _ => "",
+    }
+}
