@@ -1,0 +1,19 @@
+//! Every kind of node: one file a family, one enum of all.
+
+mod command;
+mod data;
+mod distill;
+mod lora;
+mod picture;
+mod registry;
+mod train;
+mod training;
+
+pub use command::{Command, EnvName, PortName};
+pub use data::{Digits, ImageFolder};
+pub use distill::{Distance, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target};
+pub use lora::LoraMerge;
+pub use picture::{Eval, Sample, Sampler};
+pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
+pub use train::{Prediction, TrainClip, TrainJudge, TrainTeacher};
+pub use training::{LrDecay, Training};

@@ -1,0 +1,139 @@
+//! Kinds that draw.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use crate::bounded::int;
+use crate::{Count, Fraction, NonNegative, Ref, Steps, types};
+
+/// How a picture is drawn from noise.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub enum Sampler {
+    /// DDIM on the "trailing" grid, without noise.
+    Ddim,
+    /// TCD on its 50-point grid, with this η: 0 adds no noise, 1 all of it. At most 50 steps.
+    Tcd(Fraction),
+}
+
+/// Draws pictures.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// The model that draws.
+    pub model: Ref<types::Model>,
+    /// The LoRA it draws with.
+    #[serde(default)]
+    pub lora: Option<Ref<types::Lora>>,
+    /// The captions, each drawn `count` times.
+    pub prompts: Vec<String>,
+    /// Pictures of each caption.
+    #[serde(default = "int::count::<1>")]
+    pub count: Count,
+    /// Steps.
+    pub steps: Steps,
+    /// Guidance scale w in ε_u + w·(ε_c − ε_u). 1 is no guidance, as distilled LoRAs want it.
+    #[serde(default = "one")]
+    pub guidance: NonNegative,
+    /// The sampler.
+    #[serde(default = "ddim")]
+    pub sampler: Sampler,
+}
+
+/// Measures LoRAs beside their teacher, at each step count.
+///
+/// Yields `metrics.json`, `table.txt` and `grid.png` (the same noise and captions in every row). The
+/// teacher is drawn by DDIM at the guidance that was distilled, the LoRAs without guidance.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Eval {
+    /// The model that was distilled.
+    pub teacher: Ref<types::Model>,
+    /// Real pictures, and the captions to draw.
+    pub data: Ref<types::Dataset>,
+    /// The candidates, by the names they have in the table.
+    pub loras: BTreeMap<String, Ref<types::Lora>>,
+    /// Reads the pictures, and gives the features of Fréchet distance and coverage.
+    pub judge: Ref<types::Classifier>,
+    /// A CLIP that no reward uses: its score is reported as `clip_score`.
+    pub clip: Ref<types::Clip>,
+    /// The CLIP that was trained on as reward: reported as the in-sample `reward`.
+    #[serde(default)]
+    pub reward: Option<Ref<types::Clip>>,
+    /// Step counts.
+    #[serde(default = "step_counts")]
+    pub steps: Vec<Steps>,
+    /// Steps of the teacher's pictures that the trajectory error is measured to.
+    #[serde(default = "int::steps::<40>")]
+    pub reference_steps: Steps,
+    /// The teacher's guidance scale w in ε_u + w·(ε_c − ε_u).
+    #[serde(default = "guidance")]
+    pub guidance: NonNegative,
+    /// How the LoRAs are drawn.
+    #[serde(default = "ddim")]
+    pub sampler: Sampler,
+    /// Pictures of each candidate and step count.
+    #[serde(default = "int::count::<2000>")]
+    pub samples: Count,
+    /// Pictures drawn at once.
+    #[serde(default = "int::count::<250>")]
+    pub batch: Count,
+}
+
+/// The largest step count that TCD's 50-point grid gives.
+const TCD_GRID: i64 = 50;
+
+fn too_many_for(sampler: Sampler, steps: i64) -> Option<Problem> {
+    (matches!(sampler, Sampler::Tcd(_)) && steps > TCD_GRID).then(|| Problem {
+        field: "steps",
+        message: format!("TCD's grid has {TCD_GRID} points and cannot give {steps} steps"),
+        help: "use at most 50, or `sampler: Ddim`".into(),
+    })
+}
+
+impl Sample {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = too_many_for(self.sampler, self.steps.get()).into_iter().collect();
+        if self.prompts.is_empty() {
+            problems.push(Problem {
+                field: "prompts",
+                message: "there is no caption to draw".into(),
+                help: "name one, for example `prompts: [\"a handwritten digit seven\"]`".into(),
+            });
+        }
+        problems
+    }
+}
+
+impl Eval {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> =
+            self.steps.iter().filter_map(|steps| too_many_for(self.sampler, steps.get())).collect();
+        if self.steps.is_empty() {
+            problems.push(Problem {
+                field: "steps",
+                message: "there is no step count to measure".into(),
+                help: "for example `steps: [1, 2, 4, 8]`".into(),
+            });
+        }
+        problems
+    }
+}
+
+fn ddim() -> Sampler {
+    Sampler::Ddim
+}
+
+fn one() -> NonNegative {
+    NonNegative::new(1.0).expect("in range")
+}
+
+fn guidance() -> NonNegative {
+    NonNegative::new(7.5).expect("in range")
+}
+
+fn step_counts() -> Vec<Steps> {
+    vec![int::steps::<1>(), int::steps::<2>(), int::steps::<4>(), int::steps::<8>()]
+}

@@ -1,0 +1,147 @@
+//! The closed list of kinds, and how to reach one by name.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::Artifact;
+
+/// The version that engine and worker must share.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What is known of a kind besides its parameters.
+pub trait KindSpec: Serialize + DeserializeOwned + JsonSchema + Into<Kind> {
+    /// The name in a pipeline file.
+    const NAME: &'static str;
+    /// Counts the changes of what it computes; part of every key.
+    const VERSION: u32;
+    /// The artifact it yields, unless its parameters say otherwise.
+    const OUTPUT: Artifact;
+
+    /// The artifact that a node with these parameters yields.
+    fn output(&self) -> Artifact {
+        Self::OUTPUT
+    }
+
+    /// What is wrong with parameters that are each well-formed.
+    fn check(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+}
+
+/// A mistake in the combination of parameters, or in what one of them holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The field to point at.
+    pub field: &'static str,
+    /// What is wrong, after "failed to …: ".
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// Something to do with a kind, known by name only until now.
+pub trait KindVisitor {
+    /// What comes of it.
+    type Out;
+    /// Called with the kind of the name that was asked for.
+    fn visit<K: KindSpec>(self) -> Self::Out;
+}
+
+macro_rules! kinds {
+    ($($name:ident $version:literal -> $output:ident $({ $($extra:tt)* })?),* $(,)?) => {
+        /// The parameters of a node, by kind.
+        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+        pub enum Kind {
+            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name),)*
+        }
+
+        impl Kind {
+            /// Every kind, in the order of the documentation.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// The kind's name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Kind::$name(_) => <$name as KindSpec>::NAME,)* }
+            }
+
+            /// The version of what the kind computes.
+            pub fn version(&self) -> u32 {
+                match self { $(Kind::$name(_) => <$name as KindSpec>::VERSION,)* }
+            }
+
+            /// What the node yields.
+            pub fn output(&self) -> Artifact {
+                match self { $(Kind::$name(params) => params.output(),)* }
+            }
+
+            /// The parameters as a tree.
+            pub fn value(&self) -> crate::Value {
+                match self { $(Kind::$name(params) => crate::Value::of(params),)* }
+            }
+
+            /// The kind with this tree of plain JSON parameters, as [`crate::Value::to_job`] writes them.
+            pub fn from_json(name: &str, params: serde_json::Value) -> Result<Kind, serde_json::Error> {
+                match name {
+                    $(stringify!($name) => serde_json::from_value::<$name>(params).map(Kind::$name),)*
+                    _ => Err(serde::de::Error::custom(format!("unknown kind {name}"))),
+                }
+            }
+
+            /// Calls `visitor` with the kind of this name; `None` when there is none.
+            pub fn visit<V: KindVisitor>(name: &str, visitor: V) -> Option<V::Out> {
+                match name { $(stringify!($name) => Some(visitor.visit::<$name>()),)* _ => None }
+            }
+        }
+
+        $(
+            impl From<$name> for Kind {
+                fn from(params: $name) -> Kind {
+                    Kind::$name(params)
+                }
+            }
+
+            impl KindSpec for $name {
+                const NAME: &'static str = stringify!($name);
+                const VERSION: u32 = $version;
+                const OUTPUT: Artifact = Artifact::$output;
+                $($($extra)*)?
+            }
+        )*
+    };
+}
+
+kinds! {
+    Digits 1 -> Dataset,
+    ImageFolder 1 -> Dataset,
+    TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    TrainJudge 1 -> Classifier,
+    TrainTeacher 1 -> Model { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    SegmentDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    RewardFinetune 1 -> Lora { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    ScoreDistill 1 -> Lora,
+    LoraMerge 1 -> Lora { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    Sample 1 -> Images { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    Eval 1 -> Metrics { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    Command 1 -> Files {
+        fn output(&self) -> Artifact { self.output }
+        fn check(&self) -> Vec<Problem> {
+        self.problems()
+    }
+    },
+}

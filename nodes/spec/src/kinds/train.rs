@@ -1,0 +1,163 @@
+//! Kinds that train a model from nothing on a dataset.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use super::training::training_kind;
+use crate::bounded::int;
+use crate::{Amount, Count, Fraction, NonNegative, Ref, types};
+
+/// What a diffusion model's output means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Prediction {
+    /// The noise ε.
+    Epsilon,
+    /// The velocity v = α·ε − σ·x0, which keeps one-step pictures clean.
+    V,
+}
+
+training_kind! {
+    /// A small CLIP: a text and an image tower, trained so that a picture and its caption agree.
+    ///
+    /// Pairs of a batch that share a caption count as positives. Yields a `CLIPModel` folder of
+    /// transformers, whose text tower is also what a teacher reads captions with.
+    TrainClip {
+        /// Pictures and captions.
+        data: Ref<types::Dataset>,
+        /// Width of both towers.
+        #[serde(default = "int::count::<32>")]
+        width: Count,
+        /// Layers of each tower.
+        #[serde(default = "int::count::<2>")]
+        layers: Count,
+        /// Attention heads; must divide the width.
+        #[serde(default = "int::count::<4>")]
+        heads: Count,
+        /// Dimension in which pictures and captions are compared.
+        #[serde(default = "int::count::<32>")]
+        projection: Count,
+        /// Side of the image tower's patches, in pixels; must divide the pictures' side.
+        #[serde(default = "int::count::<2>")]
+        patch: Count,
+    }
+}
+
+training_kind! {
+    /// A small classifier of the real pictures, to read the drawn ones with. No training node uses it.
+    ///
+    /// Fails when its accuracy on held-out pictures is below `min_accuracy`: numbers read off a poor judge
+    /// mean nothing. Its last hidden layer gives the features of Fréchet distance and coverage.
+    TrainJudge {
+        /// Pictures; each distinct caption is a class.
+        data: Ref<types::Dataset>,
+        /// Channels of the first convolution.
+        #[serde(default = "int::count::<24>")]
+        width: Count,
+        /// Dimension of the features.
+        #[serde(default = "int::count::<64>")]
+        features: Count,
+        /// Largest random shift of a training picture, in pixels.
+        #[serde(default = "int::amount::<1>")]
+        shift: Amount,
+        /// Accuracy on the held-out pictures below which the node fails.
+        #[serde(default = "min_accuracy")]
+        min_accuracy: Fraction,
+    }
+}
+
+training_kind! {
+    /// A small text-conditioned diffusion model, trained from nothing: the teacher of the small pipelines.
+    ///
+    /// A `UNet2DConditionModel` over the pixels, with Stable Diffusion's noise schedule. Yields a diffusers
+    /// folder without a VAE.
+    TrainTeacher {
+        /// Pictures and captions.
+        data: Ref<types::Dataset>,
+        /// The CLIP whose text tower encodes the captions; it is not trained further.
+        text: Ref<types::Clip>,
+        /// What the model predicts.
+        #[serde(default = "prediction")]
+        prediction: Prediction,
+        /// Share of the captions that are replaced by the empty one, for classifier-free guidance.
+        #[serde(default = "caption_dropout")]
+        caption_dropout: Fraction,
+        /// Channels of each resolution level; each level halves the side. Multiples of 8.
+        #[serde(default = "channels")]
+        channels: Vec<Count>,
+        /// Residual blocks of each level.
+        #[serde(default = "int::count::<1>")]
+        layers_per_block: Count,
+        /// Levels without attention, counted from the finest.
+        #[serde(default = "int::amount::<1>")]
+        plain_levels: Amount,
+        /// Attention heads.
+        #[serde(default = "int::count::<4>")]
+        heads: Count,
+        /// Weight of a sample's loss is min(SNR, `snr_gamma`) over SNR in x0, as in Min-SNR; 0 weighs v alike.
+        #[serde(default = "snr_gamma")]
+        snr_gamma: NonNegative,
+    }
+}
+
+impl TrainClip {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.width.get() % self.heads.get() != 0 {
+            problems.push(Problem {
+                field: "heads",
+                message: format!("{} heads do not divide the width {}", self.heads.get(), self.width.get()),
+                help: "choose a divisor of `width`".into(),
+            });
+        }
+        problems
+    }
+}
+
+impl TrainTeacher {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.channels.is_empty() || self.channels.iter().any(|c| c.get() % 8 != 0) {
+            problems.push(Problem {
+                field: "channels",
+                message: "every level needs a multiple of 8 channels, and there must be a level".into(),
+                help: "for example `channels: [16, 32]`".into(),
+            });
+        }
+        if self.plain_levels.index() >= self.channels.len() {
+            problems.push(Problem {
+                field: "plain_levels",
+                message: "no level is left to attend to the caption".into(),
+                help: format!("at most {} for this many levels", self.channels.len().saturating_sub(1)),
+            });
+        }
+        if self.channels.iter().skip(self.plain_levels.index()).any(|c| c.get() % self.heads.get() != 0) {
+            problems.push(Problem {
+                field: "heads",
+                message: format!("{} heads do not divide the channels of every attending level", self.heads.get()),
+                help: "choose a divisor of the channels".into(),
+            });
+        }
+        problems
+    }
+}
+
+fn min_accuracy() -> Fraction {
+    Fraction::new(0.97).expect("in range")
+}
+
+fn caption_dropout() -> Fraction {
+    Fraction::new(0.1).expect("in range")
+}
+
+fn channels() -> Vec<Count> {
+    vec![int::count::<16>(), int::count::<32>()]
+}
+
+fn prediction() -> Prediction {
+    Prediction::Epsilon
+}
+
+fn snr_gamma() -> NonNegative {
+    NonNegative::new(0.0).expect("in range")
+}

@@ -1,0 +1,121 @@
+//! What every training kind has in common, so that one loop serves them all.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Amount, Count, Fraction, NonNegative, Positive};
+
+/// How the learning rate falls over a training's steps, after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum LrDecay {
+    /// Not at all.
+    Constant,
+    /// In a straight line to 0.
+    Linear,
+    /// Along half a cosine to 0.
+    Cosine,
+}
+
+/// The parameters of the training loop, which every training kind carries as fields of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Training {
+    /// Optimiser steps.
+    pub steps: Count,
+    /// Samples in one batch.
+    pub batch: Count,
+    /// Batches whose gradients make one step.
+    pub accumulate: Count,
+    /// Learning rate of AdamW.
+    pub lr: Positive,
+    /// Steps over which the learning rate rises from 0.
+    pub lr_warmup: Amount,
+    /// How the learning rate falls.
+    pub lr_decay: LrDecay,
+    /// Decoupled weight decay of AdamW.
+    pub weight_decay: NonNegative,
+    /// Largest L2 norm of the gradient of all trained weights.
+    pub grad_clip: Positive,
+    /// Decay of the moving average of the trained weights; 0 is none.
+    pub ema: Fraction,
+}
+
+pub(super) mod default {
+    use super::*;
+
+    pub(crate) fn lr() -> Positive {
+        Positive::new(1e-3).expect("in range")
+    }
+
+    pub(crate) fn lr_decay() -> LrDecay {
+        LrDecay::Cosine
+    }
+
+    pub(crate) fn weight_decay() -> NonNegative {
+        NonNegative::new(0.0).expect("in range")
+    }
+
+    pub(crate) fn one() -> Positive {
+        Positive::new(1.0).expect("in range")
+    }
+
+    pub(crate) fn ema() -> Fraction {
+        Fraction::new(0.99).expect("in range")
+    }
+}
+
+/// Defines the parameters of a training kind: its own fields, then those of [`Training`].
+macro_rules! training_kind {
+    ($(#[$doc:meta])* $name:ident { $($(#[$meta:meta])* $field:ident: $ty:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$meta])* pub $field: $ty,)*
+            /// Optimiser steps.
+            pub steps: crate::Count,
+            /// Samples in one batch.
+            #[serde(default = "crate::bounded::int::count::<64>")]
+            pub batch: crate::Count,
+            /// Batches whose gradients are averaged into one optimiser step: 4 of 16 give the gradients of 64.
+            #[serde(default = "crate::bounded::int::count::<1>")]
+            pub accumulate: crate::Count,
+            /// Learning rate of AdamW. 1e-3 suits the small models here; for Stable Diffusion use 2e-6 to 1e-4.
+            #[serde(default = "crate::kinds::training::default::lr")]
+            pub lr: crate::Positive,
+            /// Steps over which the learning rate rises linearly from 0.
+            #[serde(default = "crate::bounded::int::amount::<0>")]
+            pub lr_warmup: crate::Amount,
+            /// How the learning rate falls after the warm-up.
+            #[serde(default = "crate::kinds::training::default::lr_decay")]
+            pub lr_decay: crate::kinds::LrDecay,
+            /// Decoupled weight decay of AdamW.
+            #[serde(default = "crate::kinds::training::default::weight_decay")]
+            pub weight_decay: crate::NonNegative,
+            /// Largest L2 norm of the gradient of all trained weights; a larger one is scaled down to it.
+            #[serde(default = "crate::kinds::training::default::one")]
+            pub grad_clip: crate::Positive,
+            /// Decay per step of the moving average of the trained weights, which is what the node yields; 0 yields the last weights.
+            #[serde(default = "crate::kinds::training::default::ema")]
+            pub ema: crate::Fraction,
+        }
+
+        impl $name {
+            /// The parameters of the training loop.
+            pub fn training(&self) -> crate::kinds::Training {
+                crate::kinds::Training {
+                    steps: self.steps,
+                    batch: self.batch,
+                    accumulate: self.accumulate,
+                    lr: self.lr,
+                    lr_warmup: self.lr_warmup,
+                    lr_decay: self.lr_decay,
+                    weight_decay: self.weight_decay,
+                    grad_clip: self.grad_clip,
+                    ema: self.ema,
+                }
+            }
+        }
+    };
+}
+
+pub(super) use training_kind;

@@ -1,0 +1,184 @@
+//! What engine and worker say to each other: a [`Job`] goes in as a file, [`Event`]s come out as lines.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ArtifactType, File, Kind, Ref};
+
+/// Changes when a worker of one version could misread a job of another.
+pub const PROTOCOL: u32 = 1;
+
+/// Where a node computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Device {
+    /// A GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU of this index. The engine hands a job one GPU, which the worker then sees as index 0.
+    Cuda(u32),
+}
+
+/// One node to run: all that a worker is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The kind and its parameters, references holding their ports.
+    pub kind: Kind,
+    /// Directories of the input artifacts, by port; read-only.
+    pub inputs: BTreeMap<String, PathBuf>,
+    /// Files outside the store, by port.
+    pub files: BTreeMap<String, PathBuf>,
+    /// The empty directory that becomes the artifact.
+    pub output: PathBuf,
+    /// Where checkpoints are kept; survives the process.
+    pub scratch: PathBuf,
+    /// Where samples of a training are written; belongs to the run, not to the artifact.
+    pub log: PathBuf,
+    /// Where to compute.
+    pub device: Device,
+    /// Threads for computing.
+    pub threads: usize,
+    /// The seed, on which every random number depends.
+    pub seed: u64,
+    /// Steps between samples of a training; 0 draws none.
+    pub sample_every: u64,
+    /// Seconds between checkpoints.
+    pub checkpoint_seconds: f64,
+}
+
+/// A job that names a port it does not fill.
+#[derive(Debug, thiserror::Error)]
+#[error("the job has no {what} for port {port}; engine and worker disagree, build both from one version")]
+pub struct JobError {
+    what: &'static str,
+    port: String,
+}
+
+impl Job {
+    /// The directory of the artifact that goes into a port.
+    pub fn input<A: ArtifactType>(&self, port: &Ref<A>) -> Result<&Path, JobError> {
+        find(&self.inputs, "input", port.name())
+    }
+
+    /// The file that goes into a port.
+    pub fn file(&self, port: &File) -> Result<&Path, JobError> {
+        find(&self.files, "file", port.path())
+    }
+}
+
+fn find<'a>(paths: &'a BTreeMap<String, PathBuf>, what: &'static str, port: &str) -> Result<&'a Path, JobError> {
+    paths.get(port).map(PathBuf::as_path).ok_or_else(|| JobError { what, port: port.to_owned() })
+}
+
+/// How much a message matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Probably not what was meant.
+    Warning,
+    /// Why the node failed.
+    Error,
+}
+
+/// One line on a worker's standard output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The worker has begun: where it computes.
+    Started {
+        /// `cpu:avx2x2`, `cuda:sm_90x1`: the class in which equal keys give equal bytes.
+        device: String,
+        /// Version of libtorch.
+        libtorch: String,
+        /// Version of the worker.
+        worker: String,
+    },
+    /// Training goes on from a checkpoint.
+    Resumed {
+        /// The last step that is in it.
+        step: u64,
+    },
+    /// A training step is done.
+    Step {
+        /// This step, from 1.
+        step: u64,
+        /// All steps.
+        of: u64,
+        /// The loss terms by name, already weighted; `loss` is their sum.
+        losses: BTreeMap<String, f64>,
+        /// Samples per second since the last report.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        speed: Option<f64>,
+    },
+    /// Progress of what is not training.
+    Progress {
+        /// Done so far.
+        done: u64,
+        /// All there is.
+        of: u64,
+        /// Of what.
+        unit: String,
+    },
+    /// A checkpoint is on disk.
+    Checkpoint {
+        /// The last step that is in it.
+        step: u64,
+    },
+    /// A picture of the adapted model was written.
+    Sample {
+        /// The step after which it was drawn.
+        step: u64,
+        /// The file, under the job's `log`.
+        path: PathBuf,
+    },
+    /// A number worth keeping that is no loss: an accuracy, a truncation error.
+    Metric {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// Words for the user.
+    Message {
+        /// How much it matters.
+        level: Level,
+        /// One or more lines.
+        text: String,
+    },
+    /// A picture or table that the user wants to see when the run ends.
+    Show {
+        /// A file of the artifact, relative to it.
+        path: PathBuf,
+    },
+    /// The node was asked to stop, and has written a checkpoint.
+    Interrupted {
+        /// The last step that is in the checkpoint.
+        step: u64,
+    },
+}
+
+/// What `hyper-flow-worker describe` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Version of the worker.
+    pub worker: String,
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Versions of the kinds that it runs.
+    pub kinds: BTreeMap<String, u32>,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// The class of the CPU, `cpu:avx2`.
+    pub cpu: String,
+    /// The classes of the GPUs, `cuda:sm_90`.
+    pub gpus: Vec<String>,
+}
