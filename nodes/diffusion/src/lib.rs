@@ -1,1 +1,14 @@
-//! x
+//! Models, schedulers, LoRA, losses, rewards and metrics for distilling diffusion models, over libtorch.
+//!
+//! Knows nothing of pipelines; usable by itself. Models are written in the plain form of tensor operations, which panic;
+//! [`catch`] turns that into a [`DiffusionError`] once, around a whole piece of work.
+
+pub mod layers;
+pub mod lora;
+pub mod rng;
+pub mod unet;
+pub mod weights;
+
+mod error;
+
+pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};

@@ -1,0 +1,41 @@
+//! The kohya format: flattened keys with an explicit alpha, which diffusers, ComfyUI and A1111 all read.
+
+use super::file::Format;
+use super::{Lora, LoraTarget};
+use crate::error::DiffusionError;
+use crate::weights::{WeightFile, write_tensors};
+use std::path::Path;
+use tch::{Device, Tensor};
+
+const ALPHA: &str = ".alpha";
+const KOHYA: Format = Format {
+    module: |path| format!("lora_unet_{}", path.replace('.', "_")),
+    down: ".lora_down.weight",
+    up: ".lora_up.weight",
+    alpha: Some(ALPHA),
+};
+
+/// Writes a LoRA with kohya keys: `lora_unet_… .lora_down.weight`, `.lora_up.weight` and `.alpha` for each module.
+///
+/// # Errors
+/// As [`write_tensors`].
+pub fn write_kohya(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
+    let tensors = lora.layers.iter().flat_map(|(module, layer)| {
+        [
+            (KOHYA.key(module, KOHYA.down), layer.down.shallow_clone()),
+            (KOHYA.key(module, KOHYA.up), layer.up.shallow_clone()),
+            (KOHYA.key(module, ALPHA), Tensor::from(layer.alpha as f32)),
+        ]
+    });
+    write_tensors(path, &tensors.collect(), None)
+}
+
+/// Reads a LoRA with kohya keys for a model with the given modules. Frozen, fp32. A module without an alpha has its rank
+/// for alpha, as the format has it.
+///
+/// # Errors
+/// [`DiffusionError::Keys`] for keys that fit no module and modules with one half only, [`DiffusionError::Lora`] for
+/// shapes that do not fit; otherwise as [`WeightFile`].
+pub fn read_kohya(path: &Path, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
+    KOHYA.read(&WeightFile::open(path)?, modules, device, |_, rank| rank)
+}

@@ -1,0 +1,107 @@
+//! Merging: the sum of weighted LoRAs exactly, by concatenation, and its best approximation of a lower rank, by SVD.
+
+use super::{Lora, LoraLayer};
+use crate::error::DiffusionError;
+use std::collections::{BTreeMap, BTreeSet};
+use tch::{Tensor, no_grad};
+
+/// The relative error ‖ΔW − ΔW_r‖ / ‖ΔW‖ (Frobenius) that a truncation made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truncation {
+    /// For each module.
+    pub modules: BTreeMap<String, f64>,
+    /// Over all modules together.
+    pub total: f64,
+}
+
+/// Σ weight·ΔW as one LoRA whose rank is the sum of the ranks. Exact; alpha equals the rank, so the scale is 1.
+///
+/// # Errors
+/// [`DiffusionError::Lora`] if there is nothing to merge, or a module has two shapes.
+pub fn concat(loras: &[(&Lora, f64)]) -> Result<Lora, DiffusionError> {
+    let modules: BTreeSet<&String> = loras.iter().flat_map(|(lora, _)| lora.layers.keys()).collect();
+    if modules.is_empty() {
+        return Err(DiffusionError::Lora("there is nothing to merge".to_owned()));
+    }
+    let layers = modules.into_iter().map(|module| {
+        let parts = loras.iter().filter_map(|(lora, weight)| Some((lora.layers.get(module)?, *weight)));
+        Ok((module.clone(), concat_layer(module, &parts.collect::<Vec<_>>())?))
+    });
+    Ok(Lora { layers: layers.collect::<Result<_, DiffusionError>>()? })
+}
+
+fn concat_layer(module: &str, parts: &[(&LoraLayer, f64)]) -> Result<LoraLayer, DiffusionError> {
+    let shape = parts[0].0.weight_shape();
+    if parts.iter().any(|(layer, _)| layer.weight_shape() != shape) {
+        return Err(DiffusionError::Lora(format!("{module} has different shapes in the LoRAs to merge")));
+    }
+    no_grad(|| {
+        let downs: Vec<_> = parts.iter().map(|(layer, _)| layer.down.detach()).collect();
+        let ups: Vec<_> = parts.iter().map(|(layer, weight)| layer.up.detach() * (weight * layer.scale())).collect();
+        let (down, up) = (Tensor::f_cat(&downs, 0)?, Tensor::f_cat(&ups, 1)?);
+        let alpha = down.size()[0] as f64;
+        Ok(LoraLayer { down, up, alpha })
+    })
+}
+
+/// The best LoRA of at most `rank` in each module (Eckart–Young), and the error it makes. Convolutions are flattened to
+/// (out, in·k·k). Computed in f64 on the CPU.
+///
+/// # Errors
+/// [`DiffusionError::Lora`] if `rank` is below 1, [`DiffusionError::Tensor`] if the SVD does not converge.
+pub fn truncate(lora: &Lora, rank: i64) -> Result<(Lora, Truncation), DiffusionError> {
+    if rank < 1 {
+        return Err(DiffusionError::Lora(format!("a rank of {rank}")));
+    }
+    let mut layers = BTreeMap::new();
+    let mut modules = BTreeMap::new();
+    let (mut lost, mut whole) = (0.0, 0.0);
+    for (module, layer) in &lora.layers {
+        let (layer, squares) = no_grad(|| truncate_layer(layer, rank))?;
+        lost += squares.lost;
+        whole += squares.whole;
+        modules.insert(module.clone(), squares.relative());
+        layers.insert(module.clone(), layer);
+    }
+    let total = Squares { lost, whole }.relative();
+    Ok((Lora { layers }, Truncation { modules, total }))
+}
+
+/// Squared Frobenius norms.
+struct Squares {
+    lost: f64,
+    whole: f64,
+}
+
+impl Squares {
+    /// Nothing lost of nothing is no error.
+    fn relative(&self) -> f64 {
+        if self.whole > 0.0 { (self.lost / self.whole).sqrt() } else { 0.0 }
+    }
+}
+
+/// With up = Q₁R₁ and downᵀ = Q₂R₂, the SVD of up·down is that of the small R₁R₂ᵀ between Q₁ and Q₂ᵀ.
+fn truncate_layer(layer: &LoraLayer, rank: i64) -> Result<(LoraLayer, Squares), DiffusionError> {
+    let (up, down) = layer.factors();
+    let (q1, r1) = Tensor::f_linalg_qr(&up, "reduced")?;
+    let (q2, r2) = Tensor::f_linalg_qr(&down.tr(), "reduced")?;
+    let core = r1.f_matmul(&r2.tr())? * layer.scale();
+    let (u, s, vh) = Tensor::f_linalg_svd(&core, false, "")?;
+    let kept = rank.min(s.size()[0]);
+    let root = s.narrow(0, 0, kept).sqrt();
+    let up = q1.matmul(&u.narrow(1, 0, kept)) * &root;
+    let down = root.unsqueeze(1) * vh.narrow(0, 0, kept).matmul(&q2.tr());
+    let squares = s.square();
+    let whole = squares.sum(tch::Kind::Double).double_value(&[]);
+    let lost = squares.narrow(0, kept, s.size()[0] - kept).sum(tch::Kind::Double).double_value(&[]);
+    Ok((reshaped(layer, &up, &down, kept), Squares { lost, whole }))
+}
+
+/// Factors in the shape, dtype and device of the layer that they replace; the scale is in them.
+fn reshaped(like: &LoraLayer, up: &Tensor, down: &Tensor, rank: i64) -> LoraLayer {
+    let (mut up_shape, mut down_shape) = (like.up.size(), like.down.size());
+    (up_shape[1], down_shape[0]) = (rank, rank);
+    let as_before =
+        |t: &Tensor, shape: Vec<i64>| t.reshape(shape).to_kind(like.down.kind()).to_device(like.down.device());
+    LoraLayer { up: as_before(up, up_shape), down: as_before(down, down_shape), alpha: rank as f64 }
+}

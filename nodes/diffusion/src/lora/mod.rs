@@ -1,0 +1,18 @@
+//! Low-rank adapters (LoRA, arXiv 2106.09685): trainable ΔW = (alpha/rank)·up·down beside a frozen base.
+
+mod adapters;
+mod file;
+mod kohya;
+mod layer;
+mod merge;
+mod peft;
+mod set;
+mod target;
+
+pub use adapters::Adapters;
+pub use kohya::{read_kohya, write_kohya};
+pub use layer::LoraLayer;
+pub use merge::{Truncation, concat, truncate};
+pub use peft::{read_peft, write_peft};
+pub use set::{Clipped, Lora};
+pub use target::{LORA_TARGETS, LoraTarget, select_targets};

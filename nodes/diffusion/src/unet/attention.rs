@@ -1,0 +1,43 @@
+//! Multi-head attention.
+
+use crate::layers::Linear;
+use crate::lora::Adapters;
+use tch::{Tensor, nn};
+
+/// Attention of a sequence to itself or to another.
+#[derive(Debug)]
+pub(super) struct Attention {
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    heads: i64,
+}
+
+impl Attention {
+    /// `other_dim` is the width of what is attended to.
+    pub(super) fn new(vs: &nn::Path<'_>, dim: i64, other_dim: i64, heads: i64) -> Self {
+        Self {
+            to_q: Linear::new(&(vs / "to_q"), dim, dim, false),
+            to_k: Linear::new(&(vs / "to_k"), other_dim, dim, false),
+            to_v: Linear::new(&(vs / "to_v"), other_dim, dim, false),
+            to_out: Linear::new(&(vs / "to_out" / 0), dim, dim, true),
+            heads,
+        }
+    }
+
+    /// x (b, n, dim), other (b, m, other) → (b, n, dim).
+    pub(super) fn forward(&self, x: &Tensor, other: &Tensor, adapters: &Adapters<'_>) -> Tensor {
+        let q = self.split(&self.to_q.forward(x, adapters));
+        let k = self.split(&self.to_k.forward(other, adapters));
+        let v = self.split(&self.to_v.forward(other, adapters));
+        let mask: Option<Tensor> = None;
+        let h_bhnd = Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0.0, false, None, false);
+        self.to_out.forward(&h_bhnd.transpose(1, 2).flatten(2, 3), adapters)
+    }
+
+    /// (b, n, heads·d) → (b, heads, n, d).
+    fn split(&self, x: &Tensor) -> Tensor {
+        x.unflatten(2, [self.heads, -1]).transpose(1, 2)
+    }
+}

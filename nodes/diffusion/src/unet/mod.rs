@@ -1,0 +1,31 @@
+//! The UNet of Stable Diffusion, in the structure and with the names of diffusers' `UNet2DConditionModel`.
+
+mod attention;
+mod config;
+mod config_file;
+mod down;
+mod feed_forward;
+mod mid;
+mod model;
+mod resnet;
+mod time;
+mod transformer;
+mod transformer_block;
+mod up;
+
+pub use config::{
+    AdditionEmbedType, DownBlockType, MidBlockType, PerBlock, TimeScaleShift, UNet2DConditionConfig, UpBlockType,
+};
+pub use model::{AddedConditions, UNet2DConditionModel};
+
+use crate::lora::Adapters;
+use tch::Tensor;
+
+/// What all blocks of one forward pass are given.
+struct Context<'a> {
+    /// The time embedding (b, time).
+    emb: Tensor,
+    /// The text (b, length, dim).
+    text: Tensor,
+    adapters: &'a Adapters<'a>,
+}

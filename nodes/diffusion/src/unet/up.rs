@@ -1,0 +1,76 @@
+//! A block on the way up: `UpBlock2D` and `CrossAttnUpBlock2D`, which differ in having transformers.
+
+use super::resnet::ResnetBlock2D;
+use super::transformer::Transformer2DModel;
+use super::{Context, UNet2DConditionConfig, UpBlockType};
+use crate::layers::{Conv2d, ConvConfig};
+use crate::lora::Adapters;
+use tch::{Tensor, nn};
+
+/// ResNet blocks over what the way down kept, each with or without a transformer, and but for the last block a doubling
+/// of the size.
+#[derive(Debug)]
+pub(super) struct UpBlock {
+    resnets: Vec<ResnetBlock2D>,
+    attentions: Vec<Transformer2DModel>,
+    upsampler: Option<Upsample2D>,
+}
+
+impl UpBlock {
+    /// The `index`-th block on the way up.
+    pub(super) fn new(vs: &nn::Path<'_>, index: usize, config: &UNet2DConditionConfig) -> Self {
+        let block = config.blocks() - 1 - index;
+        let out_channels = config.block_out_channels[block];
+        let below = config.block_out_channels[(block + 1).min(config.blocks() - 1)];
+        let above = config.block_out_channels[block.saturating_sub(1)];
+        let layers = config.layers_per_block.get(block) + 1;
+        let (resnets, attentions) = (vs / "resnets", vs / "attentions");
+        let resnet = |i| {
+            let from = if i == 0 { below } else { out_channels };
+            let skip = if i == layers - 1 { above } else { out_channels };
+            ResnetBlock2D::new(&(&resnets / i), from + skip, out_channels, config, 1.0)
+        };
+        let attention = |i| Transformer2DModel::new(&(&attentions / i), block, config);
+        let attended = config.up_block_types[index] == UpBlockType::CrossAttnUpBlock2D;
+        let up = |vs: &nn::Path<'_>| Upsample2D::new(vs, out_channels);
+        Self {
+            resnets: (0..layers).map(resnet).collect(),
+            attentions: (0..if attended { layers } else { 0 }).map(attention).collect(),
+            upsampler: (block > 0).then(|| up(&(vs / "upsamplers" / 0))),
+        }
+    }
+
+    /// (b, below, h, w) → (b, out, 2h, 2w), taking what the way down kept off the end of `skips`.
+    pub(super) fn forward(&self, x: Tensor, context: &Context<'_>, skips: &mut Vec<Tensor>) -> Tensor {
+        let mut x = x;
+        for (i, resnet) in self.resnets.iter().enumerate() {
+            let skip = skips.pop().expect("the way down keeps one for each layer of the way up");
+            x = resnet.forward(&Tensor::cat(&[x, skip], 1), context);
+            if let Some(attention) = self.attentions.get(i) {
+                x = attention.forward(&x, context);
+            }
+        }
+        match (&self.upsampler, skips.last()) {
+            (Some(upsampler), Some(next)) => upsampler.forward(&x, next, context.adapters),
+            _ => x,
+        }
+    }
+}
+
+/// Nearest-neighbour doubling and a convolution.
+#[derive(Debug)]
+struct Upsample2D {
+    conv: Conv2d,
+}
+
+impl Upsample2D {
+    fn new(vs: &nn::Path<'_>, channels: i64) -> Self {
+        Self { conv: Conv2d::new(&(vs / "conv"), channels, channels, ConvConfig::SAME_3) }
+    }
+
+    /// To the size of `like`: twice `x`'s, or one less where halving rounded up.
+    fn forward(&self, x: &Tensor, like: &Tensor, adapters: &Adapters<'_>) -> Tensor {
+        let size = &like.size()[2..];
+        self.conv.forward(&x.upsample_nearest2d(size, None, None), adapters)
+    }
+}

@@ -1,0 +1,130 @@
+//! Writing: sorted keys and at most one text entry, so that the bytes are a function of the tensors.
+
+use crate::DiffusionError;
+use safetensors::{Dtype, SafeTensorError, View};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
+
+/// The one text entry that a header may have: the format's map is written in an order that varies from run to run, so
+/// two entries would give equal tensors unequal bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+impl Entry<'static> {
+    /// What transformers demands of a model file.
+    pub const FORMAT_PT: Self = Self { name: "format", text: "pt" };
+}
+
+/// Writes tensors to a file, which is there whole or not at all.
+///
+/// # Errors
+/// [`DiffusionError::Dtype`] for a type that the format lacks, [`DiffusionError::Io`] if the disk refuses.
+pub fn write_tensors(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    entry: Option<Entry<'_>>,
+) -> Result<(), DiffusionError> {
+    let views = views(path, tensors)?;
+    let info = entry.map(|e| HashMap::from([(e.name.to_owned(), e.text.to_owned())]));
+    let partial = partial_name(path);
+    let written = safetensors::serialize_to_file(views, info, &partial).map_err(into_io);
+    written.and_then(|()| publish(&partial, path)).map_err(|source| {
+        // The error at hand says more than one about the left-over would.
+        let _ = std::fs::remove_file(&partial);
+        DiffusionError::Io { action: "write", path: path.to_owned(), source }
+    })
+}
+
+/// Beside `path`, so that the rename stays within one file system.
+fn partial_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".partial-{}", std::process::id()));
+    name.into()
+}
+
+/// Makes a finished file durable under its name: contents first, then the name, then the directory that holds it.
+fn publish(partial: &Path, path: &Path) -> std::io::Result<()> {
+    File::open(partial)?.sync_all()?;
+    std::fs::rename(partial, path)?;
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
+
+fn into_io(error: SafeTensorError) -> std::io::Error {
+    match error {
+        SafeTensorError::IoError(error) => error,
+        other => std::io::Error::other(other.to_string()),
+    }
+}
+
+/// A tensor as the format wants to see it. Bytes are copied out one tensor at a time.
+struct TensorBytes<'a> {
+    tensor: &'a Tensor,
+    dtype: Dtype,
+    shape: Vec<usize>,
+}
+
+fn views<'a>(
+    path: &Path,
+    tensors: &'a BTreeMap<String, Tensor>,
+) -> Result<Vec<(&'a str, TensorBytes<'a>)>, DiffusionError> {
+    tensors.iter().map(|(key, tensor)| Ok((key.as_str(), TensorBytes::new(path, key, tensor)?))).collect()
+}
+
+impl<'a> TensorBytes<'a> {
+    fn new(path: &Path, key: &str, tensor: &'a Tensor) -> Result<Self, DiffusionError> {
+        let kind = tensor.f_kind()?;
+        let dtype = dtype_of(kind).ok_or_else(|| DiffusionError::Dtype {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            dtype: format!("{kind:?}"),
+        })?;
+        let shape = tensor.size().iter().map(|&d| d as usize).collect();
+        Ok(Self { tensor, dtype, shape })
+    }
+}
+
+impl View for TensorBytes<'_> {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let tensor = self.tensor.detach().to_device(Device::Cpu).contiguous();
+        let mut bytes = vec![0; self.data_len()];
+        tensor.copy_data_u8(&mut bytes, tensor.numel());
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
+    }
+}
+
+fn dtype_of(kind: Kind) -> Option<Dtype> {
+    Some(match kind {
+        Kind::Bool => Dtype::BOOL,
+        Kind::Uint8 => Dtype::U8,
+        Kind::Int8 => Dtype::I8,
+        Kind::Int16 => Dtype::I16,
+        Kind::Int => Dtype::I32,
+        Kind::Int64 => Dtype::I64,
+        Kind::Half => Dtype::F16,
+        Kind::BFloat16 => Dtype::BF16,
+        Kind::Float => Dtype::F32,
+        Kind::Double => Dtype::F64,
+        _ => return None,
+    })
+}
