@@ -3,9 +3,14 @@
 //! Knows nothing of pipelines; usable by itself. Models are written in the plain form of tensor operations, which panic;
 //! [`catch`] turns that into a [`DiffusionError`] once, around a whole piece of work.
 
+pub mod clip;
 pub mod layers;
 pub mod lora;
+pub mod losses;
+pub mod metrics;
+pub mod optim;
 pub mod rng;
+pub mod schedulers;
 pub mod unet;
 pub mod weights;
 

@@ -1,0 +1,27 @@
+//! Mean pairwise distance, and agreement of pictures with their captions.
+
+use super::distances::{blocks, wide};
+use tch::{Kind, Tensor};
+
+/// Mean Euclidean distance between two different samples of features `[n, d]`; NaN for fewer than two.
+pub fn diversity(features: &Tensor) -> f64 {
+    let x = wide(features);
+    let n = x.size()[0];
+    let total: f64 = blocks(&x, &x).map(|block| block.sum(Kind::Double).double_value(&[])).sum();
+    total / (n * (n - 1)) as f64
+}
+
+/// Cosine of each row of `a` with the same row of `b`, as float64 `[n]`.
+pub fn cosine_similarity(a: &Tensor, b: &Tensor) -> Tensor {
+    (unit(a) * unit(b)).sum_dim_intlist(-1i64, false, Kind::Double)
+}
+
+/// 100 times the mean cosine of picture and caption embeddings `[n, d]`: the "CLIP score" of the literature.
+pub fn clip_score(pictures: &Tensor, captions: &Tensor) -> f64 {
+    cosine_similarity(pictures, captions).mean(Kind::Double).double_value(&[]) * 100.0
+}
+
+fn unit(x: &Tensor) -> Tensor {
+    let x = x.to_kind(Kind::Double);
+    &x / x.square().sum_dim_intlist(-1i64, true, Kind::Double).sqrt()
+}

@@ -1,0 +1,247 @@
+//! The forward process x_t = α_t x0 + σ_t ε, and the deterministic jumps back along it.
+
+use super::{BetaSchedule, PredictionType, SchedulerConfig};
+use crate::DiffusionError;
+use tch::{Device, Kind, Tensor};
+
+/// Timesteps of a batch: one for all, or one per sample as an int64 tensor of shape (B).
+///
+/// A negative timestep stands for the end of a trajectory: ᾱ = `final_alpha_cumprod`, which is 1 or ᾱ_0 (the field
+/// `set_alpha_to_one`). Timestep 0 is the first noisy one: ᾱ_0 < 1.
+#[derive(Debug, Clone, Copy)]
+pub enum Timesteps<'a> {
+    /// The same for every sample.
+    All(i64),
+    /// One per sample.
+    Each(&'a Tensor),
+}
+
+impl From<i64> for Timesteps<'_> {
+    fn from(timestep: i64) -> Self {
+        Self::All(timestep)
+    }
+}
+
+impl<'a> From<&'a Tensor> for Timesteps<'a> {
+    fn from(timesteps: &'a Tensor) -> Self {
+        Self::Each(timesteps)
+    }
+}
+
+/// What a model's output says about the clean sample and about the noise.
+#[derive(Debug)]
+pub struct Prediction {
+    /// The predicted clean sample x̂0.
+    pub x0: Tensor,
+    /// The predicted noise ε̂.
+    pub eps: Tensor,
+}
+
+/// ᾱ over the training timesteps, and what the model predicts.
+///
+/// All methods compute in float32 (float64 for float64 samples) and return the kind of their first tensor. Gradients
+/// flow through every tensor argument.
+#[derive(Debug)]
+pub struct NoiseSchedule {
+    /// ᾱ_final, ᾱ_0, …, ᾱ_{T−1} in float64 on the CPU.
+    table: Tensor,
+    values: Vec<f64>,
+    prediction_type: PredictionType,
+    /// Whether ᾱ_{T−1} is 0.
+    zero_terminal: bool,
+}
+
+impl NoiseSchedule {
+    /// Computes ᾱ in float32 as diffusers does, so that its values are the same to the bit.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Config`] for what [`SchedulerConfig`] says is not supported, or `trained_betas` of another
+    /// number than `num_train_timesteps`.
+    pub fn new(config: &SchedulerConfig) -> Result<Self, DiffusionError> {
+        let wrong = |message| DiffusionError::Config { what: "noise schedule".into(), message };
+        config.check().map_err(wrong)?;
+        let betas = betas(config);
+        if betas.size() != [config.num_train_timesteps] {
+            let message = format!("{:?} trained_betas for {} timesteps", betas.size(), config.num_train_timesteps);
+            return Err(wrong(message));
+        }
+        let betas = if config.rescale_betas_zero_snr { zero_terminal_snr(&betas) } else { betas };
+        let alphas_cumprod = cumprod(&(1.0 - betas)).to_kind(Kind::Double);
+        let first = alphas_cumprod.narrow(0, 0, 1);
+        let last = if config.set_alpha_to_one { first.ones_like() } else { first };
+        let table = Tensor::cat(&[last, alphas_cumprod], 0);
+        let values = Vec::try_from(&table)?;
+        let zero_terminal = config.rescale_betas_zero_snr;
+        Ok(Self { table, values, prediction_type: config.prediction_type, zero_terminal })
+    }
+
+    /// Number of training timesteps, T.
+    pub fn train_timesteps(&self) -> i64 {
+        self.values.len() as i64 - 1
+    }
+
+    /// What the model predicts.
+    pub fn prediction_type(&self) -> PredictionType {
+        self.prediction_type
+    }
+
+    /// ᾱ at a timestep; for a negative one the final ᾱ.
+    pub fn alpha_cumprod(&self, timestep: i64) -> f64 {
+        self.values[(timestep.max(-1) + 1) as usize]
+    }
+
+    /// ᾱ_0 … ᾱ_{T−1}.
+    pub fn alphas_cumprod(&self) -> &[f64] {
+        &self.values[1..]
+    }
+
+    /// √((1−ᾱ)/ᾱ) of every training timestep, as Euler uses it: the last is finite even where ᾱ is 0.
+    pub(super) fn sigmas(&self) -> Vec<f64> {
+        let mut alphas = self.alphas_cumprod().to_vec();
+        if self.zero_terminal {
+            // Diffusers' choice: float16's smallest number.
+            alphas[self.values.len() - 2] = (-24f64).exp2();
+        }
+        alphas.into_iter().map(|a| f64::from(((1.0 - a as f32) / a as f32).sqrt())).collect()
+    }
+
+    /// `α_t x0 + σ_t noise`.
+    pub fn add_noise<'t>(&self, x0: &Tensor, noise: &Tensor, t: impl Into<Timesteps<'t>>) -> Tensor {
+        let (alpha, sigma) = self.alpha_sigma(t.into(), x0);
+        (alpha * wide(x0) + sigma * wide(noise)).to_kind(x0.kind())
+    }
+
+    /// The velocity `α_t noise − σ_t x0`.
+    pub fn velocity<'t>(&self, x0: &Tensor, noise: &Tensor, t: impl Into<Timesteps<'t>>) -> Tensor {
+        let (alpha, sigma) = self.alpha_sigma(t.into(), x0);
+        (alpha * wide(noise) - sigma * wide(x0)).to_kind(x0.kind())
+    }
+
+    /// What a perfect model would output at `add_noise(x0, noise, t)`: the target of denoising training.
+    pub fn target<'t>(&self, x0: &Tensor, noise: &Tensor, t: impl Into<Timesteps<'t>>) -> Tensor {
+        match self.prediction_type {
+            PredictionType::Epsilon => noise.shallow_clone(),
+            PredictionType::VPrediction => self.velocity(x0, noise, t),
+            PredictionType::Sample => x0.shallow_clone(),
+        }
+    }
+
+    /// x̂0 and ε̂ from the model's output at `x_t`, as float32 (float64 for a float64 `x_t`).
+    pub fn prediction<'t>(&self, output: &Tensor, x_t: &Tensor, t: impl Into<Timesteps<'t>>) -> Prediction {
+        let (alpha, sigma) = self.alpha_sigma(t.into(), x_t);
+        let (output, x) = (wide(output), wide(x_t));
+        match self.prediction_type {
+            PredictionType::Epsilon => Prediction { x0: (x - sigma * &output) / alpha, eps: output },
+            PredictionType::Sample => Prediction { eps: (x - alpha * &output) / sigma, x0: output },
+            PredictionType::VPrediction => {
+                Prediction { x0: &alpha * &x - &sigma * &output, eps: alpha * output + sigma * x }
+            }
+        }
+    }
+
+    /// `α_s x̂0 + σ_s ε̂`: where a prediction puts the sample at timestep `s`.
+    pub fn compose<'t>(&self, prediction: &Prediction, s: impl Into<Timesteps<'t>>) -> Tensor {
+        self.add_noise(&prediction.x0, &prediction.eps, s)
+    }
+
+    /// Ψ(x_t, t→s): one DDIM jump (eta 0) by the model's output at (x_t, t), towards noise or away from it.
+    ///
+    /// A sample whose `s` equals its `t` stays as it is to the bit, with no gradient to the output.
+    pub fn jump<'t>(
+        &self,
+        output: &Tensor,
+        x_t: &Tensor,
+        t: impl Into<Timesteps<'t>>,
+        s: impl Into<Timesteps<'t>>,
+    ) -> Tensor {
+        let (t, s) = (t.into(), s.into());
+        let x_s = self.compose(&self.prediction(output, x_t, t), s).to_kind(x_t.kind());
+        match (t, s) {
+            (Timesteps::All(t), Timesteps::All(s)) if t != s => x_s,
+            _ => x_t.where_self(&column(t, x_t).eq_tensor(&column(s, x_t)), &x_s),
+        }
+    }
+
+    /// Moves a sample from timestep `s` to a noisier `t` by fresh noise: `√(ᾱ_t/ᾱ_s) x_s + √(1−ᾱ_t/ᾱ_s) noise`.
+    pub fn renoise<'t>(
+        &self,
+        x_s: &Tensor,
+        noise: &Tensor,
+        s: impl Into<Timesteps<'t>>,
+        t: impl Into<Timesteps<'t>>,
+    ) -> Tensor {
+        // Where t is not noisier the ratio is capped: nothing is added.
+        let ratio = (self.lookup(t.into(), x_s) / self.lookup(s.into(), x_s)).clamp_max(1.0);
+        let (scale, spread) = (narrow(&ratio.sqrt(), x_s), narrow(&(-&ratio + 1.0).sqrt(), x_s));
+        (scale * wide(x_s) + spread * wide(noise)).to_kind(x_s.kind())
+    }
+
+    /// (α_t, σ_t), shaped to multiply `like`.
+    pub fn alpha_sigma(&self, t: Timesteps<'_>, like: &Tensor) -> (Tensor, Tensor) {
+        let alpha_cumprod = self.lookup(t, like);
+        (narrow(&alpha_cumprod.sqrt(), like), narrow(&(-&alpha_cumprod + 1.0).sqrt(), like))
+    }
+
+    /// ᾱ in float64, of shape (1, 1, …) or (B, 1, …), on the device of `like`.
+    fn lookup(&self, t: Timesteps<'_>, like: &Tensor) -> Tensor {
+        let index = column(t, like).clamp_min(-1) + 1;
+        self.table.to_device(like.device()).take(&index)
+    }
+}
+
+/// Timesteps as int64 of shape (1, 1, …) or (B, 1, …), on the device of `like`.
+fn column(t: Timesteps<'_>, like: &Tensor) -> Tensor {
+    let t = match t {
+        Timesteps::All(t) => Tensor::from_slice(&[t]),
+        Timesteps::Each(t) => t.to_kind(Kind::Int64),
+    };
+    let mut shape = vec![1; like.dim().max(1)];
+    shape[0] = -1;
+    t.to_device(like.device()).reshape(shape)
+}
+
+/// The kind that samples of a kind are computed in.
+fn computing_kind(kind: Kind) -> Kind {
+    if kind == Kind::Double { Kind::Double } else { Kind::Float }
+}
+
+fn wide(x: &Tensor) -> Tensor {
+    x.to_kind(computing_kind(x.kind()))
+}
+
+fn narrow(coefficient: &Tensor, like: &Tensor) -> Tensor {
+    coefficient.to_kind(computing_kind(like.kind()))
+}
+
+fn betas(config: &SchedulerConfig) -> Tensor {
+    let steps = config.num_train_timesteps;
+    let line = |from: f64, to: f64| Tensor::linspace(from, to, steps, (Kind::Float, Device::Cpu));
+    match (&config.trained_betas, config.beta_schedule) {
+        (Some(betas), _) => Tensor::from_slice(betas).to_kind(Kind::Float),
+        (None, BetaSchedule::Linear) => line(config.beta_start, config.beta_end),
+        (None, BetaSchedule::ScaledLinear) => line(config.beta_start.sqrt(), config.beta_end.sqrt()).square(),
+        (None, BetaSchedule::SquaredcosCapV2) => squared_cosine(steps),
+    }
+}
+
+fn squared_cosine(steps: i64) -> Tensor {
+    let alpha_bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
+    let at = |i: i64| alpha_bar(i as f64 / steps as f64);
+    let betas: Vec<_> = (0..steps).map(|i| (1.0 - at(i + 1) / at(i)).min(0.999)).collect();
+    Tensor::from_slice(&betas).to_kind(Kind::Float)
+}
+
+/// Shifts and scales √ᾱ so that the last is 0 and the first stays (Lin et al. 2023, algorithm 1). Betas in and out.
+fn zero_terminal_snr(betas: &Tensor) -> Tensor {
+    let root = cumprod(&(1.0 - betas)).sqrt();
+    let (first, last) = (root.get(0), root.get(-1));
+    let root = (root - &last) * (&first / (&first - &last));
+    let alphas_cumprod = root.square();
+    let count = alphas_cumprod.size()[0];
+    let ratios = alphas_cumprod.narrow(0, 1, count - 1) / alphas_cumprod.narrow(0, 0, count - 1);
+    1.0 - Tensor::cat(&[alphas_cumprod.narrow(0, 0, 1), ratios], 0)
+}
+
+fn cumprod(x: &Tensor) -> Tensor {
+    x.cumprod(0, x.kind())
+}
