@@ -1,2 +1,5 @@
-//! x
-fn main(){}
+//! The command `hyper-flow`.
+
+fn main() -> std::process::ExitCode {
+    hyper_flow::cli::main()
+}

@@ -1,0 +1,156 @@
+//! The command line: global options, and the list of commands.
+
+use std::io::{IsTerminal, stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::commands;
+use crate::commands::context::{Context, Format};
+use crate::error::Failure;
+
+/// Pipelines as code that distil diffusion models into few-step ones.
+///
+/// A pipeline is a RON file of named nodes. `run` runs the nodes whose results are not in the store yet;
+/// `plan` says which, and why.
+///
+/// Where a command wants FILE, the first argument that ends in `.ron` is it. Left out, it is the only
+/// `.ron` file of the working directory, or else the pipeline of the last run in this store.
+///
+/// Exit codes: 0 done, 1 a node failed, 2 the pipeline or the command line is wrong, 3 the store failed,
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "hyper-flow", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The directory of the store.
+    #[arg(long, global = true, value_name = "DIR", env = "HYPER_FLOW_STORE", default_value = ".hyper-flow")]
+    store: PathBuf,
+    /// Print JSON, for machines.
+    #[arg(long, global = true, conflicts_with = "quiet")]
+    json: bool,
+    /// Print only the names or values that were asked for.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// When to colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: When,
+    /// Log to standard error what is done; twice for more, three times for all.
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum When {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(commands::check::Args),
+    Plan(commands::plan::Args),
+    Run(commands::run::Args),
+    Why(commands::why::Args),
+    Graph(commands::graph::Args),
+    Ls(commands::ls::Args),
+    Show(commands::show::Args),
+    Log(commands::log::Args),
+    Export(commands::export::Args),
+    Kinds(commands::kinds::Args),
+    Schema(commands::schema::Args),
+    Cache(commands::cache::Args),
+    Completions(commands::completions::Args),
+}
+
+/// Runs the command line; errors are printed, and become the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let color = cli.global.color;
+    log_to_stderr(cli.global.verbose, color.on(stderr().is_terminal()));
+    match cli.command.execute(&cli.global.context()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.exit(|report| print(&report, color.on(stderr().is_terminal()))),
+    }
+}
+
+impl Command {
+    fn execute(&self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Command::Check(args) => commands::check::execute(args, context),
+            Command::Plan(args) => commands::plan::execute(args, context),
+            Command::Run(args) => commands::run::execute(args, context),
+            Command::Why(args) => commands::why::execute(args, context),
+            Command::Graph(args) => commands::graph::execute(args, context),
+            Command::Ls(args) => commands::ls::execute(args, context),
+            Command::Show(args) => commands::show::execute(args, context),
+            Command::Log(args) => commands::log::execute(args, context),
+            Command::Export(args) => commands::export::execute(args, context),
+            Command::Kinds(args) => commands::kinds::execute(args, context),
+            Command::Schema(args) => commands::schema::execute(args, context),
+            Command::Cache(args) => commands::cache::execute(args, context),
+            Command::Completions(args) => commands::completions::execute(args, context),
+        }
+    }
+}
+
+impl Global {
+    fn context(&self) -> Context {
+        let format = match (self.json, self.quiet) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Quiet,
+            _ => Format::Human,
+        };
+        Context {
+            store: self.store.clone(),
+            format,
+            color_stdout: self.color.on(stdout().is_terminal()),
+            color_stderr: self.color.on(stderr().is_terminal()),
+        }
+    }
+}
+
+impl When {
+    fn on(self, terminal: bool) -> bool {
+        match self {
+            When::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            When::Always => true,
+            When::Never => false,
+        }
+    }
+}
+
+fn log_to_stderr(verbose: u8, color: bool) {
+    let level = match verbose {
+        0 => LevelFilter::OFF,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_writer(stderr).with_ansi(color).with_max_level(level).init();
+}
+
+/// A report that cannot be printed changes nothing about the exit code.
+#[expect(clippy::print_stderr, reason = "the one place that prints errors")]
+fn print(report: &miette::Report, color: bool) {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    if GraphicalReportHandler::new_themed(theme).render_report(&mut text, report.as_ref()).is_ok() {
+        eprint!("{text}");
+    }
+}

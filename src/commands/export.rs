@@ -1,0 +1,14 @@
+//! Copies a node's artifact out of the store.
+
+use crate::commands::context::Context;
+use crate::error::Failure;
+
+/// Copies a node's artifact out of the store.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Carries the command out.
+pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
+    let _ = (args, context);
+    Err(Failure::usage("not implemented yet", ""))
+}

@@ -1,0 +1,18 @@
+//! One file for each command: its help, its arguments, and one function that carries it out.
+
+pub mod cache;
+pub mod check;
+pub mod completions;
+pub mod context;
+pub mod export;
+pub mod graph;
+pub mod kinds;
+pub mod log;
+pub mod ls;
+pub mod plan;
+pub mod run;
+mod runs;
+pub mod schema;
+pub mod show;
+pub mod source;
+pub mod why;

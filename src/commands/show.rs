@@ -1,0 +1,14 @@
+//! Shows what a node produced.
+
+use crate::commands::context::Context;
+use crate::error::Failure;
+
+/// Shows what a node produced.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Carries the command out.
+pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
+    let _ = (args, context);
+    Err(Failure::usage("not implemented yet", ""))
+}

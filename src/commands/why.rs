@@ -1,0 +1,14 @@
+//! Says why a node will run, or why it is cached.
+
+use crate::commands::context::Context;
+use crate::error::Failure;
+
+/// Says why a node will run, or why it is cached.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Carries the command out.
+pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
+    let _ = (args, context);
+    Err(Failure::usage("not implemented yet", ""))
+}

@@ -1,0 +1,89 @@
+//! How a command ends when it does not succeed: what is printed, and the exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use hyper_flow_cache::StoreError;
+use miette::{Diagnostic, Report};
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// A node failed, which the display has told. Exit code 1.
+    Node,
+    /// The pipeline, the command line or the set-up is wrong. Exit code 2.
+    User(Report),
+    /// The store failed. Exit code 3.
+    Store(StoreError),
+    /// The user interrupted, which the display has told. Exit code 130.
+    Interrupted,
+    /// Standard output could not be written. A pipe that nobody reads ends the command quietly, with exit
+    /// code 0; anything else is exit code 3.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// A mistake that the user can mend, with what to do.
+    pub fn user(error: impl Diagnostic + Send + Sync + 'static) -> Failure {
+        Failure::User(Report::new(error))
+    }
+
+    /// A mistake on the command line.
+    pub fn usage(message: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure::user(Usage { message: message.into(), help: help.into() })
+    }
+
+    /// The documented exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Node => 1,
+            Failure::User(_) => 2,
+            Failure::Store(_) => 3,
+            Failure::Interrupted => 130,
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Failure::Output(_) => 3,
+        }
+    }
+
+    /// What to print on standard error; `None` when everything was said.
+    pub fn report(self) -> Option<Report> {
+        match self {
+            Failure::Node | Failure::Interrupted => None,
+            Failure::User(report) => Some(report),
+            Failure::Store(error) => Some(Report::new(StoreFailed(error))),
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
+            Failure::Output(error) => Some(Report::new(OutputFailed(error))),
+        }
+    }
+
+    /// The exit code, after the report is printed with `print`.
+    pub(crate) fn exit(self, print: impl FnOnce(Report)) -> ExitCode {
+        let code = self.code();
+        if let Some(report) = self.report() {
+            print(report);
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+struct Usage {
+    message: String,
+    #[help]
+    help: String,
+}
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the store failed")]
+struct StoreFailed(#[source] StoreError);
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("failed to write to standard output")]
+struct OutputFailed(#[source] io::Error);

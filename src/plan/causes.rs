@@ -1,0 +1,5 @@
+//! x
+/// x
+pub struct Cause;
+/// x
+pub fn causes() {}

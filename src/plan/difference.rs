@@ -1,0 +1,5 @@
+//! x
+/// x
+pub struct Difference;
+/// x
+pub fn differences() {}

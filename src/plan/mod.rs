@@ -1,0 +1,21 @@
+//! From a pipeline to what will run and why: the graph, the keys, the states and the reasons.
+
+mod causes;
+mod class;
+mod difference;
+mod environment;
+mod error;
+mod graph;
+mod planner;
+mod preimage;
+mod provenance;
+mod reason;
+
+pub use causes::{Cause, causes};
+pub use class::Classes;
+pub use difference::{Difference, differences};
+pub use error::PlanError;
+pub use graph::Graph;
+pub use planner::{Plan, Planned, State, plan};
+pub use preimage::Preimage;
+pub use provenance::{Provenance, label};

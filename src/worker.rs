@@ -1,0 +1,180 @@
+//! Where the worker is, and what it can do.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::UNIX_EPOCH;
+
+use hyper_flow_cache::{Digest, Store};
+use hyper_flow_spec::{Description, Device, PROTOCOL, VERSION};
+use miette::Diagnostic;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+use crate::pipeline::Settings;
+
+const NAME: &str = "hyper-flow-worker";
+const VARIABLE: &str = "HYPER_FLOW_WORKER";
+
+/// Why there is no worker to use.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum WorkerError {
+    /// It is nowhere.
+    #[error("there is no {NAME} beside `{}` or on the path, and nodes of the kinds other than `Command` run in it", engine.display())]
+    #[diagnostic(help("build it: `make` (which also brings libtorch), or `cargo build --workspace`; or say where it is: {VARIABLE}"))]
+    Missing {
+        /// The executable of the engine.
+        engine: PathBuf,
+    },
+    /// The variable names something else.
+    #[error("{VARIABLE} is `{}`, which is no file", path.display())]
+    #[diagnostic(help("set it to the path of {NAME}, or unset it to have the one beside the engine"))]
+    NoFile {
+        /// Its value.
+        path: PathBuf,
+    },
+    /// It does not start, or does not describe itself.
+    #[error("`{} describe` failed: {why}", path.display())]
+    #[diagnostic(help("build it anew: `make`, or `cargo build --workspace`"))]
+    Broken {
+        /// The worker.
+        path: PathBuf,
+        /// What happened.
+        why: String,
+    },
+    /// It was built from another version.
+    #[error("`{}` is of version {found}, and this engine of version {VERSION} (protocol {PROTOCOL})", path.display())]
+    #[diagnostic(help("build both from one version: `make`, or `cargo build --workspace`"))]
+    Version {
+        /// The worker.
+        path: PathBuf,
+        /// Its version and protocol.
+        found: String,
+    },
+    /// A node wants a GPU that is not there.
+    #[error("there is no GPU {index} for `device: Cuda({index})`: the worker sees {seen}")]
+    #[diagnostic(help("use `device: Auto`, or look why the driver does not show it (`nvidia-smi`)"))]
+    NoGpu {
+        /// The GPU's number.
+        index: u32,
+        /// How many there are.
+        seen: usize,
+    },
+}
+
+impl From<WorkerError> for Failure {
+    fn from(error: WorkerError) -> Failure {
+        Failure::user(error)
+    }
+}
+
+/// Finds the worker: the file that `HYPER_FLOW_WORKER` names, else beside the engine, else on the path.
+pub fn find() -> Result<PathBuf, WorkerError> {
+    if let Some(path) = std::env::var_os(VARIABLE).map(PathBuf::from) {
+        return if path.is_file() { Ok(path) } else { Err(WorkerError::NoFile { path }) };
+    }
+    let engine = std::env::current_exe().unwrap_or_default();
+    let file = format!("{NAME}{}", std::env::consts::EXE_SUFFIX);
+    let beside = engine.parent().map(|folder| folder.join(&file));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join(&file));
+    beside.into_iter().chain(on_path).find(|path| path.is_file()).ok_or(WorkerError::Missing { engine })
+}
+
+/// What the worker says of itself, checked to be of this version. It is asked once for each worker file,
+/// driver and processor, because it takes a while to start; the store remembers the answer.
+pub fn describe(worker: &Path, store: &Store) -> Result<Description, WorkerError> {
+    let stamp = stamp(worker);
+    let memo = store.root().join("worker.json");
+    if let Some(description) = remembered(&memo, stamp) {
+        return Ok(description);
+    }
+    let description = ask(worker)?;
+    remember(store, &memo, &Memo { stamp, description: description.clone() });
+    Ok(description)
+}
+
+/// The class of the device that a node with these settings computes on: where equal keys give equal bytes.
+pub fn class(description: &Description, settings: &Settings) -> Result<String, WorkerError> {
+    let gpu = |index: u32| description.gpus.get(index as usize);
+    let device = match settings.device {
+        Device::Cpu => None,
+        Device::Auto => gpu(0),
+        Device::Cuda(index) => {
+            Some(gpu(index).ok_or(WorkerError::NoGpu { index, seen: description.gpus.len() })?)
+        }
+    };
+    let device = match device {
+        Some(gpu) => format!("{gpu}x1"),
+        None => format!("{}x{}", description.cpu, threads(settings)),
+    };
+    Ok(format!("{device} libtorch {}", description.libtorch))
+}
+
+/// The threads that a node with these settings computes with: those it asks for, or the machine's cores.
+pub fn threads(settings: &Settings) -> usize {
+    settings.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into))
+}
+
+fn ask(worker: &Path) -> Result<Description, WorkerError> {
+    let broken = |why: String| WorkerError::Broken { path: worker.to_owned(), why };
+    let output = Command::new(worker).arg("describe").output().map_err(|error| broken(error.to_string()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(broken(format!("{}\n{}", output.status, said.trim_end())));
+    }
+    let said: serde_json::Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| broken(format!("its answer is no JSON: {error}")))?;
+    if said["worker"] != VERSION || said["protocol"] != PROTOCOL {
+        let found = format!("{} (protocol {})", said["worker"].as_str().unwrap_or("unknown"), said["protocol"]);
+        return Err(WorkerError::Version { path: worker.to_owned(), found });
+    }
+    serde_json::from_value(said).map_err(|error| broken(format!("its answer is not understood: {error}")))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Memo {
+    stamp: Digest,
+    description: Description,
+}
+
+fn remembered(memo: &Path, stamp: Digest) -> Option<Description> {
+    let memo: Memo = serde_json::from_slice(&std::fs::read(memo).ok()?).ok()?;
+    (memo.stamp == stamp).then_some(memo.description)
+}
+
+/// By rename, so that a reader sees a whole file. Where the store cannot be written the worker is asked
+/// again next time, so that a failure here is none.
+fn remember(store: &Store, path: &Path, memo: &Memo) {
+    let write = || -> Option<()> {
+        let staging = store.staging().ok()?;
+        let temporary = staging.path().join("worker.json");
+        std::fs::write(&temporary, serde_json::to_vec(memo).ok()?).ok()?;
+        std::fs::rename(&temporary, path).ok()
+    };
+    if write().is_none() {
+        tracing::debug!("the worker's description is not remembered in {}", path.display());
+    }
+}
+
+/// Everything that could change the worker's answer.
+fn stamp(worker: &Path) -> Digest {
+    let metadata = std::fs::metadata(worker).ok();
+    let modified = metadata.as_ref().and_then(|m| m.modified().ok()).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.as_encoded_bytes().to_vec());
+    let seen = (
+        worker,
+        metadata.map(|m| m.len()),
+        modified.map(|time| time.as_nanos().to_string()),
+        ["ATEN_CPU_CAPABILITY", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"].map(variable),
+        std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default(),
+        processor(),
+    );
+    Digest::of(format!("{seen:?}").as_bytes())
+}
+
+/// The model and abilities of the processor, where the system tells: a store may be shared by machines.
+fn processor() -> Vec<String> {
+    let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let first = told.split("\n\n").next().unwrap_or_default().lines();
+    first.filter(|line| ["model name", "flags", "Features"].iter().any(|name| line.starts_with(name))).map(str::to_owned).collect()
+}
