@@ -1,12 +1,174 @@
 //! Writing files so that a crash at any point leaves the old or the new, and removing trees.
 
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::Result;
+use tempfile::NamedTempFile;
+
+use crate::digest::Digest;
+use crate::error::{Result, StoreError};
+
+/// Mode of everything that is written once.
+pub(crate) const READ_ONLY: u32 = 0o444;
+
+/// The mtime of every object: 2000-01-01, an even second so that file systems with a grain of two
+/// seconds keep it.
+pub(crate) fn fixed_mtime() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(946_684_800)
+}
+
+/// Whether a file looks as [`seal`] left it.
+pub(crate) fn is_sealed(meta: &Metadata, size: u64) -> bool {
+    meta.is_file() && meta.len() == size && meta.modified().is_ok_and(|t| t == fixed_mtime())
+}
+
+/// Mode and mtime of an object.
+pub(crate) fn stamp(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.set_modified(fixed_mtime())
+}
+
+/// Makes a file an object-to-be: read-only, the fixed mtime, and on disk.
+pub(crate) fn seal(path: &Path) -> Result<()> {
+    let sealed = File::open(path).and_then(|file| {
+        stamp(&file, READ_ONLY)?;
+        file.sync_all()
+    });
+    sealed.map_err(StoreError::io("seal", path))
+}
+
+/// The metadata of what is at `path` itself, or `None`.
+pub(crate) fn stat(path: &Path) -> Result<Option<Metadata>> {
+    absent_is_none(fs::symlink_metadata(path)).map_err(StoreError::io("look at", path))
+}
+
+/// The content of a plain file; `None` if there is none, also where something else is in the way.
+pub(crate) fn read_plain(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(e) if e.kind() == ErrorKind::IsADirectory => Ok(None),
+        other => absent_is_none(other).map_err(StoreError::io("read", path)),
+    }
+}
+
+/// Turns "there is none" into `None`.
+pub(crate) fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes a directory and its parents, each one durable.
+pub(crate) fn make_dir(path: &Path) -> Result<()> {
+    match fs::create_dir(path) {
+        Ok(()) => sync_dir(parent(path)),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound && path.parent().is_some() => {
+            make_dir(parent(path)).and_then(|()| make_dir(path))
+        }
+        Err(e) => Err(StoreError::io("create", path)(e)),
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<()> {
+    match File::open(path).and_then(|dir| dir.sync_all()) {
+        // Some file systems cannot do this to a directory, and one may write to a directory that one
+        // may not read; there is nothing better to do then.
+        Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::PermissionDenied) => Ok(()),
+        other => other.map_err(StoreError::io("write", path)),
+    }
+}
+
+/// A temporary file with this content, on disk, to be moved to its place.
+pub(crate) fn temp_file(tmp: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+    make_dir(tmp)?;
+    let write = || {
+        let mode = Permissions::from_mode(READ_ONLY);
+        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(tmp)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    };
+    write().map_err(StoreError::io("write a file in", tmp))
+}
+
+/// Writes `path` through a temporary file, replacing what is there: a reader sees the old or the
+/// new, also after a crash.
+pub(crate) fn write_atomic(tmp: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = temp_file(tmp, bytes)?;
+    make_dir(parent(path))?;
+    file.persist(path).map_err(|e| StoreError::io("write", path)(e.error))?;
+    sync_dir(parent(path))
+}
+
+/// The directory that a path is in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
+    }
+}
+
+/// Digest and size by mapping the file: for files that only the store writes.
+pub(crate) fn hash_mapped(path: &Path) -> io::Result<(Digest, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_mmap_rayon(path)?;
+    Ok((hasher.finalize().into(), hasher.count()))
+}
+
+/// Digest and size by reading: a file truncated while it is mapped would kill the process.
+pub(crate) fn hash_read(file: &mut File) -> io::Result<(Digest, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; buffer_size(file)];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((hasher.finalize().into(), hasher.count())),
+            // Threads pay from about 128 KiB on.
+            Ok(n) if n >= 1 << 17 => drop(hasher.update_rayon(&buffer[..n])),
+            Ok(n) => drop(hasher.update(&buffer[..n])),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Enough for the file, at most 4 MiB.
+fn buffer_size(file: &File) -> usize {
+    let len = file.metadata().map_or(0, |meta| meta.len());
+    len.clamp(1 << 12, 1 << 22) as usize
+}
 
 /// Removes a directory or file with all that is in it, also where directories are read-only (as
 /// those of [`crate::Store::link_into`] are). Nothing there is no error.
 pub fn remove_tree(path: &Path) -> Result<()> {
-    let _ = path;
-    todo!()
+    let Some(meta) = stat(path)? else { return Ok(()) };
+    let removed = if meta.is_dir() {
+        match fs::remove_dir_all(path) {
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => open_up(path).and_then(|()| fs::remove_dir_all(path)),
+            other => other,
+        }
+    } else {
+        fs::remove_file(path)
+    };
+    absent_is_none(removed).map(drop).map_err(StoreError::io("remove", path))
+}
+
+/// Lets the owner into a directory and all below it.
+fn open_up(path: &Path) -> io::Result<()> {
+    let mut dirs = vec![path.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        fs::set_permissions(&dir, Permissions::from_mode(0o700))?;
+        for entry in fs::read_dir(&dir)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                dirs.push(entry.path());
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,14 +1,29 @@
 //! The index: what can be lost without loss, kept in sled.
+//!
+//! sled opens in one process only, and panics on a truncated file. So it is opened for one batch or
+//! one reading at a time (1 to 3 ms), under a lock of ours that is never waited for long, with
+//! panics caught; on any trouble its directory is set aside and filled again from the files.
 
-use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::digest::Key;
-use crate::error::Result;
+use serde::Serialize;
+
+use crate::digest::{Digest, Key};
+use crate::error::{Result, StoreError};
+use crate::files;
+use crate::labels::{Labels, RunStamp};
+use crate::quiet::catch_quietly;
 use crate::store::Store;
 
+/// A batch waits so often, 2 ms each, for another process to close the index; a reading does not.
+const PATIENCE: usize = 100;
+
 /// What a rebuild of the index found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RebuildReport {
     /// Records whose last use (for want of better, their writing) is known again.
     pub records: u64,
@@ -18,17 +33,42 @@ pub struct RebuildReport {
     pub labels: u64,
 }
 
+/// The open index.
+pub(crate) struct Index {
+    /// Key → milliseconds since 1970.
+    used: sled::Tree,
+    /// Label → key and run.
+    labels: sled::Tree,
+    /// Run → what its labels file looked like when it was read.
+    runs: sled::Tree,
+    /// Fingerprint of a source → its digest and when that was noted.
+    memo: sled::Tree,
+    db: sled::Db,
+}
+
 impl Store {
     /// Notes that these keys were used now, for garbage collection. One batch a run, not one call a
     /// key; where the index cannot be had nothing is noted and nothing fails.
     pub fn touch<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) {
-        let _ = keys.into_iter().count();
-        todo!()
+        let now = to_bytes(SystemTime::now());
+        let mut batch = sled::Batch::default();
+        for key in keys {
+            batch.insert(key.as_bytes(), &now);
+        }
+        self.with_index(PATIENCE, |index| {
+            index.used.apply_batch(batch.clone())?;
+            index.flush()
+        });
     }
 
     /// When each key was last used: as noted, or else when its record was written.
     pub fn last_used(&self) -> Result<BTreeMap<Key, SystemTime>> {
-        todo!()
+        let mut used = self.record_times()?;
+        for (key, time) in self.with_index(0, Index::all_used).unwrap_or_default() {
+            // Only of what still has a record, and never before it had one.
+            used.entry(key).and_modify(|known| *known = time.max(*known));
+        }
+        Ok(used)
     }
 
     /// Makes the index anew from the files.
@@ -36,6 +76,206 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Busy`] while another process writes to it.
     pub fn rebuild(&self) -> Result<RebuildReport> {
-        todo!()
+        let _guard = self.inner.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(_lock) = self.wait_for_index(PATIENCE)? else {
+            let (what, holder) = ("the index".to_owned(), "another process".to_owned());
+            return Err(StoreError::Busy { what, holder });
+        };
+        files::remove_tree(&self.index_path())?;
+        let failed = || StoreError::Io {
+            doing: "write the index in",
+            path: self.index_path(),
+            source: std::io::Error::other("sled refuses a new one"),
+        };
+        self.attempt(&|index| Ok(self.fill_index(index))).ok_or_else(failed)?
     }
+
+    /// The digest remembered for a source's fingerprint. The memo is read once a process.
+    pub(crate) fn recall(&self, fingerprint: &Digest) -> Option<Digest> {
+        let mut memo = self.inner.memo.lock().unwrap_or_else(PoisonError::into_inner);
+        if memo.is_none() {
+            *memo = Some(self.with_index(0, Index::all_memo).unwrap_or_default());
+        }
+        memo.as_ref()?.get(fingerprint).copied()
+    }
+
+    pub(crate) fn remember(&self, fresh: &[(Digest, Digest)]) {
+        if fresh.is_empty() {
+            return;
+        }
+        let mut memo = self.inner.memo.lock().unwrap_or_else(PoisonError::into_inner);
+        memo.get_or_insert_default().extend(fresh.iter().copied());
+        self.with_index(PATIENCE, |index| index.add_memo(fresh));
+    }
+
+    /// Does something with the index, or does without: `None` if another process has it or it cannot
+    /// be had. A damaged one is set aside and filled anew first.
+    pub(crate) fn with_index<T>(&self, patience: usize, work: impl Fn(&Index) -> sled::Result<T>) -> Option<T> {
+        let _guard = self.inner.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = self.wait_for_index(patience).inspect_err(|error| tracing::debug!(%error, "no index"));
+        let _lock = lock.ok()??;
+        if let Some(done) = self.attempt(&work) {
+            return Some(done);
+        }
+        self.set_aside(&self.index_path());
+        self.attempt(&|index| Ok(self.fill_index(index))).and_then(|filled| filled.ok())?;
+        self.attempt(&work)
+    }
+
+    fn wait_for_index(&self, patience: usize) -> Result<Option<std::fs::File>> {
+        for _ in 0..patience {
+            if let Some(lock) = self.try_lock_index()? {
+                return Ok(Some(lock));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.try_lock_index()
+    }
+
+    fn attempt<T>(&self, work: &impl Fn(&Index) -> sled::Result<T>) -> Option<T> {
+        let path = self.index_path();
+        let done = catch_quietly(|| Index::open(path).and_then(|index| work(&index)));
+        done.and_then(|done| done.inspect_err(|error| tracing::debug!(%error, "index fails")).ok())
+    }
+
+    fn fill_index(&self, index: &Index) -> Result<RebuildReport> {
+        let times = self.record_times()?;
+        let labels = self.read_labels(Labels::default())?;
+        let report = RebuildReport {
+            records: times.len() as u64,
+            runs: labels.runs.len() as u64,
+            labels: labels.keys.len() as u64,
+        };
+        let written = index.add_used(&times).and_then(|()| index.add_labels(&labels));
+        written.map_err(|e| StoreError::Io {
+            doing: "write the index in",
+            path: self.index_path(),
+            source: std::io::Error::other(e),
+        })?;
+        Ok(report)
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.root().join("index")
+    }
+}
+
+impl Index {
+    fn open(path: PathBuf) -> sled::Result<Index> {
+        // Without a flusher thread: every batch is flushed by hand.
+        let config = sled::Config::new().path(path).flush_every_ms(None).cache_capacity(4 << 20);
+        let db = config.open()?;
+        Ok(Index {
+            used: db.open_tree("used")?,
+            labels: db.open_tree("labels")?,
+            runs: db.open_tree("runs")?,
+            memo: db.open_tree("memo")?,
+            db,
+        })
+    }
+
+    fn flush(&self) -> sled::Result<()> {
+        self.db.flush().map(drop)
+    }
+
+    fn all_used(&self) -> sled::Result<BTreeMap<Key, SystemTime>> {
+        let rows = self.used.iter().map(|row| {
+            let (key, time) = row?;
+            Ok(to_digest(&key).map(Key::from_bytes).zip(to_time(&time)))
+        });
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    fn add_used(&self, times: &BTreeMap<Key, SystemTime>) -> sled::Result<()> {
+        let mut batch = sled::Batch::default();
+        for (key, time) in times {
+            batch.insert(key.as_bytes(), &to_bytes(*time));
+        }
+        self.used.apply_batch(batch)?;
+        self.flush()
+    }
+
+    pub(crate) fn all_labels(&self) -> sled::Result<Labels> {
+        let mut known = Labels::default();
+        for row in self.labels.iter() {
+            let (label, value) = row?;
+            let (key, run) = value.split_at_checked(32).unwrap_or_default();
+            if let Some(key) = to_digest(key) {
+                known.set(&to_text(&label), &to_text(run), Key::from_bytes(key));
+            }
+        }
+        for row in self.runs.iter() {
+            let (run, stamp) = row?;
+            if let Ok(stamp) = RunStamp::try_from(stamp.as_ref()) {
+                known.runs.insert(to_text(&run), stamp);
+            }
+        }
+        Ok(known)
+    }
+
+    pub(crate) fn add_labels(&self, all: &Labels) -> sled::Result<()> {
+        let mut batch = sled::Batch::default();
+        for (label, (run, key)) in &all.keys {
+            batch.insert(label.as_bytes(), [key.as_bytes(), run.as_bytes()].concat());
+        }
+        self.labels.apply_batch(batch)?;
+        // After the labels, so that a run which is noted as read was.
+        let mut batch = sled::Batch::default();
+        for (run, stamp) in &all.runs {
+            batch.insert(run.as_bytes(), stamp.as_slice());
+        }
+        self.runs.apply_batch(batch)?;
+        self.flush()
+    }
+
+    fn all_memo(&self) -> sled::Result<HashMap<Digest, Digest>> {
+        let rows = self.memo.iter().map(|row| {
+            let (print, value) = row?;
+            let digest = value.get(..32).and_then(to_digest);
+            Ok(to_digest(&print).zip(digest).map(|(p, d)| (Digest::from_bytes(p), Digest::from_bytes(d))))
+        });
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    fn add_memo(&self, fresh: &[(Digest, Digest)]) -> sled::Result<()> {
+        let now = to_bytes(SystemTime::now());
+        let mut batch = sled::Batch::default();
+        for (print, digest) in fresh {
+            batch.insert(print.as_bytes(), [digest.as_bytes().as_slice(), &now].concat());
+        }
+        self.memo.apply_batch(batch)?;
+        self.flush()
+    }
+
+    /// Forgets the use of what has no record any more, and what was remembered before `oldest`.
+    pub(crate) fn prune(&self, kept: &dyn Fn(&Key) -> bool, oldest: SystemTime) -> sled::Result<()> {
+        for key in self.all_used()?.keys().filter(|key| !kept(key)) {
+            self.used.remove(key.as_bytes())?;
+        }
+        for row in self.memo.iter() {
+            let (print, value) = row?;
+            if value.get(32..).and_then(to_time).is_none_or(|noted| noted < oldest) {
+                self.memo.remove(print)?;
+            }
+        }
+        self.flush()
+    }
+}
+
+fn to_bytes(time: SystemTime) -> [u8; 8] {
+    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    (millis as u64).to_be_bytes()
+}
+
+fn to_time(bytes: &[u8]) -> Option<SystemTime> {
+    let millis = u64::from_be_bytes(bytes.try_into().ok()?);
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}
+
+fn to_digest(bytes: &[u8]) -> Option<[u8; 32]> {
+    bytes.try_into().ok()
+}
+
+fn to_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

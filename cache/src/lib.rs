@@ -22,6 +22,8 @@
 //! no file grows with the number of records; no lock outlives its process; the index holds nothing
 //! that the files do not.
 
+mod areas;
+mod clone;
 mod digest;
 mod error;
 mod export;
@@ -34,6 +36,7 @@ mod lock;
 mod lookup;
 mod objects;
 mod publish;
+mod quiet;
 mod record;
 mod source;
 mod staging;
@@ -41,6 +44,7 @@ mod store;
 mod tree;
 mod usage;
 mod verify;
+mod walk;
 
 pub use digest::{Digest, Key, ParseDigestError};
 pub use error::{Result, StoreError};

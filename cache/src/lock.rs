@@ -1,21 +1,49 @@
 //! The operating system's locks, freed at death.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::digest::Key;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::files;
 use crate::store::Store;
 
 /// One process (and one holder in it) at a time for one key; released on drop.
 #[derive(Debug)]
 pub struct KeyLock {
+    path: PathBuf,
+    /// Closed after `drop` has removed its name, so that nobody locks a file without one.
     _file: File,
+}
+
+impl Drop for KeyLock {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "lock file stays");
+        }
+    }
 }
 
 /// The whole store, shared or exclusive; released on drop.
 #[derive(Debug)]
 pub struct StoreLock {
     _file: File,
+    /// False on a file system without locks.
+    pub(crate) works: bool,
+}
+
+/// What came of asking the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Granted,
+    Busy,
+    /// The file system has no locks.
+    Unsupported,
 }
 
 impl Store {
@@ -25,8 +53,7 @@ impl Store {
     /// On a file system without working locks it is granted at once: the store stays correct, two
     /// runs may only make the same artifact twice.
     pub fn lock_key(&self, key: &Key, who: &str) -> Result<KeyLock> {
-        let _ = (key, who);
-        todo!()
+        self.take_key(key, who, FlockOperation::LockExclusive)
     }
 
     /// Takes the key's lock if it is free.
@@ -34,18 +61,17 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Busy`], naming the holder, if it is not.
     pub fn try_lock_key(&self, key: &Key, who: &str) -> Result<KeyLock> {
-        let _ = (key, who);
-        todo!()
+        self.take_key(key, who, FlockOperation::NonBlockingLockExclusive)
     }
 
     /// For the time of a run: keeps garbage collection away. Waits while one is going on.
     pub fn lock_shared(&self) -> Result<StoreLock> {
-        todo!()
+        self.take_store(FlockOperation::LockShared)
     }
 
     /// As [`Store::lock_shared`], but [`crate::StoreError::Busy`] instead of waiting.
     pub fn try_lock_shared(&self) -> Result<StoreLock> {
-        todo!()
+        self.take_store(FlockOperation::NonBlockingLockShared)
     }
 
     /// For garbage collection ([`Store::gc`] takes it itself).
@@ -53,6 +79,93 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Busy`] while a run goes on.
     pub fn try_lock_exclusive(&self) -> Result<StoreLock> {
-        todo!()
+        self.take_store(FlockOperation::NonBlockingLockExclusive)
+    }
+
+    fn take_key(&self, key: &Key, who: &str, how: FlockOperation) -> Result<KeyLock> {
+        let path = self.key_lock_path(key);
+        loop {
+            let mut file = self.open_lock(&path)?;
+            if ask(&file, how).map_err(StoreError::io("lock", &path))? == Asked::Busy {
+                let holder = read_holder(&path, "another run");
+                return Err(StoreError::Busy { what: format!("key {}", key.short()), holder });
+            }
+            // The holder we waited for may have removed the file: then another one counts now.
+            if is_still(&path, &file) {
+                let told = file.set_len(0).and_then(|()| file.write_all(who.as_bytes()));
+                told.map_err(StoreError::io("write", &path))?;
+                return Ok(KeyLock { path, _file: file });
+            }
+        }
+    }
+
+    fn take_store(&self, how: FlockOperation) -> Result<StoreLock> {
+        let path = self.root().join("locks").join("store");
+        let file = self.open_lock(&path)?;
+        match ask(&file, how).map_err(StoreError::io("lock", &path))? {
+            Asked::Granted => Ok(StoreLock { _file: file, works: true }),
+            Asked::Unsupported => Ok(StoreLock { _file: file, works: false }),
+            Asked::Busy => {
+                let shared = how == FlockOperation::NonBlockingLockShared;
+                let holder = if shared { "a garbage collection" } else { "a run or a garbage collection" };
+                let what = format!("store `{}`", self.root().display());
+                Err(StoreError::Busy { what, holder: holder.to_owned() })
+            }
+        }
+    }
+
+    /// The lock that keeps other processes out of the index, if it is free.
+    pub(crate) fn try_lock_index(&self) -> Result<Option<File>> {
+        let path = self.root().join("locks").join("index");
+        let file = self.open_lock(&path)?;
+        let asked = ask(&file, FlockOperation::NonBlockingLockExclusive);
+        let asked = asked.map_err(StoreError::io("lock", &path))?;
+        Ok((asked != Asked::Busy).then_some(file))
+    }
+
+    pub(crate) fn key_lock_path(&self, key: &Key) -> PathBuf {
+        self.root().join("locks").join(key.to_string())
+    }
+
+    fn open_lock(&self, path: &Path) -> Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        match options.open(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                files::make_dir(files::parent(path))?;
+                options.open(path).map_err(StoreError::io("open", path))
+            }
+            other => other.map_err(StoreError::io("open", path)),
+        }
+    }
+}
+
+fn ask(file: &File, how: FlockOperation) -> io::Result<Asked> {
+    loop {
+        match flock(file, how) {
+            Ok(()) => return Ok(Asked::Granted),
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(Asked::Busy),
+            Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+                tracing::warn!("no locks on this file system: use the store from one run at a time");
+                return Ok(Asked::Unsupported);
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+fn is_still(path: &Path, file: &File) -> bool {
+    let ids = |meta: fs::Metadata| (meta.dev(), meta.ino());
+    match (fs::metadata(path), file.metadata()) {
+        (Ok(at_path), Ok(ours)) => ids(at_path) == ids(ours),
+        _ => false,
+    }
+}
+
+fn read_holder(path: &Path, unknown: &str) -> String {
+    match fs::read_to_string(path) {
+        Ok(holder) if !holder.is_empty() => holder,
+        _ => unknown.to_owned(),
     }
 }

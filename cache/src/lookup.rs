@@ -1,7 +1,10 @@
 //! Finding what a key produced.
 
+use std::fs;
+
 use crate::digest::{Digest, Key};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::files;
 use crate::record::Record;
 use crate::store::Store;
 use crate::tree::Tree;
@@ -11,20 +14,26 @@ impl Store {
     /// objects have the right size and the fixed mtime. An object that differs in these is hashed:
     /// if only its stamps changed they are restored, otherwise it is set aside and this is a miss.
     pub fn lookup(&self, key: &Key) -> Result<Option<Record>> {
-        let _ = key;
-        todo!()
+        let Some(record) = self.record(key)? else { return Ok(None) };
+        let Some(tree) = self.find_tree(&record.artifact)? else { return Ok(None) };
+        for entry in tree.entries() {
+            if !self.holds(entry)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(record))
     }
 
     /// The record of `key`, whatever became of its artifact.
     pub fn record(&self, key: &Key) -> Result<Option<Record>> {
-        let _ = key;
-        todo!()
+        let bytes = files::read_plain(&self.record_path(key))?;
+        Ok(bytes.and_then(|bytes| Record::decode(key, &bytes)))
     }
 
     /// The bytes `key` was derived from, if they were kept and still derive it.
     pub fn preimage(&self, key: &Key) -> Result<Option<Vec<u8>>> {
-        let _ = key;
-        todo!()
+        let bytes = files::read_plain(&self.preimage_path(key))?;
+        Ok(bytes.filter(|bytes| Key::derive(bytes) == *key))
     }
 
     /// The manifest of an artifact.
@@ -32,8 +41,13 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Damaged`] if it is missing or altered.
     pub fn tree(&self, artifact: &Digest) -> Result<Tree> {
-        let _ = artifact;
-        todo!()
+        let damaged = || StoreError::Damaged { artifact: *artifact, path: String::new() };
+        self.find_tree(artifact)?.ok_or_else(damaged)
+    }
+
+    pub(crate) fn find_tree(&self, artifact: &Digest) -> Result<Option<Tree>> {
+        let bytes = files::read_plain(&self.tree_path(artifact))?;
+        Ok(bytes.and_then(|bytes| Tree::decode(artifact, &bytes)))
     }
 
     /// The content of one file of an artifact, verified.
@@ -41,7 +55,15 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Damaged`] (the object is set aside), [`crate::StoreError::NoSuchFile`].
     pub fn read(&self, artifact: &Digest, path: &str) -> Result<Vec<u8>> {
-        let _ = (artifact, path);
-        todo!()
+        let tree = self.tree(artifact)?;
+        let missing = || StoreError::NoSuchFile { artifact: *artifact, path: path.to_owned() };
+        let entry = tree.get(path).ok_or_else(missing)?;
+        let object = self.object_path(&entry.digest);
+        match files::absent_is_none(fs::read(&object)).map_err(StoreError::io("read", &object))? {
+            Some(bytes) if Digest::of(&bytes) == entry.digest => return Ok(bytes),
+            Some(_) => self.set_aside(&object),
+            None => {}
+        }
+        Err(StoreError::Damaged { artifact: *artifact, path: path.to_owned() })
     }
 }

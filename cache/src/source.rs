@@ -1,10 +1,30 @@
 //! Digests of files and folders outside the store.
 
+use std::fs::{self, File, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::files;
 use crate::store::Store;
+use crate::tree::{Entry, Tree};
+use crate::walk::{self, Found};
+
+/// A change within this time of another may leave mtime and ctime as they were: the coarsest clock
+/// of the file systems in use (FAT's).
+const GRAIN: Duration = Duration::from_secs(2);
+
+/// Opening the index takes 1 to 3 ms (measured), as long as reading this much.
+const WORTH_REMEMBERING: u64 = 16 << 20;
+
+/// Likewise for opening so many small files.
+const MANY_FILES: usize = 2_000;
+
+/// A file that is written without pause is given up on after so many readings.
+const ATTEMPTS: usize = 3;
 
 /// Whether a source is one file or a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +47,10 @@ pub struct SourceDigest {
     pub bytes: u64,
     /// How many files.
     pub files: u64,
+    /// Over the stamps of all files.
+    fingerprint: Digest,
+    /// Whether a later change would show in the stamps.
+    settled: bool,
 }
 
 impl Store {
@@ -38,13 +62,158 @@ impl Store {
     /// Something missing or unreadable, a socket, fifo or device, a loop of links, a name that is not
     /// UTF-8, a file that changes while it is read; each named.
     pub fn digest_path(&self, path: &Path) -> Result<SourceDigest> {
-        let _ = path;
-        todo!()
+        let mut attempt = 1;
+        loop {
+            match self.digest_scan(&Scan::of(path)?) {
+                Err(StoreError::Changing { .. }) if attempt < ATTEMPTS => attempt += 1,
+                other => return other,
+            }
+        }
     }
 
     /// Whether the source is still what was digested: by stat, and by content where stat cannot tell.
     pub fn unchanged(&self, path: &Path, digest: &SourceDigest) -> Result<bool> {
-        let _ = (path, digest);
-        todo!()
+        match self.is_same(path, digest) {
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(false),
+            Err(StoreError::Changing { .. }) => Ok(false),
+            other => other,
+        }
     }
+
+    fn is_same(&self, path: &Path, before: &SourceDigest) -> Result<bool> {
+        if before.settled && Scan::of(path)?.fingerprint == before.fingerprint {
+            return Ok(true);
+        }
+        Ok(self.digest_path(path)?.digest == before.digest)
+    }
+
+    fn digest_scan(&self, scan: &Scan) -> Result<SourceDigest> {
+        let remembered = if scan.is_large() && scan.settled { self.recall(&scan.fingerprint) } else { None };
+        let digest = match remembered {
+            Some(digest) => digest,
+            None => self.read_scan(scan)?,
+        };
+        Ok(SourceDigest {
+            digest,
+            kind: scan.kind,
+            bytes: scan.bytes,
+            files: scan.files.len() as u64,
+            fingerprint: scan.fingerprint,
+            settled: scan.settled,
+        })
+    }
+
+    /// Reads what is not remembered, and remembers what was worth it.
+    fn read_scan(&self, scan: &Scan) -> Result<Digest> {
+        let mut fresh = Vec::new();
+        let mut entries = Vec::with_capacity(scan.files.len());
+        for file in &scan.files {
+            let digest = self.read_file(file, scan, &mut fresh)?;
+            let path = file.rel.clone();
+            entries.push(Entry { digest, size: file.meta.len(), exec: file.exec(), path });
+        }
+        let digest = match scan.kind {
+            SourceKind::File => entries[0].digest,
+            SourceKind::Folder => Tree::new(entries).digest(),
+        };
+        if scan.settled && scan.is_large() {
+            fresh.push((scan.fingerprint, digest));
+        }
+        self.remember(&fresh);
+        Ok(digest)
+    }
+
+    fn read_file(&self, file: &Found, scan: &Scan, fresh: &mut Vec<(Digest, Digest)>) -> Result<Digest> {
+        let memo = file.meta.len() >= WORTH_REMEMBERING && is_settled(&file.meta, scan.when);
+        if !memo {
+            return read_steadily(file);
+        }
+        let print = fingerprint(std::slice::from_ref(file));
+        if let Some(digest) = self.recall(&print) {
+            return Ok(digest);
+        }
+        let digest = read_steadily(file)?;
+        fresh.push((print, digest));
+        Ok(digest)
+    }
+}
+
+/// What a source looks like before it is read.
+struct Scan {
+    kind: SourceKind,
+    files: Vec<Found>,
+    bytes: u64,
+    fingerprint: Digest,
+    /// From before the first stat: a change after it has this time or a later one.
+    when: SystemTime,
+    settled: bool,
+}
+
+impl Scan {
+    fn of(path: &Path) -> Result<Scan> {
+        let when = SystemTime::now();
+        let meta = fs::metadata(path).map_err(StoreError::io("read", path))?;
+        let (kind, files) = if meta.is_dir() {
+            (SourceKind::Folder, walk::outside(path)?)
+        } else if meta.is_file() {
+            (SourceKind::File, vec![Found { rel: String::new(), path: path.to_owned(), meta }])
+        } else {
+            return Err(walk::not_plain(path, meta.file_type()));
+        };
+        let bytes = files.iter().map(|file| file.meta.len()).sum();
+        let settled = files.iter().all(|file| is_settled(&file.meta, when));
+        Ok(Scan { kind, bytes, fingerprint: fingerprint(&files), when, settled, files })
+    }
+
+    fn is_large(&self) -> bool {
+        self.bytes >= WORTH_REMEMBERING || self.files.len() >= MANY_FILES
+    }
+}
+
+/// Whether mtime and ctime lie so far back that a change from `when` on gives others. (ctime is the
+/// one that a program cannot set.)
+fn is_settled(meta: &Metadata, when: SystemTime) -> bool {
+    let now = when.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let latest = now.saturating_sub(GRAIN).as_secs() as i64;
+    meta.mtime() < latest && meta.ctime() < latest
+}
+
+fn fingerprint(files: &[Found]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(&(file.rel.len() as u64).to_le_bytes());
+        hasher.update(file.rel.as_bytes());
+        for number in stamps(&file.meta) {
+            hasher.update(&number.to_le_bytes());
+        }
+    }
+    hasher.finalize().into()
+}
+
+/// Everything in a stat that a change of content or of the exec bit shows in.
+fn stamps(meta: &Metadata) -> [i64; 8] {
+    [
+        meta.dev() as i64,
+        meta.ino() as i64,
+        meta.len() as i64,
+        i64::from(meta.mode()),
+        meta.mtime(),
+        meta.mtime_nsec(),
+        meta.ctime(),
+        meta.ctime_nsec(),
+    ]
+}
+
+/// The digest of a file that is the same before and after.
+fn read_steadily(found: &Found) -> Result<Digest> {
+    let read = || {
+        let mut file = File::open(&found.path)?;
+        let (digest, size) = files::hash_read(&mut file)?;
+        Ok((digest, size, file.metadata()?))
+    };
+    let (digest, size, after) = read().map_err(StoreError::io("read", &found.path))?;
+    if size != found.meta.len() || stamps(&after) != stamps(&found.meta) {
+        return Err(StoreError::Changing { path: found.path.clone() });
+    }
+    Ok(digest)
 }

@@ -2,20 +2,42 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::{Result, StoreError};
+use crate::files;
+
 /// A fresh directory under `tmp/`, removed on drop, whatever the modes of what was put into it.
 #[derive(Debug)]
 pub struct Staging {
-    pub(crate) path: Option<PathBuf>,
+    path: PathBuf,
+    keep: bool,
 }
 
 impl Staging {
+    pub(crate) fn new(tmp: &Path) -> Result<Staging> {
+        files::make_dir(tmp)?;
+        let dir = tempfile::tempdir_in(tmp).map_err(StoreError::io("create a directory in", tmp))?;
+        Ok(Staging { path: dir.keep(), keep: false })
+    }
+
     /// Where it is, absolute.
     pub fn path(&self) -> &Path {
-        self.path.as_deref().unwrap_or(Path::new(""))
+        &self.path
     }
 
     /// Leaves the directory where it is, to be looked at; garbage collection removes it later.
     pub fn keep(mut self) -> PathBuf {
-        self.path.take().unwrap_or_default()
+        self.keep = true;
+        self.path.clone()
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        if let Err(error) = files::remove_tree(&self.path) {
+            tracing::warn!(%error, "left over until the next garbage collection");
+        }
     }
 }

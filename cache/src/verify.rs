@@ -1,14 +1,20 @@
 //! Reading everything again.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::areas::Filed;
+use crate::digest::{Digest, Key};
+use crate::error::{Result, StoreError};
+use crate::files;
+use crate::record::Record;
 use crate::store::Store;
+use crate::tree::Tree;
 
 /// Something in the store that is not as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
     /// The file, relative to the store.
     pub path: PathBuf,
@@ -38,7 +44,103 @@ impl Store {
     /// altered is set aside, and so are records that nothing whole stands behind, so that the next run
     /// makes anew what is needed, and a second verification finds nothing.
     pub fn verify(&self, repair: bool) -> Result<VerifyReport> {
-        let _ = repair;
-        todo!()
+        let mut pass = Pass { store: self, repair, report: VerifyReport::default() };
+        let objects = pass.objects()?;
+        let trees = pass.trees()?;
+        pass.records(&objects, &trees)?;
+        pass.preimages()?;
+        pass.report.problems.sort();
+        Ok(pass.report)
+    }
+}
+
+struct Pass<'a> {
+    store: &'a Store,
+    repair: bool,
+    report: VerifyReport,
+}
+
+impl Pass<'_> {
+    /// The objects that are whole.
+    fn objects(&mut self) -> Result<BTreeSet<Digest>> {
+        let mut whole = BTreeSet::new();
+        for filed in self.store.filed_in("objects")? {
+            self.report.objects += 1;
+            self.report.bytes += filed.meta.len();
+            match filed.name.map(Digest::from_bytes) {
+                Some(digest) if self.is_whole(&filed, &digest)? => drop(whole.insert(digest)),
+                _ => self.problem(&filed.path, "its content is not what its name says"),
+            }
+        }
+        Ok(whole)
+    }
+
+    fn is_whole(&self, filed: &Filed, digest: &Digest) -> Result<bool> {
+        if self.repair {
+            // Restores stamps and sets aside by itself.
+            return self.store.holds_content(digest);
+        }
+        if !filed.meta.is_file() {
+            return Ok(false);
+        }
+        let hashed = files::absent_is_none(files::hash_mapped(&filed.path));
+        let hashed = hashed.map_err(StoreError::io("read", &filed.path))?;
+        Ok(hashed.is_some_and(|(found, _)| found == *digest))
+    }
+
+    /// The manifests that are whole.
+    fn trees(&mut self) -> Result<BTreeMap<Digest, Tree>> {
+        let mut whole = BTreeMap::new();
+        for filed in self.store.filed_in("trees")? {
+            self.report.trees += 1;
+            let bytes = files::read_plain(&filed.path)?;
+            let artifact = filed.name.map(Digest::from_bytes);
+            let tree = artifact.zip(bytes).and_then(|(a, bytes)| Some((a, Tree::decode(&a, &bytes)?)));
+            match tree {
+                Some((artifact, tree)) => drop(whole.insert(artifact, tree)),
+                None => self.problem(&filed.path, "its content is not what its name says"),
+            }
+        }
+        Ok(whole)
+    }
+
+    fn records(&mut self, objects: &BTreeSet<Digest>, trees: &BTreeMap<Digest, Tree>) -> Result<()> {
+        for filed in self.store.filed_in("records")? {
+            self.report.records += 1;
+            let bytes = files::read_plain(&filed.path)?;
+            let key = filed.name.map(Key::from_bytes);
+            match key.zip(bytes).and_then(|(key, bytes)| Record::decode(&key, &bytes)) {
+                None => self.problem(&filed.path, "it is not the record its name says"),
+                Some(record) => {
+                    let tree = trees.get(&record.artifact);
+                    let stands = |tree: &Tree| tree.entries().iter().all(|e| objects.contains(&e.digest));
+                    // Published since the objects were gone through? Then it is looked at by itself.
+                    if !tree.is_some_and(stands) && self.store.lookup(&record.key)?.is_none() {
+                        self.problem(&filed.path, "the artifact it names is missing or altered");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn preimages(&mut self) -> Result<()> {
+        for filed in self.store.filed_in("preimages")? {
+            self.report.preimages += 1;
+            let bytes = files::read_plain(&filed.path)?;
+            let key = filed.name.map(Key::from_bytes);
+            if key.zip(bytes).is_none_or(|(key, bytes)| Key::derive(&bytes) != key) {
+                self.problem(&filed.path, "it does not derive the key its name says");
+            }
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, path: &Path, what: &str) {
+        if self.repair {
+            self.store.set_aside(path);
+        }
+        let path = path.strip_prefix(self.store.root()).unwrap_or(path).to_owned();
+        self.report.problems.push(Problem { path, what: what.to_owned() });
     }
 }

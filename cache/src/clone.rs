@@ -1,0 +1,95 @@
+//! Giving a file another name or another copy, the cheapest way the file system has.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::files;
+
+/// Makes `to` share the blocks of `from` until one is written to. False where that cannot be.
+#[cfg(target_os = "linux")]
+pub(crate) fn reflink(from: &File, to: &File) -> bool {
+    rustix::fs::ioctl_ficlone(to, from).is_ok()
+}
+
+/// No such call here; a copy may still be one, inside the system's copying.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn reflink(_from: &File, _to: &File) -> bool {
+    false
+}
+
+/// Makes `to`, new and empty, the content of `from`.
+pub(crate) fn reflink_or_copy(from: &Path, to: &File) -> io::Result<()> {
+    let mut from = File::open(from)?;
+    if !reflink(&from, to) {
+        io::copy(&mut from, &mut &*to)?;
+    }
+    Ok(())
+}
+
+/// Which ways are still worth trying for one directory: what failed once for want of support fails
+/// again for every file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ways {
+    pub(crate) reflink: bool,
+    pub(crate) hard_link: bool,
+}
+
+impl Ways {
+    pub(crate) const ALL: Ways = Ways { reflink: true, hard_link: true };
+
+    /// Places a read-only twin of `object` at `dest`, which is not there yet.
+    pub(crate) fn place(&mut self, object: &Path, dest: &Path, exec: bool) -> io::Result<()> {
+        // An object's own mode has no exec bit, so an executable needs an inode of its own.
+        let mode = if exec { 0o555 } else { files::READ_ONLY };
+        if self.reflink {
+            if try_reflink(object, dest, mode)? {
+                return Ok(());
+            }
+            self.reflink = false;
+        }
+        if self.hard_link && !exec && self.try_hard_link(object, dest)? {
+            return Ok(());
+        }
+        let to = create(dest)?;
+        io::copy(&mut File::open(object)?, &mut &to)?;
+        files::stamp(&to, mode)
+    }
+
+    fn try_hard_link(&mut self, object: &Path, dest: &Path) -> io::Result<bool> {
+        match fs::hard_link(object, dest) {
+            Ok(()) => return Ok(true),
+            // Only this object has as many names as the file system allows.
+            Err(e) if e.kind() == ErrorKind::TooManyLinks => {}
+            // Another file system, or one without links, or links to others' files are forbidden.
+            Err(e) if links_fail(&e) => self.hard_link = false,
+            Err(e) => return Err(e),
+        }
+        Ok(false)
+    }
+}
+
+fn links_fail(error: &io::Error) -> bool {
+    use ErrorKind::{CrossesDevices, PermissionDenied, Unsupported};
+    matches!(error.kind(), CrossesDevices | PermissionDenied | Unsupported)
+}
+
+fn try_reflink(object: &Path, dest: &Path, mode: u32) -> io::Result<bool> {
+    let to = create(dest)?;
+    if reflink(&File::open(object)?, &to) {
+        files::stamp(&to, mode)?;
+        return Ok(true);
+    }
+    fs::remove_file(dest)?;
+    Ok(false)
+}
+
+fn create(dest: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(dest)
+}
+
+/// Gives a directory the mode that inputs have.
+pub(crate) fn make_read_only(dir: &Path) -> io::Result<()> {
+    fs::set_permissions(dir, Permissions::from_mode(0o555))
+}

@@ -1,0 +1,111 @@
+//! Finding the files of a directory, without recursion.
+
+use std::fs::{self, FileType, Metadata, Permissions};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, StoreError};
+
+/// A plain file in a directory.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Relative to the directory walked, with `/` between names.
+    pub(crate) rel: String,
+    pub(crate) path: PathBuf,
+    pub(crate) meta: Metadata,
+}
+
+impl Found {
+    /// Whether the owner may execute it.
+    pub(crate) fn exec(&self) -> bool {
+        self.meta.mode() & 0o100 != 0
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Refuse,
+    Follow,
+}
+
+struct Dir {
+    path: PathBuf,
+    rel: String,
+    /// Device and inode of this directory and those above it, to notice a loop.
+    chain: Vec<(u64, u64)>,
+}
+
+/// The files of a directory of ours, sorted; only plain files and directories are allowed, and
+/// directories that shut their owner out (copied from a read-only input) are opened.
+pub(crate) fn staged(dir: &Path) -> Result<Vec<Found>> {
+    walk(dir, Links::Refuse)
+}
+
+/// The files of a directory outside, sorted; symbolic links are followed.
+pub(crate) fn outside(dir: &Path) -> Result<Vec<Found>> {
+    walk(dir, Links::Follow)
+}
+
+fn walk(top: &Path, links: Links) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let mut dirs = vec![Dir { path: top.to_owned(), rel: String::new(), chain: Vec::new() }];
+    while let Some(mut dir) = dirs.pop() {
+        enter(&mut dir, links)?;
+        let names = fs::read_dir(&dir.path).map_err(StoreError::io("read", &dir.path))?;
+        for name in names {
+            let path = name.map_err(StoreError::io("read", &dir.path))?.path();
+            let rel = relative(&dir, &path)?;
+            let meta = look(&path, links)?;
+            if meta.is_dir() {
+                dirs.push(Dir { path, rel, chain: dir.chain.clone() });
+            } else if meta.is_file() {
+                found.push(Found { rel, path, meta });
+            } else {
+                return Err(not_plain(&path, meta.file_type()));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.rel.cmp(&b.rel));
+    Ok(found)
+}
+
+fn enter(dir: &mut Dir, links: Links) -> Result<()> {
+    let meta = fs::metadata(&dir.path).map_err(StoreError::io("read", &dir.path))?;
+    let id = (meta.dev(), meta.ino());
+    if dir.chain.contains(&id) {
+        return Err(StoreError::Loop { path: dir.path.clone() });
+    }
+    dir.chain.push(id);
+    if links == Links::Refuse && meta.mode() & 0o700 != 0o700 {
+        let open = Permissions::from_mode(meta.mode() | 0o700);
+        fs::set_permissions(&dir.path, open).map_err(StoreError::io("open up", &dir.path))?;
+    }
+    Ok(())
+}
+
+fn relative(dir: &Dir, path: &Path) -> Result<String> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| StoreError::NotUtf8 { path: path.to_owned() })?;
+    Ok(if dir.rel.is_empty() { name.to_owned() } else { format!("{}/{name}", dir.rel) })
+}
+
+fn look(path: &Path, links: Links) -> Result<Metadata> {
+    let meta = match links {
+        Links::Refuse => fs::symlink_metadata(path),
+        Links::Follow => fs::metadata(path),
+    };
+    meta.map_err(StoreError::io("read", path))
+}
+
+/// The error for what is neither a plain file nor a directory.
+pub(crate) fn not_plain(path: &Path, kind: FileType) -> StoreError {
+    let what = match kind {
+        k if k.is_symlink() => "symbolic link",
+        k if k.is_socket() => "socket",
+        k if k.is_fifo() => "fifo",
+        k if k.is_block_device() || k.is_char_device() => "device",
+        k if k.is_dir() => "directory",
+        _ => "special file",
+    };
+    StoreError::NotPlain { path: path.to_owned(), what }
+}
