@@ -1,0 +1,132 @@
+//! What is wrong with a pipeline, and where.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
+use serde::Serialize;
+use serde::ser::SerializeStruct;
+
+/// More findings than this are counted, not shown.
+const SHOWN: usize = 100;
+
+/// One mistake or warning.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Whether the pipeline can run all the same.
+    pub severity: Severity,
+    /// The text that the labels point into: the pipeline file, a file of parameters, or an argument.
+    pub source: Option<Arc<NamedSource<Arc<str>>>>,
+    /// Where it is; the first label is the place itself.
+    pub labels: Vec<Label>,
+}
+
+/// A marked piece of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The bytes that are marked.
+    pub range: Range<usize>,
+    /// What is said about them.
+    pub text: String,
+}
+
+impl Finding {
+    /// Line and column of a byte, both from 1, the column in characters.
+    fn position(&self, byte: usize) -> Option<(usize, usize)> {
+        let before = self.source.as_ref()?.inner().get(..byte)?;
+        let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
+        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+        Some((line, column))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Finding {}
+
+impl Diagnostic for Finding {
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source.as_ref() as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = |(i, label): (usize, &Label)| {
+            let text = (!label.text.is_empty()).then(|| label.text.clone());
+            let (start, len) = (label.range.start, label.range.len());
+            if i == 0 { LabeledSpan::new_primary_with_span(text, (start, len)) } else { LabeledSpan::new(text, start, len) }
+        };
+        Some(Box::new(self.labels.iter().enumerate().map(span)))
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let place = self.labels.first().and_then(|label| self.position(label.range.start));
+        let mut out = serializer.serialize_struct("Finding", 5)?;
+        out.serialize_field("message", &self.message)?;
+        out.serialize_field("help", &self.help)?;
+        out.serialize_field("file", &self.source.as_ref().map(|source| source.name()))?;
+        out.serialize_field("line", &place.map(|(line, _)| line))?;
+        out.serialize_field("column", &place.map(|(_, column)| column))?;
+        out.end()
+    }
+}
+
+/// Every mistake of a pipeline.
+#[derive(Debug, Clone)]
+pub struct PipelineErrors {
+    /// The file, as it was given.
+    pub file: String,
+    /// The mistakes, in the order of the file. At least one.
+    pub findings: Vec<Finding>,
+}
+
+impl PipelineErrors {
+    /// A file that cannot be read has one mistake, without a place.
+    pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+        let finding = Finding {
+            message: format!("failed to read {}: {error}", path.display()),
+            help: Some("give the path of a pipeline file, for example `pipelines/hello.ron`".to_owned()),
+            severity: Severity::Error,
+            source: None,
+            labels: Vec::new(),
+        };
+        Self { file: path.display().to_string(), findings: vec![finding] }
+    }
+}
+
+impl fmt::Display for PipelineErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.findings.len() {
+            1 => write!(f, "1 mistake in {}", self.file),
+            n if n > SHOWN => write!(f, "{n} mistakes in {}, of which these are the first {SHOWN}", self.file),
+            n => write!(f, "{n} mistakes in {}", self.file),
+        }
+    }
+}
+
+impl std::error::Error for PipelineErrors {}
+
+impl Diagnostic for PipelineErrors {
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.findings.iter().take(SHOWN).map(|finding| finding as &dyn Diagnostic)))
+    }
+}
