@@ -21,6 +21,6 @@ fn name_of(vs: &nn::Path<'_>) -> String {
 }
 
 /// A new variable that is not a number until it is initialised or loaded, so that forgetting both cannot pass unseen.
-fn variable(vs: &nn::Path<'_>, name: &str, shape: &[i64]) -> Tensor {
+pub(crate) fn variable(vs: &nn::Path<'_>, name: &str, shape: &[i64]) -> Tensor {
     vs.add(name, Tensor::full(shape, f64::NAN, (vs.kind(), vs.device())), true)
 }
