@@ -20,7 +20,9 @@ const VARIABLE: &str = "HYPER_FLOW_WORKER";
 pub enum WorkerError {
     /// It is nowhere.
     #[error("there is no {NAME} beside `{}` or on the path, and nodes of the kinds other than `Command` run in it", engine.display())]
-    #[diagnostic(help("build it: `make` (which also brings libtorch), or `cargo build --workspace`; or say where it is: {VARIABLE}"))]
+    #[diagnostic(help(
+        "build it: `make` (which also brings libtorch), or `cargo build --workspace`; or say where it is: {VARIABLE}"
+    ))]
     Missing {
         /// The executable of the engine.
         engine: PathBuf,
@@ -99,9 +101,7 @@ pub fn class(description: &Description, settings: &Settings) -> Result<String, W
     let device = match settings.device {
         Device::Cpu => None,
         Device::Auto => gpu(0),
-        Device::Cuda(index) => {
-            Some(gpu(index).ok_or(WorkerError::NoGpu { index, seen: description.gpus.len() })?)
-        }
+        Device::Cuda(index) => Some(gpu(index).ok_or(WorkerError::NoGpu { index, seen: description.gpus.len() })?),
     };
     let device = match device {
         Some(gpu) => format!("{gpu}x1"),
@@ -176,5 +176,8 @@ fn stamp(worker: &Path) -> Digest {
 fn processor() -> Vec<String> {
     let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let first = told.split("\n\n").next().unwrap_or_default().lines();
-    first.filter(|line| ["model name", "flags", "Features"].iter().any(|name| line.starts_with(name))).map(str::to_owned).collect()
+    first
+        .filter(|line| ["model name", "flags", "Features"].iter().any(|name| line.starts_with(name)))
+        .map(str::to_owned)
+        .collect()
 }

@@ -6,14 +6,15 @@ mod difference;
 mod environment;
 mod error;
 mod graph;
+mod history;
 mod planner;
 mod preimage;
 mod provenance;
 mod reason;
 
-pub use causes::{Cause, causes};
+pub use causes::{Cause, Root, causes};
 pub use class::Classes;
-pub use difference::{Difference, differences};
+pub use difference::{Difference, Part, differences};
 pub use error::PlanError;
 pub use graph::Graph;
 pub use planner::{Plan, Planned, State, plan};

@@ -1,11 +1,13 @@
 //! The state of every node.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::{Digest, Key, Record, SourceDigest, Store};
 use serde::Serialize;
 
+use super::history::History;
+use super::reason;
 use super::{Classes, Graph, PlanError, Preimage};
 use crate::pipeline::{Node, Pipeline};
 
@@ -17,7 +19,7 @@ pub enum State {
     Cached,
     /// It will run.
     Run,
-    /// An ancestor will run first, so that its key is not known yet.
+    /// An ancestor will run first, so that its key is not known yet; or a node of the same key will.
     Maybe,
 }
 
@@ -52,15 +54,105 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The plan of one node, if it was selected.
+    pub fn get(&self, node: &str) -> Option<&Planned> {
+        self.graph.index(node).map(|index| &self.nodes[index])
+    }
+
     /// The preimage of a node, once the artifacts that go into its ports are known.
+    ///
+    /// # Panics
+    /// If the node was not selected.
     pub fn preimage(&self, pipeline: &Pipeline, node: &Node, inputs: &BTreeMap<String, Digest>) -> Preimage {
         let files = node.files.iter().map(|(port, path)| (port.clone(), self.sources[path].digest)).collect();
         Preimage::new(pipeline, node, inputs, &files, self.classes.get(&node.name))
+    }
+
+    /// The digests of a node's inputs; `None` while one is not known.
+    pub fn inputs(&self, node: &Node) -> Option<BTreeMap<String, Digest>> {
+        let artifact = |name: &str| Some(self.get(name)?.record.as_ref()?.artifact);
+        node.inputs.iter().map(|(port, name)| Some((port.clone(), artifact(name)?))).collect()
     }
 }
 
 /// Plans the targets and their ancestors; all nodes when there are no targets.
 pub fn plan(pipeline: &Pipeline, store: &Store, targets: &[String], classes: Classes) -> Result<Plan, PlanError> {
-    let _ = (pipeline, store, targets, classes);
-    todo!()
+    let graph = Graph::new(pipeline, targets)?;
+    let sources = digest_sources(pipeline, store, &graph)?;
+    let nodes = Vec::with_capacity(graph.len());
+    let mut planner = Planner {
+        pipeline,
+        store,
+        history: History::new(pipeline, store),
+        plan: Plan { graph, nodes, sources, classes },
+        running: BTreeMap::new(),
+    };
+    for index in 0..planner.plan.graph.len() {
+        let planned = planner.node(index)?;
+        planner.plan.nodes.push(planned);
+    }
+    Ok(planner.plan)
+}
+
+struct Planner<'a> {
+    pipeline: &'a Pipeline,
+    store: &'a Store,
+    history: History<'a>,
+    plan: Plan,
+    /// The nodes that will run, by key: a second one of the same key waits for the first and takes its artifact.
+    running: BTreeMap<Key, String>,
+}
+
+impl Planner<'_> {
+    fn node(&mut self, index: usize) -> Result<Planned, PlanError> {
+        let node = &self.pipeline.nodes[self.plan.graph.name(index)];
+        let planned = |state, reason, key, record| Planned {
+            name: node.name.clone(),
+            kind: node.kind.name(),
+            state,
+            reason,
+            key,
+            record,
+        };
+        let Some(inputs) = self.plan.inputs(node) else {
+            return Ok(planned(State::Maybe, reason::waiting(&self.history, &self.plan, node)?, None, None));
+        };
+        let key = self.plan.preimage(self.pipeline, node, &inputs).key();
+        if let Some(record) = self.store.lookup(&key)? {
+            return Ok(planned(State::Cached, reason::cached(self.pipeline, node, &record), Some(key), Some(record)));
+        }
+        if let Some(same) = self.running.get(&key) {
+            return Ok(planned(State::Maybe, format!("the same as {same}, which will run"), Some(key), None));
+        }
+        self.running.insert(key, node.name.clone());
+        Ok(planned(State::Run, reason::running(&self.history, &self.plan, node, &key)?, Some(key), None))
+    }
+}
+
+fn digest_sources(
+    pipeline: &Pipeline,
+    store: &Store,
+    graph: &Graph,
+) -> Result<BTreeMap<PathBuf, SourceDigest>, PlanError> {
+    let mut sources = BTreeMap::new();
+    for index in 0..graph.len() {
+        let node = &pipeline.nodes[graph.name(index)];
+        for path in node.files.values() {
+            if !sources.contains_key(path) {
+                let digest = store.digest_path(path).map_err(|source| PlanError::Source {
+                    node: node.name.clone(),
+                    path: relative(pipeline, path),
+                    source,
+                })?;
+                sources.insert(path.clone(), digest);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// A path as the pipeline file would write it.
+pub(super) fn relative(pipeline: &Pipeline, path: &Path) -> String {
+    let folder = pipeline.path.parent().unwrap_or(Path::new(""));
+    path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }

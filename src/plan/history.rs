@@ -1,0 +1,74 @@
+//! What the store remembers of a node's last record.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use hyper_flow_cache::{Digest, Key, Store, StoreError};
+
+use super::{Difference, Plan, Provenance, differences, label};
+use crate::pipeline::{Node, Pipeline};
+
+/// Reads what is remembered; nothing at all as long as nobody asks, so that a plan in which everything is
+/// cached does without.
+pub(super) struct History<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) store: &'a Store,
+    labels: OnceCell<BTreeMap<String, Key>>,
+}
+
+/// A node's last record.
+pub(super) struct Last {
+    pub(super) key: Key,
+    /// None if it was lost.
+    preimage: Option<Vec<u8>>,
+    /// The keys of the records whose artifacts went in, by port.
+    pub(super) inputs: BTreeMap<String, Key>,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(pipeline: &'a Pipeline, store: &'a Store) -> Self {
+        Self { pipeline, store, labels: OnceCell::new() }
+    }
+
+    /// The last record of a node, by its name.
+    pub(super) fn last(&self, node: &str) -> Result<Option<Last>, StoreError> {
+        if self.labels.get().is_none() {
+            let _ = self.labels.set(self.store.labels()?);
+        }
+        let key = self.labels.get().and_then(|labels| labels.get(&label(self.pipeline, node)));
+        key.map(|key| self.record(*key)).transpose()
+    }
+
+    /// What is known of the record of a key.
+    pub(super) fn record(&self, key: Key) -> Result<Last, StoreError> {
+        let made = self.store.record(&key)?.as_ref().and_then(Provenance::of);
+        let inputs = made.map(|made| made.inputs).unwrap_or_default();
+        Ok(Last { key, preimage: self.store.preimage(&key)?, inputs })
+    }
+
+    /// In what a node differs from a record, taking inputs that are not known yet for unchanged.
+    pub(super) fn differences(&self, plan: &Plan, node: &Node, last: &Last) -> Vec<Difference> {
+        let Some(old) = &last.preimage else { return Vec::new() };
+        let inputs = assumed_inputs(plan, node, old);
+        differences(old, &plan.preimage(self.pipeline, node, &inputs).bytes())
+    }
+
+    /// The node that a port took its artifact from, if it is another one of the pipeline than now. (A node
+    /// that is there no more was renamed.)
+    pub(super) fn rewired(&self, node: &Node, port: &str, last: &Last) -> Result<Option<String>, StoreError> {
+        let (Some(now), Some(key)) = (node.inputs.get(port), last.inputs.get(port)) else { return Ok(None) };
+        let made = self.store.record(key)?.as_ref().and_then(Provenance::of);
+        let before = made.filter(|made| made.pipeline == self.pipeline.name).map(|made| made.node);
+        Ok(before.filter(|before| before != now && self.pipeline.nodes.contains_key(before)))
+    }
+}
+
+/// The digests of a node's inputs, those not known yet being what they were. One that is both unknown and
+/// new gets a digest that nothing had.
+fn assumed_inputs(plan: &Plan, node: &Node, old: &[u8]) -> BTreeMap<String, Digest> {
+    let old: serde_json::Value = serde_json::from_slice(old).unwrap_or_default();
+    let before = |port: &str| old["inputs"][port].as_str().and_then(|digest| digest.parse().ok());
+    let known = |name: &str| plan.get(name).and_then(|planned| planned.record.as_ref()).map(|record| record.artifact);
+    let digest = |port: &str, name: &str| known(name).or_else(|| before(port)).unwrap_or(Digest::of(name.as_bytes()));
+    node.inputs.iter().map(|(port, name)| (port.clone(), digest(port, name))).collect()
+}
