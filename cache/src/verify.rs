@@ -9,6 +9,7 @@ use crate::areas::Filed;
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
+use crate::lock::StoreLock;
 use crate::record::Record;
 use crate::store::Store;
 use crate::tree::Tree;
@@ -44,13 +45,25 @@ impl Store {
     /// altered is set aside, and so are records that nothing whole stands behind, so that the next run
     /// makes anew what is needed, and a second verification finds nothing.
     pub fn verify(&self, repair: bool) -> Result<VerifyReport> {
+        let _lock = self.keep_collection_away()?;
         let mut pass = Pass { store: self, repair, report: VerifyReport::default() };
-        let objects = pass.objects()?;
+        // Records first: what a record needs was there before it, so one that is published meanwhile
+        // is not judged by objects that were gone through too early.
+        let records = self.filed_in("records")?;
         let trees = pass.trees()?;
-        pass.records(&objects, &trees)?;
+        let objects = pass.objects()?;
+        pass.records(&records, &objects, &trees)?;
         pass.preimages()?;
         pass.report.problems.sort();
         Ok(pass.report)
+    }
+
+    /// As far as that can be: a store that one may not write to has no locks for us.
+    fn keep_collection_away(&self) -> Result<Option<StoreLock>> {
+        match self.try_lock_shared() {
+            Err(StoreError::Io { .. }) => Ok(None),
+            other => other.map(Some),
+        }
     }
 }
 
@@ -104,20 +117,17 @@ impl Pass<'_> {
         Ok(whole)
     }
 
-    fn records(&mut self, objects: &BTreeSet<Digest>, trees: &BTreeMap<Digest, Tree>) -> Result<()> {
-        for filed in self.store.filed_in("records")? {
+    fn records(&mut self, filed: &[Filed], objects: &BTreeSet<Digest>, trees: &BTreeMap<Digest, Tree>) -> Result<()> {
+        let stands = |tree: &Tree| tree.entries().iter().all(|e| objects.contains(&e.digest));
+        for filed in filed {
             self.report.records += 1;
             let bytes = files::read_plain(&filed.path)?;
             let key = filed.name.map(Key::from_bytes);
             match key.zip(bytes).and_then(|(key, bytes)| Record::decode(&key, &bytes)) {
                 None => self.problem(&filed.path, "it is not the record its name says"),
-                Some(record) => {
-                    let tree = trees.get(&record.artifact);
-                    let stands = |tree: &Tree| tree.entries().iter().all(|e| objects.contains(&e.digest));
-                    // Published since the objects were gone through? Then it is looked at by itself.
-                    if !tree.is_some_and(stands) && self.store.lookup(&record.key)?.is_none() {
-                        self.problem(&filed.path, "the artifact it names is missing or altered");
-                    }
+                Some(record) if trees.get(&record.artifact).is_some_and(stands) => {}
+                Some(_) => {
+                    self.problem(&filed.path, "the artifact it names is missing or altered");
                 }
             }
         }

@@ -1,0 +1,127 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use hyper_flow_cache::{GcPolicy, GcReport, Key, Store};
+
+use crate::common::*;
+
+fn keep(names: &[&str]) -> GcPolicy {
+    GcPolicy { keep: names.iter().map(|name| key(name)).collect(), ..GcPolicy::default() }
+}
+
+fn cached(store: &Store, names: &[&str]) -> Vec<bool> {
+    names.iter().map(|name| store.lookup(&key(name)).unwrap().is_some()).collect()
+}
+
+#[test]
+fn what_is_kept_stays_whole_and_the_rest_goes() {
+    let Home { store, .. } = &home();
+    publish(store, "keep", &[("a", "shared"), ("b", "kept")]);
+    publish(store, "drop", &[("a", "shared"), ("b", "dropped")]);
+    let report = store.gc(&keep(&["keep"])).unwrap();
+    assert_eq!(report.records, [key("drop")]);
+    assert_eq!((report.kept, report.objects, report.trees, report.preimages), (1, 1, 1, 1));
+    assert_eq!(cached(store, &["keep", "drop"]), [true, false]);
+    assert!(!object(store, "dropped").exists());
+    assert_eq!(store.preimage(&key("drop")).unwrap(), None);
+    assert_eq!(store.verify(false).unwrap().problems, []);
+    let again = store.gc(&keep(&["keep"])).unwrap();
+    assert_eq!(again, GcReport { kept: 1, ..GcReport::default() });
+}
+
+#[test]
+fn a_dry_run_says_the_same_and_removes_nothing() {
+    let Home { store, .. } = &home();
+    publish(store, "keep", &[("a", "1")]);
+    publish(store, "drop", &[("a", "2")]);
+    drop(store.staging().unwrap().keep());
+    let before = content_of_all(store);
+    let planned = store.gc(&GcPolicy { dry_run: true, ..keep(&["keep"]) }).unwrap();
+    assert_eq!(content_of_all(store), before);
+    assert_eq!(store.gc(&keep(&["keep"])).unwrap(), planned);
+}
+
+fn content_of_all(store: &Store) -> Vec<u64> {
+    let all = store.du().unwrap();
+    [all.objects, all.trees, all.records, all.preimages, all.tmp].map(|area| area.files).to_vec()
+}
+
+fn set_age(store: &Store, name: &str, seconds: u64) {
+    let record = fs::File::open(filed(store, "records", key(name))).unwrap();
+    record.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+}
+
+#[test]
+fn what_was_used_lately_is_kept() {
+    let Home { store, .. } = &home();
+    for (name, age) in [("new", 10), ("old", 5000), ("touched", 5000), ("named", 5000)] {
+        publish(store, name, &[("a", name)]);
+        set_age(store, name, age);
+    }
+    store.touch([&key("touched")]);
+    let lately = Some(Duration::from_secs(1000));
+    let report = store.gc(&GcPolicy { keep_newer_than: lately, ..keep(&["named"]) }).unwrap();
+    assert_eq!(report.records, [key("old")]);
+    assert_eq!(cached(store, &["new", "touched", "named"]), [true; 3]);
+}
+
+#[test]
+fn the_least_recently_used_goes_when_there_is_too_much() {
+    let Home { store, .. } = &home();
+    for (name, age) in [("a", 400), ("b", 300), ("c", 200), ("d", 100)] {
+        publish(store, name, &[("own", &name.repeat(10)), ("shared", "0123456789")]);
+        set_age(store, name, age);
+    }
+    let max = |bytes| GcPolicy { max_bytes: Some(bytes), ..keep(&["a"]) };
+    // `a` and the shared file take 20 bytes, so one more fits.
+    let report = store.gc(&max(39)).unwrap();
+    assert_eq!(BTreeSet::from_iter(report.records), BTreeSet::from([key("b"), key("c")]));
+    assert_eq!(cached(store, &["a", "d"]), [true; 2]);
+    store.gc(&max(0)).unwrap();
+    assert_eq!(cached(store, &["a", "d"]), [true, false]);
+}
+
+#[test]
+fn leftovers_go() {
+    let Home { store, dir } = &home();
+    let record = publish(store, "done", &[("a", "x")]);
+    publish(store, "spoilt", &[("a", "y")]);
+    overwrite(&object(store, "y"), b"Y");
+    assert_eq!(store.lookup(&key("spoilt")).unwrap(), None);
+    let staged = store.staging().unwrap().keep();
+    store.link_into(&record.artifact, &staged.join("in")).unwrap();
+    write_files(&store.scratch(&key("done")).unwrap(), &[("checkpoint", "1")]);
+    write_files(&store.scratch(&key("unfinished")).unwrap(), &[("checkpoint", "2")]);
+    let out = dir.path().join("out");
+    store.export(&record.artifact, &out, Default::default()).unwrap();
+    fs::remove_dir_all(&out).unwrap();
+    std::mem::forget(store.try_lock_key(&key("killed"), "me").unwrap());
+
+    store.gc(&keep(&["done"])).unwrap();
+    assert_eq!(count(store, "tmp"), 0);
+    assert_eq!(count(store, "exports"), 0);
+    assert_eq!(count(store, "damaged"), 1, "young enough to be looked at");
+    let left: Vec<_> = fs::read_dir(store.root().join("scratch")).unwrap().collect();
+    assert_eq!(left.len(), 1);
+    assert!(store.scratch(&key("unfinished")).unwrap().join("checkpoint").exists());
+
+    let old = GcPolicy { leftovers_older_than: Duration::ZERO, ..keep(&["done"]) };
+    store.gc(&old).unwrap();
+    assert_eq!((count(store, "damaged"), count(store, "scratch")), (0, 0));
+    assert_eq!(cached(store, &["done"]), [true]);
+}
+
+#[test]
+fn collection_waits_for_nobody_and_takes_nothing_in_use() {
+    let Home { store, .. } = &home();
+    publish(store, "n", &[("a", "x")]);
+    let run = store.lock_shared().unwrap();
+    store.gc(&GcPolicy::default()).unwrap_err();
+    assert_eq!(cached(store, &["n"]), [true]);
+    drop(run);
+    store.gc(&GcPolicy::default()).unwrap();
+    assert_eq!(cached(store, &["n"]), [false]);
+    let none: [Key; 0] = [];
+    assert_eq!(store.last_used().unwrap().into_keys().collect::<Vec<_>>(), none);
+}

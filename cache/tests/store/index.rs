@@ -1,0 +1,173 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use hyper_flow_cache::{Key, RebuildReport, Store};
+
+use crate::common::*;
+
+fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, Key> {
+    pairs.iter().map(|(label, name)| ((*label).to_owned(), key(name))).collect()
+}
+
+#[test]
+fn a_label_is_what_the_newest_run_says() {
+    let Home { store, .. } = &home();
+    assert_eq!(store.label("p/a").unwrap(), None);
+    store.set_labels("2026-2", &labels(&[("p/a", "new"), ("p/b", "b")])).unwrap();
+    store.set_labels("2026-1", &labels(&[("p/a", "old"), ("p/c", "c")])).unwrap();
+    let all = labels(&[("p/a", "new"), ("p/b", "b"), ("p/c", "c")]);
+    assert_eq!(store.labels().unwrap(), all);
+    store.set_labels("2026-2", &labels(&[("p/a", "newer")])).unwrap();
+    assert_eq!(store.label("p/a").unwrap(), Some(key("newer")));
+}
+
+#[test]
+fn labels_come_from_the_files_where_there_is_no_index() {
+    let Home { store, .. } = &home();
+    store.set_labels("1", &labels(&[("p/a", "one"), ("p/b", "b")])).unwrap();
+    store.set_labels("2", &labels(&[("p/a", "two")])).unwrap();
+    let before = store.labels().unwrap();
+    fs::remove_dir_all(store.root().join("index")).unwrap();
+    assert_eq!(store.labels().unwrap(), before);
+    assert_eq!(before, labels(&[("p/a", "two"), ("p/b", "b")]));
+}
+
+#[test]
+fn use_is_noted() {
+    let Home { store, .. } = &home();
+    publish(store, "a", &[("x", "1")]);
+    publish(store, "b", &[("x", "2")]);
+    let old = SystemTime::now() - Duration::from_secs(1000);
+    for name in ["a", "b"] {
+        let record = fs::File::open(filed(store, "records", key(name))).unwrap();
+        record.set_modified(old).unwrap();
+    }
+    store.touch([&key("a"), &key("unknown")]);
+    let used = store.last_used().unwrap();
+    assert_eq!(used.len(), 2);
+    assert!(used[&key("a")] > old + Duration::from_secs(900));
+    assert_eq!(used[&key("b")], old);
+}
+
+#[test]
+fn a_rebuild_finds_everything_again() {
+    let Home { store, .. } = &home();
+    publish(store, "a", &[("x", "1")]);
+    store.set_labels("1", &labels(&[("p/a", "a"), ("p/b", "b")])).unwrap();
+    store.set_labels("2", &labels(&[("p/a", "a2")])).unwrap();
+    overwrite(&store.runs().join("1/labels.json"), b"{ damaged");
+    let report = store.rebuild().unwrap();
+    assert_eq!(report, RebuildReport { records: 1, runs: 2, labels: 1 });
+    assert_eq!(store.labels().unwrap(), labels(&[("p/a", "a2")]));
+}
+
+/// A store with an index of several batches.
+fn indexed() -> Home {
+    let home = home();
+    for i in 0..40 {
+        let keys: Vec<_> = (0..50).map(|j| key(&format!("{i} {j}"))).collect();
+        home.store.touch(&keys);
+    }
+    home.store.set_labels("1", &labels(&[("p/a", "a")])).unwrap();
+    home
+}
+
+/// Everything the index is for works, whatever is left of it.
+fn assert_works(store: &Store, what: &str) {
+    assert_eq!(store.label("p/a").unwrap(), Some(key("a")), "{what}");
+    store.touch([&key("a")]);
+    store.set_labels("2", &labels(&[("p/b", "b")])).unwrap();
+    assert_eq!(store.label("p/b").unwrap(), Some(key("b")), "{what}");
+    store.last_used().unwrap();
+}
+
+/// Ways to spoil a file.
+const SPOIL: [(&str, fn(&[u8]) -> Vec<u8>); 7] = [
+    ("emptied", |_| Vec::new()),
+    ("cut by one", |bytes| bytes[..bytes.len().saturating_sub(1)].to_vec()),
+    ("halved", |bytes| bytes[..bytes.len() / 2].to_vec()),
+    ("zeroed", |bytes| vec![0; bytes.len()]),
+    ("noise", |bytes| bytes.iter().enumerate().map(|(i, b)| b ^ (i * 131) as u8).collect()),
+    ("a bit flipped early", |bytes| flip(bytes, 20)),
+    ("a bit flipped late", |bytes| flip(bytes, bytes.len() * 3 / 4)),
+];
+
+fn flip(bytes: &[u8], at: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 4);
+    bytes
+}
+
+#[test]
+fn a_damaged_index_is_replaced() {
+    let Home { store, .. } = &indexed();
+    let index = store.root().join("index");
+    let sound: Vec<_> = files_of(&index).map(|path| (fs::read(&path).unwrap(), path)).collect();
+    assert!(sound.len() >= 3, "conf, db and a snapshot");
+    for (bytes, path) in &sound {
+        for (how, spoil) in SPOIL {
+            let what = format!("{} {how}", path.display());
+            files_of(&index).for_each(|path| fs::remove_file(path).unwrap());
+            sound.iter().for_each(|(bytes, path)| fs::write(path, bytes).unwrap());
+            fs::write(path, spoil(bytes)).unwrap();
+            assert_works(store, &what);
+        }
+    }
+}
+
+fn files_of(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn a_file_in_the_way_of_the_index_is_no_trouble() {
+    let Home { store, .. } = &home();
+    fs::write(store.root().join("index"), "a file where a directory should be").unwrap();
+    store.set_labels("1", &labels(&[("p/a", "a")])).unwrap();
+    assert_works(store, "a file");
+}
+
+#[test]
+#[ignore = "a process that `two_processes_share_the_index` starts"]
+fn toucher() {
+    let store = told_store();
+    let run = std::process::id().to_string();
+    for i in 0..10 {
+        store.touch([&key(&format!("n{i}"))]);
+        store.set_labels(&format!("{run}-{i}"), &labels(&[(&format!("{run}/{i}"), "x")])).unwrap();
+    }
+}
+
+#[test]
+fn two_processes_share_the_index() {
+    let Home { store, .. } = &home();
+    let children: Vec<_> = (0..3).map(|_| spawn("index::toucher", store)).collect();
+    thread::scope(|scope| {
+        let readers: Vec<_> =
+            (0..2).map(|_| scope.spawn(|| (0..20).for_each(|_| drop(store.labels().unwrap())))).collect();
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+    });
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(store.labels().unwrap().len(), 30);
+    assert_eq!(count(store, "damaged"), 0);
+}
+
+#[test]
+fn a_remembered_source_is_believed_only_while_its_stamps_are() {
+    let Home { store, dir } = &home();
+    let path = dir.path().join("large");
+    fs::write(&path, vec![7; 17 << 20]).unwrap();
+    let old = SystemTime::now() - Duration::from_secs(1000);
+    fs::File::open(&path).unwrap().set_modified(old).unwrap();
+    // ctime cannot be set back, so this file is young, and must be read every time.
+    let first = store.digest_path(&path).unwrap();
+    fs::write(&path, vec![8; 17 << 20]).unwrap();
+    fs::File::open(&path).unwrap().set_modified(old).unwrap();
+    assert_ne!(store.digest_path(&path).unwrap().digest, first.digest);
+}

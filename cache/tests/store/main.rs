@@ -1,0 +1,13 @@
+//! The store as its users see it, in one test binary.
+
+mod common;
+mod export;
+mod gc;
+mod index;
+mod link;
+mod lock;
+mod model;
+mod publish;
+mod source;
+mod tamper;
+mod verify;

@@ -1,0 +1,167 @@
+//! Every layer altered, truncated and deleted: never served, never an error, made anew.
+
+use std::fs;
+
+use hyper_flow_cache::{Store, StoreError};
+
+use crate::common::*;
+
+const FILES: [(&str, &str); 2] = [("a", "alpha"), ("b", "beta")];
+
+#[test]
+fn an_altered_object_is_a_miss_and_set_aside() {
+    for content in ["ALPHA", "alp", "", "alpha and more"] {
+        let Home { store, .. } = &home();
+        publish(store, "n", &FILES);
+        overwrite(&object(store, "alpha"), content.as_bytes());
+        assert_eq!(store.lookup(&key("n")).unwrap(), None, "{content:?}");
+        assert!(!object(store, "alpha").exists());
+        assert_eq!(count(store, "damaged"), 1);
+        assert_heals(store);
+    }
+}
+
+#[test]
+fn a_deleted_object_is_a_miss() {
+    let Home { store, .. } = &home();
+    publish(store, "n", &FILES);
+    fs::remove_file(object(store, "beta")).unwrap();
+    assert_eq!(store.lookup(&key("n")).unwrap(), None);
+    assert!(store.record(&key("n")).unwrap().is_some(), "still there for an explanation");
+    assert_heals(store);
+}
+
+#[test]
+fn an_object_that_became_something_else_is_a_miss() {
+    let Home { store, .. } = &home();
+    publish(store, "n", &FILES);
+    fs::remove_file(object(store, "beta")).unwrap();
+    fs::create_dir(object(store, "beta")).unwrap();
+    assert_eq!(store.lookup(&key("n")).unwrap(), None);
+    assert_heals(store);
+}
+
+#[test]
+fn a_slyly_altered_object_is_never_handed_out() {
+    let Home { store, dir } = &home();
+    let uses: [&dyn Fn(&Store, &hyper_flow_cache::Digest) -> Result<(), StoreError>; 3] = [
+        &|store, artifact| store.link_into(artifact, &dir.path().join("in")),
+        &|store, artifact| store.read(artifact, "a").map(drop),
+        &|store, artifact| store.export(artifact, &dir.path().join("out"), Default::default()).map(drop),
+    ];
+    for handed_out in uses {
+        let record = publish(store, "n", &FILES);
+        overwrite_slyly(&object(store, "alpha"), b"ALPHA");
+        assert!(store.lookup(&key("n")).unwrap().is_some(), "a stat cannot tell");
+        let refused = handed_out(store, &record.artifact);
+        let Err(StoreError::Damaged { path, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(path, "a");
+        assert_heals(store);
+    }
+}
+
+#[test]
+fn publishing_does_not_trust_an_altered_object() {
+    let Home { store, .. } = &home();
+    publish(store, "n", &FILES);
+    overwrite_slyly(&object(store, "alpha"), b"ALPHA");
+    let other = publish(store, "other", &[("z", "alpha")]);
+    assert_eq!(store.read(&other.artifact, "z").unwrap(), b"alpha");
+}
+
+#[test]
+fn changed_stamps_alone_are_repaired() {
+    let Home { store, .. } = &home();
+    let record = publish(store, "n", &FILES);
+    let path = object(store, "alpha");
+    let before = fs::metadata(&path).unwrap();
+    overwrite(&path, b"alpha");
+    assert_ne!(fs::metadata(&path).unwrap().modified().unwrap(), before.modified().unwrap());
+    assert_eq!(store.lookup(&key("n")).unwrap(), Some(record));
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before.modified().unwrap());
+    assert_eq!(count(store, "damaged"), 0);
+}
+
+#[test]
+fn an_altered_manifest_is_a_miss() {
+    for alter in alterations() {
+        let Home { store, .. } = &home();
+        let record = publish(store, "n", &FILES);
+        alter(&filed(store, "trees", record.artifact));
+        assert_eq!(store.lookup(&key("n")).unwrap(), None);
+        assert!(matches!(store.tree(&record.artifact), Err(StoreError::Damaged { .. })));
+        assert_heals(store);
+    }
+}
+
+#[test]
+fn an_altered_record_is_a_miss() {
+    for alter in alterations() {
+        let Home { store, .. } = &home();
+        publish(store, "n", &FILES);
+        alter(&filed(store, "records", key("n")));
+        assert_eq!(store.lookup(&key("n")).unwrap(), None);
+        assert_eq!(store.record(&key("n")).unwrap(), None);
+        assert_heals(store);
+    }
+}
+
+#[test]
+fn a_record_is_only_its_own_keys() {
+    let Home { store, .. } = &home();
+    publish(store, "n", &FILES);
+    publish(store, "m", &[("x", "y")]);
+    let stolen = fs::read(filed(store, "records", key("m"))).unwrap();
+    overwrite(&filed(store, "records", key("n")), &stolen);
+    assert_eq!(store.lookup(&key("n")).unwrap(), None);
+}
+
+#[test]
+fn a_record_that_points_elsewhere_is_not_believed() {
+    let Home { store, .. } = &home();
+    let here = publish(store, "n", &FILES).artifact.to_string();
+    let there = publish(store, "m", &[("a", "alpha"), ("b", "atad")]).artifact.to_string();
+    let path = filed(store, "records", key("n"));
+    let text = fs::read_to_string(&path).unwrap().replace(&here, &there);
+    overwrite(&path, text.as_bytes());
+    assert_eq!(store.lookup(&key("n")).unwrap(), None);
+}
+
+#[test]
+fn an_altered_preimage_is_no_preimage() {
+    for alter in alterations() {
+        let Home { store, .. } = &home();
+        publish(store, "n", &FILES);
+        alter(&filed(store, "preimages", key("n")));
+        assert_eq!(store.preimage(&key("n")).unwrap(), None);
+        assert!(store.lookup(&key("n")).unwrap().is_some(), "nothing depends on it");
+    }
+}
+
+/// Ways to spoil a file.
+fn alterations() -> [fn(&std::path::Path); 5] {
+    [
+        |path| fs::remove_file(path).unwrap(),
+        |path| overwrite(path, b""),
+        |path| overwrite(path, b"\xff\xfe{"),
+        |path| {
+            let bytes = fs::read(path).unwrap();
+            overwrite(path, &bytes[..bytes.len() - 2]);
+        },
+        |path| {
+            let mut bytes = fs::read(path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            overwrite(path, &bytes);
+        },
+    ]
+}
+
+/// Making the artifact again makes it a hit again.
+fn assert_heals(store: &Store) {
+    let record = publish(store, "n", &FILES);
+    assert_eq!(store.lookup(&key("n")).unwrap(), Some(record.clone()));
+    assert_eq!(store.read(&record.artifact, "a").unwrap(), b"alpha");
+    assert_eq!(store.preimage(&key("n")).unwrap(), Some(preimage("n")));
+    assert_eq!(store.verify(false).unwrap().problems, []);
+}
