@@ -86,11 +86,11 @@ fn truncate_layer(layer: &LoraLayer, rank: i64) -> Result<(LoraLayer, Squares), 
     let (q1, r1) = Tensor::f_linalg_qr(&up, "reduced")?;
     let (q2, r2) = Tensor::f_linalg_qr(&down.tr(), "reduced")?;
     let core = r1.f_matmul(&r2.tr())? * layer.scale();
-    let (u, s, vh) = Tensor::f_linalg_svd(&core, false, "")?;
+    let (u, s, v) = core.f_svd(true, true)?;
     let kept = rank.min(s.size()[0]);
     let root = s.narrow(0, 0, kept).sqrt();
     let up = q1.matmul(&u.narrow(1, 0, kept)) * &root;
-    let down = root.unsqueeze(1) * vh.narrow(0, 0, kept).matmul(&q2.tr());
+    let down = root.unsqueeze(1) * q2.matmul(&v.narrow(1, 0, kept)).tr();
     let squares = s.square();
     let whole = squares.sum(tch::Kind::Double).double_value(&[]);
     let lost = squares.narrow(0, kept, s.size()[0] - kept).sum(tch::Kind::Double).double_value(&[]);

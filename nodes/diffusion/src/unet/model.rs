@@ -69,6 +69,11 @@ impl UNet2DConditionModel {
         &self.config
     }
 
+    /// The dtype of the weights.
+    pub fn kind(&self) -> Kind {
+        self.conv_in.kind()
+    }
+
     /// Every module that an adapter may sit on, sorted by path.
     pub fn modules(&self) -> &[LoraTarget] {
         &self.modules
@@ -96,7 +101,7 @@ impl UNet2DConditionModel {
         added: Option<&AddedConditions>,
         adapters: &Adapters<'_>,
     ) -> Tensor {
-        let kind = self.conv_in.kind();
+        let kind = self.kind();
         // 1. time and text
         let emb = self.time(timesteps, added, adapters);
         let context = Context { emb, text: text.to_kind(kind), adapters };
@@ -119,7 +124,7 @@ impl UNet2DConditionModel {
 
     /// The time embedding (b, time), with what is added to it.
     fn time(&self, timesteps: &Tensor, added: Option<&AddedConditions>, adapters: &Adapters<'_>) -> Tensor {
-        let kind = self.conv_in.kind();
+        let kind = self.kind();
         let sines = self.sinusoid(timesteps, self.config.block_out_channels[0]);
         let emb = self.time_embedding.forward(&sines.to_kind(kind), adapters);
         match (&self.add_embedding, added) {

@@ -1,0 +1,131 @@
+//! The UNet against diffusers and peft: fixtures by tests/parity/unet.py.
+
+use crate::support::{TOLERANCE, assert_close, assert_within, fill, fixtures, input, weight};
+use hyper_flow_diffusion::lora::{Adapters, LORA_TARGETS, Lora};
+use hyper_flow_diffusion::unet::{AddedConditions, UNet2DConditionConfig, UNet2DConditionModel};
+use hyper_flow_diffusion::weights::read_tensors;
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor, nn};
+
+const RANK: i64 = 2;
+const ALPHA: f64 = 3.0;
+/// Gradients that nearly cancel keep few of float32's digits: between PyTorch's own float32 and float64, the worst tensor
+/// of these models differs by 1.3e-4 to 6.7e-4 of its length. In float64 the usual tolerance holds for each tensor.
+const FP32_GRADIENT: f64 = 2e-3;
+
+struct Reference {
+    keys: BTreeMap<String, Vec<i64>>,
+    tensors: BTreeMap<String, Tensor>,
+    vs: nn::VarStore,
+    unet: UNet2DConditionModel,
+}
+
+fn reference(name: &str) -> Reference {
+    let text = std::fs::read_to_string(fixtures().join(format!("unet_{name}.json"))).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.json");
+    std::fs::write(&config, json["config"].to_string()).unwrap();
+    let config = UNet2DConditionConfig::read(&config).unwrap();
+    let mut vs = nn::VarStore::new(Device::Cpu);
+    let unet = UNet2DConditionModel::new(&vs, &config).unwrap();
+    fill(&vs, "");
+    vs.freeze();
+    let path = fixtures().join(format!("unet_{name}.safetensors"));
+    let tensors = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
+    Reference { keys: serde_json::from_value(json["keys"].clone()).unwrap(), tensors, vs, unet }
+}
+
+fn sizes(unet: &UNet2DConditionModel) -> ([i64; 2], [i64; 2]) {
+    let size = unet.config().sample_size.clone().unwrap();
+    let [height, width] = [size.get(0), size.get(1)];
+    ([height, width], [height + 1, width - 1])
+}
+
+fn forward(unet: &UNet2DConditionModel, size: [i64; 2], adapters: &Adapters<'_>) -> Tensor {
+    let config = unet.config();
+    let sample = input("sample", &[2, config.in_channels, size[0], size[1]]).to_kind(unet.kind());
+    let text = input("text", &[2, 5, config.cross_attention_dim.get(0)]);
+    let time_ids = [[512i64, 768, 0, 16, 512, 768], [1024, 1024, 8, 0, 1024, 1024]].concat();
+    let added = config.addition_embed_type.map(|_| AddedConditions {
+        text_embeds: input("text_embeds", &[2, 10]),
+        time_ids: Tensor::from_slice(&time_ids).reshape([2, 6]),
+    });
+    unet.forward(&sample, &Tensor::from_slice(&[999i64, 20]), &text, added.as_ref(), adapters)
+}
+
+fn formula_lora(unet: &UNet2DConditionModel) -> Lora {
+    let (lora, clipped) = Lora::new(&unet.lora_targets(&LORA_TARGETS).unwrap(), RANK, ALPHA, 0);
+    assert!(clipped.is_empty());
+    for (path, layer) in &lora.layers {
+        for (part, tensor) in [("down", &layer.down), ("up", &layer.up)] {
+            let value = weight(&format!("lora.{path}.{part}"), &tensor.size());
+            tch::no_grad(|| tensor.shallow_clone().copy_(&value));
+        }
+    }
+    lora
+}
+
+/// The norm and three products, as in tests/parity/unet.py.
+fn sketch(name: &str, gradient: &Tensor) -> Vec<f64> {
+    let flat = gradient.to_kind(Kind::Double).flatten(0, -1);
+    let probe = |i| input(&format!("{name}.probe.{i}"), &flat.size()).to_kind(Kind::Double);
+    let products = (0..3).map(|i| flat.dot(&probe(i)).double_value(&[]));
+    std::iter::once(flat.norm().double_value(&[])).chain(products).collect()
+}
+
+fn check(name: &str) {
+    let Reference { keys, tensors, mut vs, unet } = reference(name);
+    // 1. names and shapes
+    let ours: BTreeMap<_, _> = vs.variables().into_iter().map(|(key, t)| (key, t.size())).collect();
+    assert_eq!(ours, keys);
+    // 2. forward
+    let (size, odd) = sizes(&unet);
+    assert_close("output", &forward(&unet, size, &Adapters::none()), &tensors["output"]);
+    assert_close("output at an odd size", &forward(&unet, odd, &Adapters::none()), &tensors["output_odd"]);
+    // 3. forward with LoRA
+    let lora = formula_lora(&unet);
+    assert_close("output with LoRA", &forward(&unet, size, &Adapters::one(&lora)), &tensors["output_lora"]);
+    // 4. gradients
+    check_gradients(&unet, lora, FP32_GRADIENT, &tensors["grads"]);
+    vs.double();
+    check_gradients(&unet, formula_lora(&unet).to_kind(Kind::Double), TOLERANCE, &tensors["grads"]);
+    assert!(vs.variables().values().all(|t| !t.grad().defined()), "the base is frozen");
+}
+
+fn check_gradients(unet: &UNet2DConditionModel, lora: Lora, tolerance: f64, theirs: &Tensor) {
+    let lora = lora.requires_grad(true);
+    let output = forward(unet, sizes(unet).0, &Adapters::one(&lora));
+    (&output * input("loss", &output.size())).sum(output.kind()).backward();
+    let names = lora.layers.keys().flat_map(|path| ["down", "up"].map(|part| format!("{path}.{part}")));
+    let names: Vec<_> = names.collect();
+    assert_eq!(theirs.size(), [names.len() as i64, 4]);
+    for ((i, name), tensor) in (0..).zip(&names).zip(lora.tensors()) {
+        assert_within(tolerance, name, &Tensor::from_slice(&sketch(name, &tensor.grad())), &theirs.get(i));
+    }
+}
+
+#[test]
+fn digits_like() {
+    check("digits");
+}
+
+#[test]
+fn stable_diffusion_1_5_like() {
+    check("sd15");
+}
+
+#[test]
+fn stable_diffusion_2_1_like() {
+    check("sd21");
+}
+
+#[test]
+fn sdxl_like() {
+    check("sdxl");
+}
+
+#[test]
+fn every_other_supported_value() {
+    check("variant");
+}
