@@ -1,1 +1,19 @@
-//! x
+//! What each node kind of hyper-flow does, one file a kind in [`kinds`], and the worker that runs one.
+//!
+//! What is absent: pipelines, keys and the store. A job names directories; this crate fills one of them.
+
+mod conditioned;
+mod dataset;
+mod error;
+mod files;
+mod kinds;
+mod model;
+mod paint;
+mod picture;
+mod scorer;
+mod student;
+mod training;
+mod worker;
+
+pub use error::NodeError;
+pub use worker::{Outcome, describe, run};

@@ -10,10 +10,13 @@ pub mod losses;
 pub mod metrics;
 pub mod optim;
 pub mod rng;
+pub mod sample;
 pub mod schedulers;
 pub mod unet;
 pub mod weights;
 
+mod classifier;
 mod error;
 
+pub use classifier::{Classifier, ClassifierConfig};
 pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};

@@ -39,3 +39,24 @@ pub fn write_kohya(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
 pub fn read_kohya(path: &Path, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
     KOHYA.read(&WeightFile::open(path)?, modules, device, |_, rank| rank)
 }
+
+/// Reads a LoRA with kohya keys for no model in particular: its modules are the file's own, under their flattened names
+/// (`down_blocks_0_…`), under which [`write_kohya`] writes them again. For work on files alone, such as merging.
+///
+/// # Errors
+/// As [`read_kohya`].
+pub fn read_kohya_flat(path: &Path, device: Device) -> Result<Lora, DiffusionError> {
+    let file = WeightFile::open(path)?;
+    let shape = |key: &str| file.shape(key).unwrap_or_default();
+    let module = |key: &str| {
+        let module = key.strip_suffix(KOHYA.down)?.strip_prefix("lora_unet_")?.to_owned();
+        let mut weight = shape(key);
+        let rows = shape(&KOHYA.key(&module, KOHYA.up)).first().copied();
+        if let (Some(first), Some(rows)) = (weight.first_mut(), rows) {
+            *first = rows;
+        }
+        Some(LoraTarget { path: module, shape: weight })
+    };
+    let modules: Vec<LoraTarget> = file.keys().filter_map(module).collect();
+    KOHYA.read(&file, &modules, device, |_, rank| rank)
+}

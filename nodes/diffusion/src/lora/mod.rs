@@ -10,7 +10,7 @@ mod set;
 mod target;
 
 pub use adapters::Adapters;
-pub use kohya::{read_kohya, write_kohya};
+pub use kohya::{read_kohya, read_kohya_flat, write_kohya};
 pub use layer::LoraLayer;
 pub use merge::{Truncation, concat, truncate};
 pub use peft::{read_peft, write_peft};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use super::training::training_kind;
 use crate::bounded::int;
-use crate::{Amount, Count, Fraction, NonNegative, Ref, types};
+use crate::{Amount, Count, Fraction, Ref, types};
 
 /// What a diffusion model's output means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -94,9 +94,6 @@ training_kind! {
         /// Attention heads.
         #[serde(default = "int::count::<4>")]
         heads: Count,
-        /// Weight of a sample's loss is min(SNR, `snr_gamma`) over SNR in x0, as in Min-SNR; 0 weighs v alike.
-        #[serde(default = "snr_gamma")]
-        snr_gamma: NonNegative,
     }
 }
 
@@ -156,8 +153,4 @@ fn channels() -> Vec<Count> {
 
 fn prediction() -> Prediction {
     Prediction::Epsilon
-}
-
-fn snr_gamma() -> NonNegative {
-    NonNegative::new(0.0).expect("in range")
 }

@@ -1,0 +1,18 @@
+//! What the training kinds minimise: one short function a loss, each naming its equation.
+//!
+//! A loss is a scalar in float32, the mean over everything it compares, so that the mean over the parts of a batch is
+//! the loss of the batch.
+
+mod consistency;
+mod contrastive;
+mod denoiser;
+mod distance;
+mod reward;
+mod score;
+
+pub use consistency::{Consistency, consistency_loss};
+pub use contrastive::contrastive_loss;
+pub use denoiser::{Denoiser, denoising_loss};
+pub use distance::Distance;
+pub use reward::reward_loss;
+pub use score::distribution_matching_loss;

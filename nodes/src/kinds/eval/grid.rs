@@ -1,0 +1,83 @@
+//! The picture of all rows: same noise and captions in each.
+
+use image::RgbImage;
+use tch::Tensor;
+
+use super::subject::{Easel, Subject};
+use crate::picture::{Canvas, GAP, GLYPH, magnification, to_bytes};
+
+/// Columns at most.
+const COLUMNS: usize = 10;
+const LINE: u32 = GLYPH + 2 * GAP;
+
+/// Rows of pictures with their labels.
+pub(super) struct Sheet<'a> {
+    /// Which pictures are shown, and their captions.
+    columns: Vec<(i64, &'a str)>,
+    rows: Vec<(String, Vec<RgbImage>)>,
+}
+
+impl<'a> Sheet<'a> {
+    pub(super) fn new(easel: &'a Easel<'_>) -> Self {
+        let mut columns = easel.showcase();
+        columns.truncate(COLUMNS);
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// Adds a row of a subject's pictures.
+    pub(super) fn add(&mut self, subject: &Subject<'_>, pictures: &Tensor) {
+        let shown: Vec<i64> = self.columns.iter().map(|(at, _)| *at).collect();
+        let shown = pictures.index_select(0, &Tensor::from_slice(&shown).to_device(pictures.device()));
+        let steps = subject.steps.get();
+        let label = format!("{}, {steps} step{}", subject.name, if steps == 1 { "" } else { "s" });
+        self.rows.push((label, to_bytes(&shown)));
+    }
+
+    /// All of it: what the captions have in common above, what differs over each column, labels on the left.
+    pub(super) fn canvas(&self) -> Canvas {
+        let Some(first) = self.rows.first().and_then(|(_, pictures)| pictures.first()) else {
+            return Canvas::new(1, 1);
+        };
+        let zoom = magnification(i64::from(first.height()));
+        let (cell_w, cell_h) = (first.width() * zoom + GAP, first.height() * zoom + GAP);
+        let longest = self.rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0) as u32;
+        let (left, top) = (longest * GLYPH + 4 * GAP, 2 * LINE);
+        let captions: Vec<&str> = self.columns.iter().map(|(_, caption)| *caption).collect();
+        let common = common_prefix(&captions);
+        let mut canvas =
+            Canvas::new(left + captions.len() as u32 * cell_w + GAP, top + self.rows.len() as u32 * cell_h);
+        canvas.text(left, GAP, &format!("{common}..."), 1);
+        for (i, caption) in captions.iter().enumerate() {
+            let rest: String = caption[common.len()..].chars().take((cell_w / GLYPH) as usize).collect();
+            canvas.text(left + i as u32 * cell_w, LINE + GAP, &rest, 1);
+        }
+        for (row, (label, pictures)) in self.rows.iter().enumerate() {
+            let y = top + row as u32 * cell_h;
+            canvas.text(2 * GAP, y + (cell_h - GLYPH) / 2, label, 1);
+            for (i, picture) in pictures.iter().enumerate() {
+                canvas.paste(left + i as u32 * cell_w, y, picture, zoom);
+            }
+        }
+        canvas
+    }
+}
+
+/// What all captions begin with, up to the end of a word.
+fn common_prefix<'a>(captions: &[&'a str]) -> &'a str {
+    let Some((first, rest)) = captions.split_first() else { return "" };
+    let ends = first.char_indices().filter(|(_, c)| *c == ' ').map(|(i, _)| i + 1);
+    let shared = ends.filter(|&end| rest.iter().all(|caption| caption.starts_with(&first[..end])));
+    &first[..shared.last().unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::common_prefix;
+
+    #[test]
+    fn captions_share_whole_words() {
+        assert_eq!(common_prefix(&["a digit six", "a digit seven"]), "a digit ");
+        assert_eq!(common_prefix(&["a digit", "the digit"]), "");
+        assert_eq!(common_prefix(&[]), "");
+    }
+}

@@ -1,0 +1,85 @@
+//! `ImageFolder`: pictures with captions from a folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hyper_flow_spec::Level;
+use hyper_flow_spec::kinds::ImageFolder;
+use serde::Deserialize;
+
+use crate::dataset::{self, Example, Shape};
+use crate::picture::read_square;
+use crate::worker::Context;
+use crate::{NodeError, files};
+
+const METADATA: &str = "metadata.jsonl";
+
+/// A line of `metadata.jsonl`; further columns are the user's own.
+#[derive(Deserialize)]
+struct Line {
+    file_name: PathBuf,
+    text: String,
+}
+
+pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeError> {
+    let folder = context.file(&params.folder)?;
+    let captions = captions(folder)?;
+    let (side, channels) = (params.size.get(), params.channels.get());
+    if channels == 2 {
+        return Err(NodeError::Unfit("pictures have 1 channel (grey) or 3 (RGB), not 2".into()));
+    }
+    let mut examples = Vec::new();
+    for (done, (path, text)) in captions.iter().enumerate() {
+        examples.push(Example { pixels: read_square(path, side as u32, channels)?, text: text.clone() });
+        context.reporter.progress(done as u64 + 1, captions.len() as u64, "pictures");
+    }
+    let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();
+    if uncaptioned > 0 {
+        context.reporter.message(Level::Warning, format!("{uncaptioned} pictures have no caption and are left out"));
+    }
+    let shape = Shape { channels, side };
+    dataset::write(&context.job.output, shape, &examples, params.held_out.get(), context.seed())
+}
+
+/// Pictures and their captions, in order of path: metadata if the folder has it, else `.txt` files.
+fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, String>, NodeError> {
+    let metadata = folder.join(METADATA);
+    if metadata.exists() {
+        let lines: Vec<Line> = files::read_lines(&metadata)?;
+        let missing = lines.iter().find(|line| !folder.join(&line.file_name).is_file());
+        return match missing {
+            Some(line) => Err(NodeError::content(&metadata, format!("{} is not there", line.file_name.display()))),
+            None => Ok(lines.into_iter().map(|line| (folder.join(line.file_name), line.text)).collect()),
+        };
+    }
+    let mut captions = BTreeMap::new();
+    for picture in pictures(folder)? {
+        let text = picture.with_extension("txt");
+        if text.is_file() {
+            captions.insert(picture, files::read(&text)?.trim().to_owned());
+        }
+    }
+    match captions.is_empty() {
+        true => Err(NodeError::content(folder, "has no metadata.jsonl, and no picture with a .txt file of its name")),
+        false => Ok(captions),
+    }
+}
+
+/// Every PNG and JPEG in the folder and below.
+fn pictures(folder: &Path) -> Result<Vec<PathBuf>, NodeError> {
+    let (mut found, mut open) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).map_err(NodeError::io("list", &folder))? {
+            let path = entry.map_err(NodeError::io("list", &folder))?.path();
+            let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+            if path.is_dir() {
+                open.push(path);
+            } else if matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg")) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}

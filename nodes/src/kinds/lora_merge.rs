@@ -1,0 +1,26 @@
+//! `LoraMerge`: adds LoRAs into one.
+
+use hyper_flow_diffusion::lora::{Lora, concat, read_kohya_flat, truncate, write_kohya};
+use hyper_flow_spec::kinds::LoraMerge;
+use tch::Device;
+
+use crate::NodeError;
+use crate::student::LORA_FILE;
+use crate::worker::Context;
+
+pub(super) fn run(context: &Context, params: &LoraMerge) -> Result<(), NodeError> {
+    let mut loras: Vec<(Lora, f64)> = Vec::new();
+    for (port, weight) in &params.loras {
+        loras.push((read_kohya_flat(&context.input(port)?.join(LORA_FILE), Device::Cpu)?, *weight));
+    }
+    let weighted: Vec<(&Lora, f64)> = loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
+    let mut merged = concat(&weighted)?;
+    if let Some(rank) = params.rank {
+        let (cut, error) = truncate(&merged, rank.get())?;
+        context.reporter.metric("truncation_error", error.total);
+        let worst = error.modules.values().copied().fold(0.0, f64::max);
+        context.reporter.metric("worst_truncation_error", worst);
+        merged = cut;
+    }
+    Ok(write_kohya(&merged, &context.output(LORA_FILE))?)
+}

@@ -1,0 +1,36 @@
+//! What each kind does, one file a kind.
+
+mod digits;
+mod eval;
+mod image_folder;
+mod lora_merge;
+mod reward_finetune;
+mod sample;
+mod score_distill;
+mod segment_distill;
+mod train_clip;
+mod train_judge;
+mod train_teacher;
+
+use hyper_flow_spec::Kind;
+
+use crate::NodeError;
+use crate::worker::Context;
+
+/// Runs the job's kind: the one place where a kind's name becomes code.
+pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
+    match &context.job.kind {
+        Kind::Digits(params) => digits::run(context, params),
+        Kind::ImageFolder(params) => image_folder::run(context, params),
+        Kind::TrainClip(params) => train_clip::run(context, params),
+        Kind::TrainJudge(params) => train_judge::run(context, params),
+        Kind::TrainTeacher(params) => train_teacher::run(context, params),
+        Kind::SegmentDistill(params) => segment_distill::run(context, params),
+        Kind::RewardFinetune(params) => reward_finetune::run(context, params),
+        Kind::ScoreDistill(params) => score_distill::run(context, params),
+        Kind::LoraMerge(params) => lora_merge::run(context, params),
+        Kind::Sample(params) => sample::run(context, params),
+        Kind::Eval(params) => eval::run(context, params),
+        Kind::Command(_) => Err(NodeError::Unfit("a `Command` is run by the engine, not by the worker".into())),
+    }
+}

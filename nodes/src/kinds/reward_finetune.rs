@@ -1,0 +1,116 @@
+//! `RewardFinetune`: a LoRA that raises rewards, on top of a frozen student.
+
+use hyper_flow_diffusion::lora::{Adapters, Lora};
+use hyper_flow_diffusion::losses::{Denoiser, Distance, reward_loss};
+use hyper_flow_diffusion::sample::Painter;
+use hyper_flow_diffusion::schedulers::Sampler;
+use hyper_flow_spec::kinds::{Reward, RewardFinetune};
+use tch::{Tensor, no_grad};
+
+use crate::NodeError;
+use crate::conditioned::Conditioned;
+use crate::dataset::Dataset;
+use crate::model::Model;
+use crate::paint::Few;
+use crate::scorer::{Scorer, cosine};
+use crate::student::{self, LoraSpec, Student};
+use crate::training::{Draw, Losses, Recipe, train};
+use crate::worker::Context;
+
+/// A reward, ready to judge: its captions are those of the dataset, in order.
+struct Judge {
+    scorer: Scorer,
+    captions: Tensor,
+    weight: f64,
+    threshold: f64,
+}
+
+struct Feedback<'a> {
+    params: &'a RewardFinetune,
+    denoiser: Denoiser<'a>,
+    data: &'a Conditioned<'a>,
+    judges: Vec<Judge>,
+    frozen: &'a Lora,
+    delta: &'a Student,
+    seed: u64,
+}
+
+impl Feedback<'_> {
+    /// The picture that one step with gradient predicts, and the one that the frozen student predicts there: after a
+    /// roll-out without gradient of a random number of the student's own few steps.
+    fn pictures(&self, noise: &Tensor, text: &Tensor, draw: &Draw<'_>) -> Result<(Tensor, Tensor), NodeError> {
+        let mut rng = draw.rng("rollout");
+        let rollouts = &self.params.rollouts;
+        let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
+        let step = rng.below(0, steps as i64) as usize;
+        let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, steps)?;
+        let (trained, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
+        let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters: &trained, guidance: None };
+        let x = painter.advance(&plan.start(noise), text, step, &mut rng);
+        let t = plan.timestep(step) as i64;
+        let picture = |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
+        let own = picture(&painter.output(&x, step, text));
+        let before = no_grad(|| picture(&Painter { adapters: &frozen, ..painter }.output(&x, step, text)));
+        Ok((own, before))
+    }
+}
+
+impl Recipe for Feedback<'_> {
+    fn name(&self) -> &'static str {
+        "RewardFinetune"
+    }
+
+    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+        let indices = draw.indices(self.data.len());
+        let text = self.data.texts_of(&indices);
+        let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
+        let noise = draw.randn("noise", &self.data.picture_shape());
+        let (own, before) = self.pictures(&noise, &text, draw)?;
+        let mut losses = Losses::new();
+        for (i, judge) in self.judges.iter().enumerate() {
+            let rewards = cosine(&judge.scorer.pictures(&own)?, &judge.captions.index_select(0, &captions));
+            let loss = reward_loss(&rewards, judge.threshold) * judge.weight;
+            losses.push((format!("reward.{i}").into(), loss));
+        }
+        if self.params.anchor.get() > 0.0 {
+            losses.push(("anchor".into(), Distance::Mse.between(&own, &before) * self.params.anchor.get()));
+        }
+        Ok(losses)
+    }
+
+    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+        let adapters = Adapters::one(self.frozen).with(&self.delta.average, 1.0);
+        let steps = self.params.rollouts.iter().map(|steps| steps.index()).min().unwrap_or(1);
+        Ok(Some(Few { denoiser: self.denoiser, steps }.showcase(self.data, &adapters, self.seed)?))
+    }
+}
+
+fn judges(context: &Context, params: &RewardFinetune, captions: &[String]) -> Result<Vec<Judge>, NodeError> {
+    let judge = |reward: &Reward| {
+        let Reward::Clip { model, weight, threshold } = reward;
+        let scorer = Scorer::load(context.input(model)?, context.device)?;
+        let captions = scorer.captions(captions)?;
+        Ok(Judge { scorer, captions, weight: weight.get(), threshold: *threshold })
+    };
+    params.rewards.iter().map(judge).collect()
+}
+
+pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), NodeError> {
+    let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
+    let dataset = Dataset::read(context.input(&params.data)?)?;
+    let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
+    let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
+    let frozen = student::read(context, &params.student, &teacher.unet)?;
+    let delta = Student::new(context, &teacher.unet, None, spec)?;
+    let feedback = Feedback {
+        params,
+        denoiser: teacher.denoiser(),
+        data: &data,
+        judges: judges(context, params, &data.captions)?,
+        frozen: &frozen,
+        delta: &delta,
+        seed: context.seed(),
+    };
+    train(context, &params.training(), vec![delta.group(params.lr.get())], delta.averages(), &feedback)?;
+    delta.write(context)
+}

@@ -1,0 +1,136 @@
+//! `ScoreDistill`: one-step score distillation, with the consistency of the other step counts kept.
+
+use hyper_flow_diffusion::lora::{Adapters, Lora};
+use hyper_flow_diffusion::losses::{
+    Consistency, Denoiser, consistency_loss, denoising_loss, distribution_matching_loss,
+};
+use hyper_flow_diffusion::schedulers::SegmentGrid;
+use hyper_flow_spec::kinds::ScoreDistill;
+use tch::{Kind, Tensor, no_grad};
+
+use crate::NodeError;
+use crate::conditioned::Conditioned;
+use crate::dataset::Dataset;
+use crate::model::Model;
+use crate::paint::{Few, distance};
+use crate::student::{self, LoraSpec, Student};
+use crate::training::{Draw, Group, Losses, Recipe, train};
+use crate::worker::Context;
+
+/// The group of the fake score, an online estimate of what the student draws.
+const FAKE: &str = "fake";
+/// Share of the timesteps at either end that say nothing about the difference of two scores (DMD, appendix B).
+const MARGIN: f64 = 0.02;
+
+struct Score<'a> {
+    params: &'a ScoreDistill,
+    denoiser: Denoiser<'a>,
+    data: &'a Conditioned<'a>,
+    grid: SegmentGrid,
+    student: &'a Student,
+    fake: &'a Lora,
+    seed: u64,
+}
+
+impl Score<'_> {
+    /// The student's one-step pictures and their texts.
+    fn pictures(&self, draw: &Draw<'_>) -> (Tensor, Tensor) {
+        let (x0, text) = self.data.batch(draw);
+        let noise = draw.randn("one-step", &x0.size()[1..]);
+        let t = self.params.timestep.get();
+        let output = self.denoiser.output(&noise, t, &text, &Adapters::one(&self.student.lora));
+        (self.denoiser.schedule.jump(&output, &noise, t, END), text)
+    }
+
+    /// The fake score's denoising loss on the student's pictures.
+    fn fake_losses(&self, draw: &Draw<'_>) -> Losses {
+        let (x, text) = no_grad(|| self.pictures(draw));
+        let noise = draw.randn("noise", &x.size()[1..]);
+        let t = draw.stratified("timesteps", 0, self.denoiser.schedule.train_timesteps());
+        let loss = denoising_loss(&self.denoiser, &x, &noise, &t, &text, &Adapters::one(self.fake));
+        vec![("denoising".into(), loss)]
+    }
+
+    /// The distribution matching loss of the student's pictures.
+    fn matching_loss(&self, draw: &Draw<'_>) -> Tensor {
+        let (x, text) = self.pictures(draw);
+        let schedule = self.denoiser.schedule;
+        let train = schedule.train_timesteps() as f64;
+        let t = draw.stratified("timesteps", (MARGIN * train) as i64, ((1.0 - MARGIN) * train) as i64);
+        let x_t = no_grad(|| schedule.add_noise(&x, &draw.randn("noise", &x.size()[1..]), &t));
+        let (real, fake) = no_grad(|| {
+            let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
+            let real = self.denoiser.guided(&x_t, &t, &text, &self.data.empty, &w, &Adapters::none());
+            let fake = self.denoiser.output(&x_t, &t, &text, &Adapters::one(self.fake));
+            (schedule.prediction(&real, &x_t, &t).x0, schedule.prediction(&fake, &x_t, &t).x0)
+        });
+        distribution_matching_loss(&x, &real, &fake)
+    }
+
+    /// The consistency loss of `SegmentDistill` with one segment.
+    fn consistency_loss(&self, draw: &Draw<'_>) -> Tensor {
+        let (x0, text) = self.data.batch(draw);
+        let noise = draw.randn("consistency/noise", &x0.size()[1..]);
+        let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
+        let of = Consistency {
+            denoiser: self.denoiser,
+            student: &Adapters::one(&self.student.lora),
+            target: &Adapters::one(&self.student.average),
+            empty: &self.data.empty,
+            distance: distance(self.params.distance),
+        };
+        consistency_loss(&of, &draw.segments(&self.grid), &x0, &noise, &text, &w)
+    }
+}
+
+/// The end of the trajectory.
+const END: i64 = -1;
+
+impl Recipe for Score<'_> {
+    fn name(&self) -> &'static str {
+        "ScoreDistill"
+    }
+
+    fn losses(&self, group: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+        if group == FAKE {
+            return Ok(self.fake_losses(draw));
+        }
+        let mut losses = vec![("score".into(), self.matching_loss(draw) * self.params.score.get())];
+        if self.params.consistency.get() > 0.0 {
+            losses.push(("consistency".into(), self.consistency_loss(draw) * self.params.consistency.get()));
+        }
+        Ok(losses)
+    }
+
+    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+        let few = Few { denoiser: self.denoiser, steps: 1 };
+        Ok(Some(few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?))
+    }
+}
+
+pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeError> {
+    let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
+    let dataset = Dataset::read(context.input(&params.data)?)?;
+    let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
+    let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
+    let student = Student::new(context, &teacher.unet, params.student.as_ref(), spec)?;
+    let fake = student::fresh(context, &teacher.unet, spec, FAKE)?;
+    let score = Score {
+        params,
+        denoiser: teacher.denoiser(),
+        data: &data,
+        grid: SegmentGrid::new(teacher.schedule.train_timesteps(), params.solver_steps.index(), 1)?,
+        student: &student,
+        fake: &fake,
+        seed: context.seed(),
+    };
+    let fake_group = Group {
+        name: FAKE,
+        parameters: student::named(&fake),
+        lr: params.fake_lr.get(),
+        updates: params.fake_updates.get() as u64,
+    };
+    let groups = vec![fake_group, student.group(params.lr.get())];
+    train(context, &params.training(), groups, student.averages(), &score)?;
+    student.write(context)
+}

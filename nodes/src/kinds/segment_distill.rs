@@ -1,0 +1,74 @@
+//! `SegmentDistill`: one stage of trajectory segmented consistency distillation.
+
+use hyper_flow_diffusion::lora::Adapters;
+use hyper_flow_diffusion::losses::{Consistency, Denoiser, consistency_loss};
+use hyper_flow_diffusion::schedulers::SegmentGrid;
+use hyper_flow_spec::kinds::{SegmentDistill, Target};
+use tch::Tensor;
+
+use crate::NodeError;
+use crate::conditioned::Conditioned;
+use crate::dataset::Dataset;
+use crate::model::Model;
+use crate::paint::{Few, distance};
+use crate::student::{LoraSpec, Student};
+use crate::training::{Draw, Losses, Recipe, train};
+use crate::worker::Context;
+
+struct Stage<'a> {
+    params: &'a SegmentDistill,
+    denoiser: Denoiser<'a>,
+    data: &'a Conditioned<'a>,
+    grid: SegmentGrid,
+    student: &'a Student,
+    seed: u64,
+}
+
+impl Recipe for Stage<'_> {
+    fn name(&self) -> &'static str {
+        "SegmentDistill"
+    }
+
+    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+        let (x0, text) = self.data.batch(draw);
+        let noise = draw.randn("noise", &x0.size()[1..]);
+        let (low, high) = self.params.guidance;
+        let w = draw.uniform("guidance", low.get(), high.get());
+        let of = Consistency {
+            denoiser: self.denoiser,
+            student: &Adapters::one(&self.student.lora),
+            target: &match self.params.target {
+                Target::Ema => Adapters::one(&self.student.average),
+                Target::StopGrad => Adapters::one(&self.student.lora),
+            },
+            empty: &self.data.empty,
+            distance: distance(self.params.distance),
+        };
+        let points = draw.segments(&self.grid);
+        Ok(vec![("consistency".into(), consistency_loss(&of, &points, &x0, &noise, &text, &w))])
+    }
+
+    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+        let few = Few { denoiser: self.denoiser, steps: self.params.segments.index() };
+        Ok(Some(few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?))
+    }
+}
+
+pub(super) fn run(context: &Context, params: &SegmentDistill) -> Result<(), NodeError> {
+    let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
+    let dataset = Dataset::read(context.input(&params.data)?)?;
+    let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
+    let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
+    let student = Student::new(context, &teacher.unet, params.student.as_ref(), spec)?;
+    let train_timesteps = teacher.schedule.train_timesteps();
+    let stage = Stage {
+        params,
+        denoiser: teacher.denoiser(),
+        data: &data,
+        grid: SegmentGrid::new(train_timesteps, params.solver_steps.index(), params.segments.index())?,
+        student: &student,
+        seed: context.seed(),
+    };
+    train(context, &params.training(), vec![student.group(params.lr.get())], student.averages(), &stage)?;
+    student.write(context)
+}

@@ -1,0 +1,116 @@
+//! `TrainClip`: a small CLIP.
+
+use hyper_flow_diffusion::clip::{
+    self, ClipConfig, ClipModel, ClipTextConfig, ClipTokenizer, ClipVisionConfig, Pretrained,
+};
+use hyper_flow_diffusion::losses::contrastive_loss;
+use hyper_flow_spec::kinds::TrainClip;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::NodeError;
+use crate::dataset::{Dataset, Split};
+use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
+use crate::worker::Context;
+
+struct Contrast<'a> {
+    clip: &'a ClipModel,
+    data: &'a Split,
+    /// Token ids of the distinct captions.
+    ids: &'a Tensor,
+    /// For each picture the position of its caption.
+    captions: Vec<i64>,
+}
+
+impl Recipe for Contrast<'_> {
+    fn name(&self) -> &'static str {
+        "TrainClip"
+    }
+
+    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+        let indices = draw.indices(self.data.len());
+        let captions: Vec<i64> = indices.iter().map(|&i| self.captions[i as usize]).collect();
+        let captions = Tensor::from_slice(&captions).to_device(draw.device());
+        let pictures = self.data.images(&indices, draw.device());
+        let output = self.clip.forward(&self.ids.index_select(0, &captions), &pictures);
+        Ok(vec![("contrastive".into(), contrastive_loss(&output.logits_per_text.tr(), &captions))])
+    }
+}
+
+/// Room for captions that are longer than those trained on, up to CLIP's own length.
+fn max_length(data: &Dataset) -> usize {
+    let words = data.distinct_captions().iter().map(|caption| caption.split_whitespace().count()).max();
+    ((words.unwrap_or(0) + 2) * 2).next_multiple_of(8).min(77)
+}
+
+/// Tokens merged from the captions, at most: enough for every word of a small vocabulary.
+const MERGES: usize = 2000;
+
+fn config(params: &TrainClip, data: &Dataset, tokenizer: &ClipTokenizer) -> ClipConfig {
+    let (width, inner) = (params.width.get(), params.width.get() * 2);
+    let (layers, heads) = (params.layers.get(), params.heads.get());
+    ClipConfig {
+        text_config: ClipTextConfig {
+            vocab_size: tokenizer.vocab_size(),
+            hidden_size: width,
+            intermediate_size: inner,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            max_position_embeddings: tokenizer.max_length() as i64,
+            bos_token_id: Some(tokenizer.bos_token_id()),
+            eos_token_id: tokenizer.eos_token_id(),
+            pad_token_id: Some(tokenizer.pad_token_id()),
+            projection_dim: params.projection.get(),
+            ..ClipTextConfig::default()
+        },
+        vision_config: ClipVisionConfig {
+            hidden_size: width,
+            intermediate_size: inner,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            num_channels: data.shape().channels,
+            image_size: data.shape().side,
+            patch_size: params.patch.get(),
+            projection_dim: params.projection.get(),
+            ..ClipVisionConfig::default()
+        },
+        projection_dim: params.projection.get(),
+        ..ClipConfig::default()
+    }
+}
+
+pub(super) fn run(context: &Context, params: &TrainClip) -> Result<(), NodeError> {
+    let data = Dataset::read(context.input(&params.data)?)?;
+    if data.shape().side % params.patch.get() != 0 {
+        let (patch, side) = (params.patch.get(), data.shape().side);
+        return Err(NodeError::Unfit(format!(
+            "patches of {patch} pixels do not fill pictures of {side}; change `patch`"
+        )));
+    }
+    let captions = data.distinct_captions();
+    let tokenizer = ClipTokenizer::train(&captions, MERGES, max_length(&data))?;
+    let config = config(params, &data, &tokenizer);
+    let twin = Twin::new(
+        context.device,
+        |vs| Ok(ClipModel::new(&vs.root(), &config)),
+        |vs| ClipModel::init_weights(vs, &config, context.seed()),
+    )?;
+    let ids = tokenizer.encode_batch(&captions, context.device)?;
+    let recipe =
+        Contrast { clip: &twin.model, data: &data.train, ids: &ids, captions: data.train.caption_indices(&captions) };
+    let group = Group::main("clip", twin.parameters(), params.lr.get());
+    train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
+
+    let accuracy = held_out_accuracy(&twin.average, &data.held_out, &captions, &ids, context.device);
+    context.reporter.metric("held_out_accuracy", accuracy);
+    clip::save::<ClipModel>(&context.job.output, twin.average_store(), &config)?;
+    Ok(tokenizer.write(&context.job.output)?)
+}
+
+/// How often a held-out picture is closest to its own caption, of all captions.
+fn held_out_accuracy(clip: &ClipModel, data: &Split, captions: &[String], ids: &Tensor, device: Device) -> f64 {
+    let own = Tensor::from_slice(&data.caption_indices(captions)).to_device(device);
+    no_grad(|| {
+        let similarities = clip.forward(ids, &data.all_images(device)).logits_per_text;
+        similarities.argmax(0, false).eq_tensor(&own).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+    })
+}

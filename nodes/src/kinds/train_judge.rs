@@ -1,0 +1,93 @@
+//! `TrainJudge`: a small classifier of the real pictures.
+
+use hyper_flow_diffusion::layers::init_weights;
+use hyper_flow_diffusion::{Classifier, ClassifierConfig};
+use hyper_flow_spec::kinds::TrainJudge;
+use tch::{Kind, Tensor, no_grad};
+
+use crate::NodeError;
+use crate::dataset::{Dataset, Split};
+use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
+use crate::worker::Context;
+
+struct Judge<'a> {
+    classifier: &'a Classifier,
+    data: &'a Split,
+    /// The class of each picture.
+    classes: Vec<i64>,
+    shift: i64,
+}
+
+impl Recipe for Judge<'_> {
+    fn name(&self) -> &'static str {
+        "TrainJudge"
+    }
+
+    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+        let indices = draw.indices(self.data.len());
+        let classes: Vec<i64> = indices.iter().map(|&i| self.classes[i as usize]).collect();
+        let pictures = shifted(&self.data.images(&indices, draw.device()), self.shift, draw);
+        let logits = self.classifier.logits(&self.classifier.features(&pictures));
+        let classes = Tensor::from_slice(&classes).to_device(draw.device());
+        Ok(vec![("cross_entropy".into(), logits.cross_entropy_for_logits(&classes))])
+    }
+}
+
+/// Each picture moved by up to `shift` pixels in both directions; what comes in is background (−1).
+fn shifted(pictures: &Tensor, shift: i64, draw: &Draw<'_>) -> Tensor {
+    if shift == 0 {
+        return pictures.shallow_clone();
+    }
+    let (height, width) = (pictures.size()[2], pictures.size()[3]);
+    let padded = pictures.constant_pad_nd([shift; 4]) - &frame(pictures, shift);
+    let mut rng = draw.rng("shift");
+    let offsets = draw.part(&rng.randint(0, 2 * shift + 1, &[draw.whole(), 2], tch::Device::Cpu));
+    let moved = (0..pictures.size()[0]).map(|i| {
+        let (y, x) = (offsets.int64_value(&[i, 0]), offsets.int64_value(&[i, 1]));
+        padded.get(i).narrow(1, y, height).narrow(2, x, width)
+    });
+    Tensor::stack(&moved.collect::<Vec<_>>(), 0)
+}
+
+/// 1 in the padding and 0 in the picture.
+fn frame(pictures: &Tensor, shift: i64) -> Tensor {
+    let inside = pictures.ones_like().constant_pad_nd([shift; 4]);
+    1.0 - inside
+}
+
+pub(super) fn run(context: &Context, params: &TrainJudge) -> Result<(), NodeError> {
+    let data = Dataset::read(context.input(&params.data)?)?;
+    let config = ClassifierConfig {
+        channels: data.shape().channels,
+        width: params.width.get(),
+        features: params.features.get(),
+        classes: data.distinct_captions(),
+    };
+    let twin = Twin::new(context.device, |vs| Ok(Classifier::new(vs, &config)), |vs| init_weights(vs, context.seed()))?;
+    let recipe = Judge {
+        classifier: &twin.model,
+        data: &data.train,
+        classes: data.train.caption_indices(&config.classes),
+        shift: params.shift.get(),
+    };
+    let group = Group::main("judge", twin.parameters(), params.lr.get());
+    train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
+
+    let accuracy = held_out_accuracy(&twin.average, &data.held_out, &config, context);
+    context.reporter.metric("held_out_accuracy", accuracy);
+    let wanted = params.min_accuracy.get();
+    if accuracy < wanted {
+        return Err(NodeError::Unfit(format!(
+            "the judge reads {accuracy:.4} of the held-out pictures, below `min_accuracy: {wanted}`; train it longer"
+        )));
+    }
+    Ok(Classifier::save(twin.average_store(), &config, &context.job.output)?)
+}
+
+fn held_out_accuracy(judge: &Classifier, data: &Split, config: &ClassifierConfig, context: &Context) -> f64 {
+    let classes = Tensor::from_slice(&data.caption_indices(&config.classes)).to_device(context.device);
+    no_grad(|| {
+        let logits = judge.logits(&judge.features(&data.all_images(context.device)));
+        logits.argmax(1, false).eq_tensor(&classes).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+    })
+}

@@ -1,0 +1,113 @@
+//! `TrainTeacher`: a small text-conditioned diffusion model.
+
+use hyper_flow_diffusion::layers::init_weights;
+use hyper_flow_diffusion::lora::Adapters;
+use hyper_flow_diffusion::losses::{Denoiser, denoising_loss};
+use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, SchedulerConfig};
+use hyper_flow_diffusion::unet::{DownBlockType, PerBlock, UNet2DConditionConfig, UNet2DConditionModel, UpBlockType};
+use hyper_flow_spec::kinds::{Prediction, TrainTeacher};
+use tch::Tensor;
+
+use crate::NodeError;
+use crate::conditioned::Conditioned;
+use crate::dataset::{Dataset, Shape};
+use crate::model::{self, TextEncoder};
+use crate::paint::Few;
+use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
+use crate::worker::Context;
+
+/// Steps of the pictures that a sample of the training shows.
+const SAMPLE_STEPS: usize = 20;
+
+struct Denoising<'a> {
+    twin: &'a Twin<UNet2DConditionModel>,
+    schedule: &'a NoiseSchedule,
+    data: &'a Conditioned<'a>,
+    caption_dropout: f64,
+    seed: u64,
+}
+
+impl Recipe for Denoising<'_> {
+    fn name(&self) -> &'static str {
+        "TrainTeacher"
+    }
+
+    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+        let (x0, text) = self.data.batch(draw);
+        let dropped = draw.uniform("dropout", 0.0, 1.0).lt(self.caption_dropout).reshape([-1, 1, 1]);
+        let text = self.data.empty.where_self(&dropped, &text);
+        let noise = draw.randn("noise", &x0.size()[1..]);
+        let t = draw.stratified("timesteps", 0, self.schedule.train_timesteps());
+        let denoiser = Denoiser { unet: &self.twin.model, schedule: self.schedule };
+        Ok(vec![("denoising".into(), denoising_loss(&denoiser, &x0, &noise, &t, &text, &Adapters::none()))])
+    }
+
+    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+        let denoiser = Denoiser { unet: &self.twin.average, schedule: self.schedule };
+        let few = Few { denoiser, steps: SAMPLE_STEPS };
+        Ok(Some(few.showcase(self.data, &Adapters::none(), self.seed)?))
+    }
+}
+
+fn config(params: &TrainTeacher, shape: Shape, text_width: i64) -> UNet2DConditionConfig {
+    let levels = params.channels.len();
+    let attends = |level: usize| level >= params.plain_levels.index();
+    let down = |level| if attends(level) { DownBlockType::CrossAttnDownBlock2D } else { DownBlockType::DownBlock2D };
+    let up = |level| if attends(level) { UpBlockType::CrossAttnUpBlock2D } else { UpBlockType::UpBlock2D };
+    UNet2DConditionConfig {
+        sample_size: Some(PerBlock::Same(shape.side)),
+        in_channels: shape.channels,
+        out_channels: shape.channels,
+        down_block_types: (0..levels).map(down).collect(),
+        up_block_types: (0..levels).rev().map(up).collect(),
+        block_out_channels: params.channels.iter().map(|c| c.get()).collect(),
+        layers_per_block: PerBlock::Same(params.layers_per_block.get()),
+        norm_num_groups: 8,
+        cross_attention_dim: PerBlock::Same(text_width),
+        attention_head_dim: PerBlock::Same(params.heads.get()),
+        ..UNet2DConditionConfig::default()
+    }
+}
+
+fn scheduler(prediction: Prediction) -> SchedulerConfig {
+    let prediction = match prediction {
+        Prediction::Epsilon => PredictionType::Epsilon,
+        Prediction::V => PredictionType::VPrediction,
+    };
+    // Pixels have no decoder that forgives the noise which ᾱ_0 leaves.
+    SchedulerConfig { set_alpha_to_one: true, steps_offset: 0, ..SchedulerConfig::stable_diffusion(prediction) }
+}
+
+fn check(shape: Shape, params: &TrainTeacher) -> Result<(), NodeError> {
+    let halvings = params.channels.len() as u32 - 1;
+    if shape.side % 2i64.pow(halvings) == 0 {
+        return Ok(());
+    }
+    let levels = params.channels.len();
+    Err(NodeError::Unfit(format!(
+        "pictures of {} pixels cannot be halved for {levels} levels of `channels`",
+        shape.side
+    )))
+}
+
+pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeError> {
+    let dataset = Dataset::read(context.input(&params.data)?)?;
+    check(dataset.shape(), params)?;
+    let text = TextEncoder::of_clip(context.input(&params.text)?, context.device)?;
+    let data = Conditioned::new(&dataset.train, &text, context.device)?;
+    let config = config(params, dataset.shape(), text.width());
+    let scheduler = scheduler(params.prediction);
+    let schedule = NoiseSchedule::new(&scheduler)?;
+    let twin =
+        Twin::new(context.device, |vs| UNet2DConditionModel::new(vs, &config), |vs| init_weights(vs, context.seed()))?;
+    let recipe = Denoising {
+        twin: &twin,
+        schedule: &schedule,
+        data: &data,
+        caption_dropout: params.caption_dropout.get(),
+        seed: context.seed(),
+    };
+    let group = Group::main("unet", twin.parameters(), params.lr.get());
+    train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
+    model::save(&context.job.output, (twin.average_store(), &config), &text, &scheduler)
+}

@@ -1,0 +1,50 @@
+//! Drawing with a LoRA in few steps, and the parameters of a kind in the terms of the library.
+
+use hyper_flow_diffusion::lora::Adapters;
+use hyper_flow_diffusion::losses::{Denoiser, Distance};
+use hyper_flow_diffusion::rng::Rng;
+use hyper_flow_diffusion::sample::Painter;
+use hyper_flow_diffusion::schedulers::Sampler;
+use hyper_flow_spec::kinds;
+use tch::Tensor;
+
+use crate::NodeError;
+use crate::conditioned::Conditioned;
+
+/// A distance of the library.
+pub(crate) fn distance(distance: kinds::Distance) -> Distance {
+    match distance {
+        kinds::Distance::Mse => Distance::Mse,
+        kinds::Distance::Huber(c) => Distance::Huber { c: c.get() },
+    }
+}
+
+/// A sampler of the library.
+pub(crate) fn sampler(sampler: kinds::Sampler) -> Sampler {
+    match sampler {
+        kinds::Sampler::Ddim => Sampler::DDIM_TRAILING,
+        kinds::Sampler::Tcd(eta) => Sampler::Tcd { eta: eta.get() },
+    }
+}
+
+/// Drawing in a few DDIM steps without guidance, as a student is meant to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Few<'a> {
+    pub(crate) denoiser: Denoiser<'a>,
+    pub(crate) steps: usize,
+}
+
+impl Few<'_> {
+    /// Pictures from the showcase's noise and captions.
+    pub(crate) fn showcase(
+        &self,
+        data: &Conditioned<'_>,
+        adapters: &Adapters<'_>,
+        seed: u64,
+    ) -> Result<Tensor, NodeError> {
+        let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, self.steps)?;
+        let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters, guidance: None };
+        let (noise, texts) = data.showcase(seed);
+        Ok(painter.draw(&noise, &texts, &mut Rng::at(seed, "showcase/fresh", 0)))
+    }
+}

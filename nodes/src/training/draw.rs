@@ -1,0 +1,139 @@
+//! What one part of a batch may look at: which samples it takes, and its random numbers.
+
+use hyper_flow_diffusion::rng::Rng;
+use hyper_flow_diffusion::schedulers::{SegmentDraw, SegmentGrid};
+use tch::{Device, Kind, Tensor};
+
+/// One part of one batch. All of it is a function of (seed, kind, group, update), nothing of what came before: a resumed
+/// run draws what the uninterrupted one would have.
+///
+/// Numbers are drawn for the whole batch and then cut, so that 4 parts of 16 draw what one of 64 does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draw<'a> {
+    pub(super) seed: u64,
+    pub(super) kind: &'a str,
+    pub(super) group: &'a str,
+    /// Updates of this group before this one.
+    pub(super) update: u64,
+    /// Which part of the batch this is.
+    pub(super) part: i64,
+    pub(super) parts: i64,
+    /// Samples in a part.
+    pub(super) batch: i64,
+    pub(super) device: Device,
+}
+
+impl Draw<'_> {
+    /// Samples in this part.
+    pub(crate) fn batch(&self) -> i64 {
+        self.batch
+    }
+
+    /// Samples in all parts of the batch together.
+    pub(crate) fn whole(&self) -> i64 {
+        self.batch * self.parts
+    }
+
+    /// The stream of a purpose, for the whole batch. What is drawn from it for each sample goes through [`Draw::part`].
+    pub(crate) fn rng(&self, purpose: &str) -> Rng {
+        self.stream(purpose, self.update)
+    }
+
+    fn stream(&self, purpose: &str, step: u64) -> Rng {
+        Rng::at(self.seed, &format!("{}/{}/{purpose}", self.kind, self.group), step)
+    }
+
+    /// This part of what was drawn for the whole batch, along dimension 0.
+    pub(crate) fn part(&self, whole: &Tensor) -> Tensor {
+        whole.narrow(0, self.part * self.batch, self.batch)
+    }
+
+    /// Standard normal noise, (batch, shape…).
+    pub(crate) fn randn(&self, purpose: &str, shape: &[i64]) -> Tensor {
+        let shape: Vec<i64> = std::iter::once(self.whole()).chain(shape.iter().copied()).collect();
+        self.part(&self.rng(purpose).randn(&shape, (Kind::Float, self.device)))
+    }
+
+    /// Uniform numbers of [low, high), (batch).
+    pub(crate) fn uniform(&self, purpose: &str, low: f64, high: f64) -> Tensor {
+        self.part(&self.rng(purpose).uniform(low, high, &[self.whole()], (Kind::Float, self.device)))
+    }
+
+    /// Uniform whole numbers of low..high, (batch), one in each of as many equal strata as there are samples: the mean
+    /// over a batch varies less than with independent draws.
+    pub(crate) fn stratified(&self, purpose: &str, low: i64, high: i64) -> Tensor {
+        let options = (Kind::Float, self.device);
+        let jitter = self.rng(purpose).uniform(0.0, 1.0, &[self.whole()], options);
+        let strata = Tensor::arange(self.whole(), options);
+        let unit = (strata + jitter) / self.whole() as f64;
+        let whole = (unit * (high - low) as f64).floor().to_kind(Kind::Int64).clamp_max(high - low - 1) + low;
+        self.part(&whole)
+    }
+
+    /// Points of a consistency loss for each sample of this part.
+    pub(crate) fn segments(&self, grid: &SegmentGrid) -> SegmentDraw {
+        let whole = grid.draw(&mut self.rng("segments"), self.whole(), self.device);
+        let SegmentDraw { start, previous, end } = whole;
+        SegmentDraw { start: self.part(&start), previous: self.part(&previous), end: self.part(&end) }
+    }
+
+    /// Which of `n` samples this part takes: every epoch goes through all of them in an order of its own.
+    pub(crate) fn indices(&self, n: i64) -> Vec<i64> {
+        let first = self.update as i64 * self.whole() + self.part * self.batch;
+        let mut taken = Vec::with_capacity(self.batch as usize);
+        let mut order = (-1, Vec::new());
+        for position in first..first + self.batch {
+            let epoch = position / n;
+            if order.0 != epoch {
+                order = (epoch, self.stream("order", epoch as u64).permutation(n));
+            }
+            taken.push(order.1[(position % n) as usize]);
+        }
+        taken
+    }
+
+    /// Where computing happens.
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn draw(update: u64, part: i64, parts: i64, batch: i64) -> Draw<'static> {
+        Draw { seed: 7, kind: "Test", group: "model", update, part, parts, batch, device: Device::Cpu }
+    }
+
+    #[test]
+    fn parts_of_a_batch_are_the_batch() {
+        let whole = draw(3, 0, 1, 8);
+        let parts =
+            |f: &dyn Fn(&Draw<'_>) -> Tensor| Tensor::cat(&(0..4).map(|i| f(&draw(3, i, 4, 2))).collect::<Vec<_>>(), 0);
+        let noise = |d: &Draw<'_>| d.randn("noise", &[2, 3]);
+        assert_eq!(parts(&noise), noise(&whole));
+        let times = |d: &Draw<'_>| d.stratified("t", 0, 1000);
+        assert_eq!(parts(&times), times(&whole));
+        let indices: Vec<i64> = (0..4).flat_map(|i| draw(3, i, 4, 2).indices(100)).collect();
+        assert_eq!(indices, whole.indices(100));
+    }
+
+    #[test]
+    fn strata_cover_the_range() {
+        let t = Vec::<i64>::try_from(draw(0, 0, 1, 10).stratified("t", 0, 1000)).unwrap();
+        assert!(t.iter().enumerate().all(|(i, t)| t / 100 == i as i64), "{t:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_epoch_takes_each_sample_once(n in 1i64..40, batch in 1i64..9) {
+            let batches = (n * batch) as u64 / batch as u64;
+            let mut taken: Vec<i64> = (0..batches).flat_map(|u| draw(u, 0, 1, batch).indices(n)).collect();
+            taken.sort_unstable();
+            let expected: Vec<i64> = (0..n).flat_map(|i| std::iter::repeat_n(i, batch as usize)).collect();
+            prop_assert_eq!(taken, expected);
+        }
+    }
+}

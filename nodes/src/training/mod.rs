@@ -1,0 +1,12 @@
+//! The one training loop. A kind supplies its losses as a [`Recipe`]; everything else is here.
+
+mod checkpoint;
+mod draw;
+mod recipe;
+mod trainer;
+mod twin;
+
+pub(crate) use draw::Draw;
+pub(crate) use recipe::{Group, Losses, Recipe};
+pub(crate) use trainer::train;
+pub(crate) use twin::Twin;

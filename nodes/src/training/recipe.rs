@@ -1,0 +1,47 @@
+//! What a kind supplies to the loop.
+
+use std::borrow::Cow;
+
+use tch::Tensor;
+
+use super::Draw;
+use crate::NodeError;
+
+/// Loss terms by name, already weighted; their sum is minimised.
+pub(crate) type Losses = Vec<(Cow<'static, str>, Tensor)>;
+
+/// Weights that are trained together by one optimiser.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Its name in losses, checkpoints and random streams.
+    pub(crate) name: &'static str,
+    /// The trained tensors by name.
+    pub(crate) parameters: Vec<(String, Tensor)>,
+    /// Peak learning rate.
+    pub(crate) lr: f64,
+    /// Updates in each step of the loop.
+    pub(crate) updates: u64,
+}
+
+impl Group {
+    /// The weights that the node yields: one update a step.
+    pub(crate) fn main(name: &'static str, parameters: Vec<(String, Tensor)>, lr: f64) -> Self {
+        Self { name, parameters, lr, updates: 1 }
+    }
+}
+
+/// How a kind trains.
+pub(crate) trait Recipe {
+    /// The name that separates its random streams from those of other kinds.
+    fn name(&self) -> &'static str;
+
+    /// The loss terms of one part of a batch for the group of this name. Must draw all randomness from `draw`, and be a
+    /// mean over the samples, so that the mean over the parts is the loss of the batch.
+    fn losses(&self, group: &str, draw: &Draw<'_>) -> Result<Losses, NodeError>;
+
+    /// Pictures (n, c, h, w) in [−1, 1] of the model as it is being trained, always from the same noise and captions.
+    /// `None` where there is nothing to look at.
+    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+        Ok(None)
+    }
+}

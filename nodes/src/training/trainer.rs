@@ -1,0 +1,220 @@
+//! The loop: batches, accumulation, clipping, learning rate, average, checkpoints, samples, cancelling.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hyper_flow_diffusion::DiffusionError;
+use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, Decay, LrSchedule, clip_gradients, update_average};
+use hyper_flow_spec::kinds::{LrDecay, Training};
+use hyper_flow_spec::{Event, Level};
+use tch::{Tensor, no_grad};
+
+use super::{Draw, Group, Recipe, checkpoint};
+use crate::picture::{Canvas, write_png};
+use crate::worker::Context;
+use crate::{NodeError, files};
+
+/// Trains `groups` by `recipe`, keeping `averages` (of the last group, in the order of its parameters) up to date.
+///
+/// Groups are updated in their order in each step; the last one's moving average is what the node yields. Goes on from
+/// the job's checkpoint if it has one.
+pub(crate) fn train(
+    context: &Context,
+    training: &Training,
+    groups: Vec<Group>,
+    averages: Vec<(String, Tensor)>,
+    recipe: &impl Recipe,
+) -> Result<(), NodeError> {
+    Trainer::new(context, training, groups, averages, recipe).run()
+}
+
+struct Trainer<'a, R> {
+    context: &'a Context,
+    training: &'a Training,
+    recipe: &'a R,
+    groups: Vec<(Group, AdamW)>,
+    averages: Vec<(String, Tensor)>,
+    schedule: LrSchedule,
+    /// The last step that is in a checkpoint; 0 is none.
+    kept: u64,
+}
+
+/// The mean of each loss term over the parts of a batch.
+type Means = BTreeMap<String, f64>;
+
+impl<'a, R: Recipe> Trainer<'a, R> {
+    fn new(
+        context: &'a Context,
+        training: &'a Training,
+        groups: Vec<Group>,
+        averages: Vec<(String, Tensor)>,
+        recipe: &'a R,
+    ) -> Self {
+        let config = AdamWConfig { weight_decay: training.weight_decay.get(), ..AdamWConfig::default() };
+        let optimised = |group: Group| {
+            let named = group.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
+            let optimiser = AdamW::new(named, config);
+            (group, optimiser)
+        };
+        let decay = match training.lr_decay {
+            LrDecay::Constant => Decay::Constant,
+            LrDecay::Linear => Decay::Linear,
+            LrDecay::Cosine => Decay::Cosine,
+        };
+        let schedule =
+            LrSchedule { warmup: training.lr_warmup.get() as u64, steps: training.steps.get() as u64, decay };
+        let groups = groups.into_iter().map(optimised).collect();
+        Self { context, training, recipe, groups, averages, schedule, kept: 0 }
+    }
+
+    fn run(mut self) -> Result<(), NodeError> {
+        let steps = self.schedule.steps;
+        self.kept = self.resume()?;
+        let mut saved = Instant::now();
+        for step in self.kept + 1..=steps {
+            let began = Instant::now();
+            let losses = self.step(step)?;
+            let speed = self.training.batch.get() as f64 * self.training.accumulate.get() as f64;
+            let speed = Some(speed / began.elapsed().as_secs_f64());
+            self.context.reporter.event(&Event::Step { step, of: steps, losses, speed });
+            if step.checked_rem(self.context.job.sample_every) == Some(0) {
+                self.sample(step)?;
+            }
+            if self.context.cancel.requested() {
+                self.save(step)?;
+                return Err(NodeError::Interrupted { step });
+            }
+            if saved.elapsed() >= Duration::from_secs_f64(self.context.job.checkpoint_seconds) && step < steps {
+                self.save(step)?;
+                saved = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// One step: each group's updates, then the average.
+    fn step(&mut self, step: u64) -> Result<Means, NodeError> {
+        let mut all = Means::new();
+        let prefixed = self.groups.len() > 1;
+        for index in 0..self.groups.len() {
+            for update in 0..self.groups[index].0.updates {
+                let losses = self.update(step, index, update)?;
+                let name = self.groups[index].0.name;
+                let rename = |(term, value)| (if prefixed { format!("{name}.{term}") } else { term }, value);
+                all.extend(losses.into_iter().map(rename));
+            }
+        }
+        let decay = self.training.ema.get().min((1.0 + step as f64) / (10.0 + step as f64));
+        let decay = if self.training.ema.get() == 0.0 { 0.0 } else { decay };
+        if let Some((yielded, _)) = self.groups.last() {
+            let parameters: Vec<_> = yielded.parameters.iter().map(|(_, tensor)| tensor.shallow_clone()).collect();
+            let mut averages: Vec<_> = self.averages.iter().map(|(_, tensor)| tensor.shallow_clone()).collect();
+            update_average(&mut averages, &parameters, decay);
+        }
+        Ok(all)
+    }
+
+    /// One update of one group: gradients of all parts of its batch, clipped, then a step of its optimiser.
+    fn update(&mut self, step: u64, index: usize, update: u64) -> Result<Means, NodeError> {
+        let parts = self.training.accumulate.get();
+        let (group, optimiser) = &mut self.groups[index];
+        optimiser.zero_grad();
+        let mut means = Means::new();
+        for part in 0..parts {
+            let draw = Draw {
+                seed: self.context.seed(),
+                kind: self.recipe.name(),
+                group: group.name,
+                update: (step - 1) * group.updates + update,
+                part,
+                parts,
+                batch: self.training.batch.get(),
+                device: self.context.device,
+            };
+            let losses = self.recipe.losses(group.name, &draw)?;
+            for (name, loss) in &losses {
+                let value = loss.double_value(&[]);
+                if !value.is_finite() {
+                    let term = format!("the loss term `{name}`");
+                    return Err(NodeError::NonFinite { step, term, value, checkpoint: self.kept });
+                }
+                *means.entry(name.to_string()).or_default() += value / parts as f64;
+            }
+            let total: Tensor = losses.into_iter().map(|(_, loss)| loss).sum();
+            (total / parts as f64).f_backward()?;
+        }
+        let norm = clip_gradients(&optimiser.parameters(), self.training.grad_clip.get());
+        if !norm.is_finite() {
+            let term = format!("the gradient of `{}`", group.name);
+            return Err(NodeError::NonFinite { step, term, value: norm, checkpoint: self.kept });
+        }
+        optimiser.step(group.lr * self.schedule.factor(step - 1));
+        Ok(means)
+    }
+
+    /// Draws what is being trained, into the run's log.
+    fn sample(&self, step: u64) -> Result<(), NodeError> {
+        let Some(pictures) = no_grad(|| self.recipe.sample())? else { return Ok(()) };
+        let path = PathBuf::from(format!("step-{step:06}.png"));
+        let file = self.context.job.log.join(&path);
+        files::make_parent(&file)?;
+        write_png(&file, &Canvas::grid(&pictures))?;
+        self.context.reporter.event(&Event::Sample { step, path });
+        Ok(())
+    }
+
+    fn checkpoint_path(&self) -> PathBuf {
+        checkpoint::path(&self.context.job.scratch)
+    }
+
+    fn save(&mut self, step: u64) -> Result<(), NodeError> {
+        let mut tensors = BTreeMap::new();
+        for (group, optimiser) in &self.groups {
+            for (name, tensor) in &group.parameters {
+                tensors.insert(format!("{}/parameter/{name}", group.name), tensor.detach());
+            }
+            for (name, tensor) in optimiser.state() {
+                tensors.insert(format!("{}/optimiser/{name}", group.name), tensor);
+            }
+        }
+        tensors.extend(self.averages.iter().map(|(name, tensor)| (format!("average/{name}"), tensor.detach())));
+        checkpoint::write(&self.checkpoint_path(), step, tensors)?;
+        self.kept = step;
+        self.context.reporter.event(&Event::Checkpoint { step });
+        Ok(())
+    }
+
+    /// The step to go on from: the checkpoint's, or 0. A damaged checkpoint is told of and set aside: the node then
+    /// starts anew, which costs time but nothing else.
+    fn resume(&mut self) -> Result<u64, NodeError> {
+        let path = self.checkpoint_path();
+        match checkpoint::read(&path, self.context.device) {
+            Ok(None) => Ok(0),
+            Ok(Some(found)) => {
+                let step = self.restore(found)?;
+                self.context.reporter.event(&Event::Resumed { step });
+                Ok(step)
+            }
+            Err(error @ DiffusionError::Io { .. }) => Err(error.into()),
+            Err(error) => {
+                let aside = path.with_extension("damaged");
+                std::fs::rename(&path, &aside).map_err(NodeError::io("set aside", &path))?;
+                let text = format!("the checkpoint is damaged ({error}); it is set aside and the node starts anew");
+                self.context.reporter.message(Level::Warning, text);
+                Ok(0)
+            }
+        }
+    }
+
+    fn restore(&mut self, mut found: checkpoint::Checkpoint) -> Result<u64, DiffusionError> {
+        let path = self.checkpoint_path();
+        for (group, optimiser) in &mut self.groups {
+            let parameters = found.take(&format!("{}/parameter/", group.name));
+            checkpoint::restore(&path, &group.parameters, parameters)?;
+            optimiser.load_state(&found.take(&format!("{}/optimiser/", group.name)))?;
+        }
+        checkpoint::restore(&path, &self.averages, found.take("average/"))?;
+        Ok(found.step)
+    }
+}

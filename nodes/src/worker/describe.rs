@@ -1,0 +1,31 @@
+//! What this worker is, for the engine to compare with itself.
+
+use hyper_flow_spec::{Description, Kind, KindSpec, KindVisitor, PROTOCOL, VERSION};
+
+use super::device;
+
+/// The version of libtorch that tch 0.24 is made for.
+pub(crate) const LIBTORCH: &str = "2.11.0";
+
+struct VersionOf;
+
+impl KindVisitor for VersionOf {
+    type Out = u32;
+
+    fn visit<K: KindSpec>(self) -> u32 {
+        K::VERSION
+    }
+}
+
+/// Describes this worker.
+pub fn describe() -> Description {
+    let kinds = Kind::NAMES.iter().filter_map(|name| Some(((*name).to_owned(), Kind::visit(name, VersionOf)?)));
+    Description {
+        worker: VERSION.to_owned(),
+        protocol: PROTOCOL,
+        kinds: kinds.collect(),
+        libtorch: LIBTORCH.to_owned(),
+        cpu: device::cpu_class(),
+        gpus: device::gpu_classes(),
+    }
+}

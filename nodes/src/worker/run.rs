@@ -1,0 +1,62 @@
+//! Running a job from its file to its exit.
+
+use std::path::Path;
+
+use hyper_flow_diffusion::catch;
+use hyper_flow_spec::{Event, Job, Level, PROTOCOL, VERSION};
+
+use super::describe::LIBTORCH;
+use super::{Cancel, Context, Reporter, device};
+use crate::{NodeError, files, kinds};
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The artifact is in the job's output directory.
+    Done,
+    /// It failed; the reason was reported.
+    Failed,
+    /// It was asked to stop, and wrote a checkpoint if it had anything to keep.
+    Interrupted,
+}
+
+/// Reads a job and runs it. What happens is reported on standard output.
+pub fn run(job: &Path) -> Outcome {
+    let reporter = Reporter::new(std::io::stdout());
+    match start(job, &reporter).and_then(|context| kinds_guarded(&context)) {
+        Ok(()) => Outcome::Done,
+        Err(NodeError::Interrupted { step }) => {
+            reporter.event(&Event::Interrupted { step });
+            Outcome::Interrupted
+        }
+        Err(error) => {
+            reporter.message(Level::Error, error.to_string());
+            Outcome::Failed
+        }
+    }
+}
+
+fn start(path: &Path, reporter: &Reporter) -> Result<Context, NodeError> {
+    let job: Job = files::read_json(path)?;
+    if job.protocol != PROTOCOL {
+        let message =
+            format!("the job speaks protocol {}, this worker {PROTOCOL}; build both from one version", job.protocol);
+        return Err(NodeError::content(path, message));
+    }
+    let cancel = Cancel::listen().map_err(NodeError::io("listen for signals in", path))?;
+    // Before the first tensor: libtorch sizes its pools once.
+    tch::set_num_threads(i32::try_from(job.threads).unwrap_or(i32::MAX));
+    tch::set_num_interop_threads(1);
+    let device = device::choose(job.device)?;
+    reporter.event(&Event::Started {
+        device: device::class(device, job.threads),
+        libtorch: LIBTORCH.to_owned(),
+        worker: VERSION.to_owned(),
+    });
+    Ok(Context { job, device, reporter: reporter.clone(), cancel })
+}
+
+/// Models are written in the plain form, whose operations panic: here a panic becomes an error, once.
+fn kinds_guarded(context: &Context) -> Result<(), NodeError> {
+    catch(|| Ok(kinds::run(context)))?
+}
