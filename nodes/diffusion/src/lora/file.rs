@@ -61,6 +61,9 @@ impl Format {
         }
         let halves = present.iter().flat_map(|module| [self.down, self.up].map(|part| self.key(module, part)));
         report.missing = halves.filter(|key| file.shape(key).is_none()).collect();
+        if present.is_empty() && report.is_empty() {
+            return Err(DiffusionError::Lora(format!("{} holds no adapter", file.path().display())));
+        }
         if report.is_empty() { Ok(present) } else { Err(DiffusionError::Keys { path: file.path().to_owned(), report }) }
     }
 

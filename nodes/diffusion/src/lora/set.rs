@@ -134,6 +134,8 @@ fn fresh(target: &LoraTarget, rank: i64, alpha: f64, seed: u64) -> LoraLayer {
     (up[0], up[1]) = (target.shape[0], rank);
     let down = fan_in_uniform(seed, &target.path, &down, &target.shape);
     let up = Tensor::zeros(up, (Kind::Float, Device::Cpu));
+    // Files hold alpha as float32: rounded here, a LoRA read back is the same to the bit.
+    let alpha = f64::from(alpha as f32);
     LoraLayer { down: down.set_requires_grad(true), up: up.set_requires_grad(true), alpha }
 }
 

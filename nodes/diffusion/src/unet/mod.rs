@@ -7,6 +7,8 @@ mod down;
 mod feed_forward;
 mod mid;
 mod model;
+#[cfg(test)]
+mod parity;
 mod resnet;
 mod time;
 mod transformer;

@@ -1,7 +1,8 @@
 //! What parity tests share: the closed formula of tests/parity/formula.py, the fixtures, and the comparison.
 
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
+use tempfile::NamedTempFile;
 
 /// Relative to the largest magnitude of what Python computed. float32 sums in another order differ by about 1e-6 here;
 /// a wrong epsilon or activation by 1e-3 and more.
@@ -10,6 +11,19 @@ pub(crate) const TOLERANCE: f64 = 1e-4;
 /// The directory of fixtures.
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/fixtures")
+}
+
+/// The `config.json` of one of the small models.
+pub(crate) fn config(model: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), described(model)["config"].to_string()).unwrap();
+    file
+}
+
+/// What the fixture of a small model says of it: `config` and `keys`.
+pub(crate) fn described(model: &str) -> serde_json::Value {
+    let text = std::fs::read_to_string(fixtures().join(format!("unet_{model}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 /// The formula's weight for a key.
@@ -26,10 +40,10 @@ pub(crate) fn input(key: &str, shape: &[i64]) -> Tensor {
     scaled(key, shape, 3f64.sqrt(), 0.0)
 }
 
-/// Sets every variable by the formula, under `prefix` and its own name.
-pub(crate) fn fill(vs: &tch::nn::VarStore, prefix: &str) {
+/// Sets every variable by the formula, under its own name.
+pub(crate) fn fill(vs: &tch::nn::VarStore) {
     for (name, mut variable) in vs.variables() {
-        let value = weight(&format!("{prefix}{name}"), &variable.size());
+        let value = weight(&name, &variable.size());
         tch::no_grad(|| variable.copy_(&value));
     }
 }
@@ -56,7 +70,7 @@ fn relative_difference(ours: &Tensor, theirs: &Tensor) -> f64 {
 fn scaled(key: &str, shape: &[i64], scale: f64, shift: f64) -> Tensor {
     let count = shape.iter().product::<i64>() as usize;
     let values: Vec<f32> = unit(key).take(count).map(|u| (u * scale + shift) as f32).collect();
-    Tensor::from_slice(&values).reshape(shape).to_device(Device::Cpu)
+    Tensor::from_slice(&values).reshape(shape)
 }
 
 fn unit(key: &str) -> impl Iterator<Item = f64> {

@@ -1,6 +1,6 @@
 //! The UNet against diffusers and peft: fixtures by tests/parity/unet.py.
 
-use crate::support::{TOLERANCE, assert_close, assert_within, fill, fixtures, input, weight};
+use crate::support::{TOLERANCE, assert_close, assert_within, config, described, fill, fixtures, input, weight};
 use hyper_flow_diffusion::lora::{Adapters, LORA_TARGETS, Lora};
 use hyper_flow_diffusion::unet::{AddedConditions, UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::read_tensors;
@@ -21,19 +21,14 @@ struct Reference {
 }
 
 fn reference(name: &str) -> Reference {
-    let text = std::fs::read_to_string(fixtures().join(format!("unet_{name}.json"))).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("config.json");
-    std::fs::write(&config, json["config"].to_string()).unwrap();
-    let config = UNet2DConditionConfig::read(&config).unwrap();
+    let config = UNet2DConditionConfig::read(config(name).path()).unwrap();
     let mut vs = nn::VarStore::new(Device::Cpu);
     let unet = UNet2DConditionModel::new(&vs, &config).unwrap();
-    fill(&vs, "");
+    fill(&vs);
     vs.freeze();
     let path = fixtures().join(format!("unet_{name}.safetensors"));
     let tensors = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
-    Reference { keys: serde_json::from_value(json["keys"].clone()).unwrap(), tensors, vs, unet }
+    Reference { keys: serde_json::from_value(described(name)["keys"].clone()).unwrap(), tensors, vs, unet }
 }
 
 fn sizes(unet: &UNet2DConditionModel) -> ([i64; 2], [i64; 2]) {
