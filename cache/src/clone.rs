@@ -59,20 +59,25 @@ impl Ways {
 
     fn try_hard_link(&mut self, object: &Path, dest: &Path) -> io::Result<bool> {
         match fs::hard_link(object, dest) {
-            Ok(()) => return Ok(true),
-            // Only this object has as many names as the file system allows.
-            Err(e) if e.kind() == ErrorKind::TooManyLinks => {}
-            // Another file system, or one without links, or links to others' files are forbidden.
-            Err(e) if links_fail(&e) => self.hard_link = false,
-            Err(e) => return Err(e),
+            Ok(()) => Ok(true),
+            Err(error) => self.after_failed_link(error).map(|()| false),
         }
-        Ok(false)
     }
-}
 
-fn links_fail(error: &io::Error) -> bool {
-    use ErrorKind::{CrossesDevices, PermissionDenied, Unsupported};
-    matches!(error.kind(), CrossesDevices | PermissionDenied | Unsupported)
+    /// Goes on, with a copy, where links are what failed.
+    fn after_failed_link(&mut self, error: io::Error) -> io::Result<()> {
+        use ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+        match error.kind() {
+            // Only this object has as many names as the file system allows.
+            TooManyLinks => Ok(()),
+            // Another file system, or one without links, or links to others' files are forbidden.
+            CrossesDevices | PermissionDenied | Unsupported => {
+                self.hard_link = false;
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
 }
 
 fn try_reflink(object: &Path, dest: &Path, mode: u32) -> io::Result<bool> {
@@ -92,4 +97,49 @@ fn create(dest: &Path) -> io::Result<File> {
 /// Gives a directory the mode that inputs have.
 pub(crate) fn make_read_only(dir: &Path) -> io::Result<()> {
     fs::set_permissions(dir, Permissions::from_mode(0o555))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    /// Places an object, allowed only these ways, and tells whether the inode is the object's.
+    fn place(mut ways: Ways, exec: bool) -> (bool, u32) {
+        let dir = tempfile::tempdir().unwrap();
+        let (object, dest) = (dir.path().join("object"), dir.path().join("dest"));
+        fs::write(&object, "content").unwrap();
+        files::seal(&object).unwrap();
+        ways.place(&object, &dest, exec).unwrap();
+        assert_eq!(fs::read(&dest).unwrap(), b"content");
+        let (object, dest) = (fs::metadata(object).unwrap(), fs::metadata(dest).unwrap());
+        assert!(files::is_sealed(&dest, 7), "as the look afterwards expects it");
+        (object.ino() == dest.ino(), dest.mode() & 0o777)
+    }
+
+    #[test]
+    fn each_way_gives_a_read_only_twin() {
+        let copy = Ways { reflink: false, hard_link: false };
+        let link = Ways { reflink: false, hard_link: true };
+        assert_eq!(place(copy, false), (false, 0o444));
+        assert_eq!(place(link, false), (true, 0o444));
+        assert_eq!(place(Ways::ALL, false).1, 0o444);
+        for ways in [copy, link, Ways::ALL] {
+            assert_eq!(place(ways, true), (false, 0o555), "an executable is an inode of its own");
+        }
+    }
+
+    #[test]
+    fn what_failed_for_want_of_support_is_not_tried_again() {
+        let copied = |error| {
+            let mut ways = Ways::ALL;
+            let go_on = ways.after_failed_link(io::Error::from(error)).is_ok();
+            (go_on, ways.hard_link)
+        };
+        assert_eq!(copied(ErrorKind::TooManyLinks), (true, true));
+        assert_eq!(copied(ErrorKind::CrossesDevices), (true, false));
+        assert_eq!(copied(ErrorKind::PermissionDenied), (true, false));
+        assert_eq!(copied(ErrorKind::StorageFull), (false, true));
+    }
 }

@@ -115,3 +115,29 @@ fn parse_hex(text: &str) -> Result<[u8; 32], ParseDigestError> {
     let hash = blake3::Hash::from_hex(text).map_err(|_| bad())?;
     Ok(*hash.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_has_one_spelling() {
+        let digest = Digest::of(b"abc");
+        let hex = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";
+        assert_eq!(digest.to_string(), hex);
+        assert_eq!(digest.short(), "6437b3ac3846");
+        assert_eq!(hex.parse(), Ok(digest));
+        assert_eq!(serde_json::to_string(&digest).unwrap(), format!("\"{hex}\""));
+        assert_eq!(serde_json::from_str::<Digest>(&format!("\"{hex}\"")).unwrap(), digest);
+        for wrong in ["", "6437", &hex.to_uppercase(), &format!("{hex}0"), &hex.replace('6', "g")] {
+            assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_preimage_is_pinned() {
+        let key = "a3bed19b7947e18708b7da2b28ab968e1bb63299455f034f5a4fa8053fe4fc45";
+        assert_eq!(Key::derive(b"abc").to_string(), key);
+        assert_ne!(Key::derive(b"abc").as_bytes(), Digest::of(b"abc").as_bytes());
+    }
+}

@@ -125,3 +125,18 @@ fn hint(source: &io::Error) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_where_and_what_to_do() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let said = StoreError::io("write", "/s/objects/ab")(full).to_string();
+        assert!(said.starts_with("write `/s/objects/ab`: ") && said.ends_with("(cache gc)"), "{said}");
+        let gone = io::Error::from(io::ErrorKind::NotFound);
+        let said = StoreError::io("read", "/x")(gone).to_string();
+        assert!(said.starts_with("read `/x`: ") && !said.contains(';'), "{said}");
+    }
+}

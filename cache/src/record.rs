@@ -49,3 +49,35 @@ impl Record {
         Digest::of(&serde_json::to_vec(self).expect("a record is plain JSON"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(meta: Value) -> Record {
+        Record { key: Key::derive(b"k"), artifact: Digest::of(b"a"), bytes: 1, files: 2, meta }
+    }
+
+    #[test]
+    fn numbers_of_all_kinds_come_back() {
+        let meta = json!({"z": [1, -1, 0.1, 1e300, -0.0, u64::MAX], "a": {"nested": null}});
+        let record = record(meta);
+        assert_eq!(Record::decode(&record.key, &record.encode()), Some(record.clone()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_byte_is_noticed(at in any::<prop::sample::Index>(), flip in 1_u8..=255) {
+            let record = record(json!({"seconds": 1.5, "device": "cpu"}));
+            let mut bytes = record.encode();
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            // White space between the fields is all that may differ.
+            let read = Record::decode(&record.key, &bytes);
+            prop_assert!(read.is_none_or(|read| read == record));
+        }
+    }
+}

@@ -128,7 +128,7 @@ impl Store {
         if !memo {
             return read_steadily(file);
         }
-        let print = fingerprint(std::slice::from_ref(file));
+        let print = fingerprint(SourceKind::File, std::slice::from_ref(file));
         if let Some(digest) = self.recall(&print) {
             return Ok(digest);
         }
@@ -151,7 +151,10 @@ struct Scan {
 
 impl Scan {
     fn of(path: &Path) -> Result<Scan> {
-        let when = SystemTime::now();
+        Scan::at(path, SystemTime::now())
+    }
+
+    fn at(path: &Path, when: SystemTime) -> Result<Scan> {
         let meta = fs::metadata(path).map_err(StoreError::io("read", path))?;
         let (kind, files) = if meta.is_dir() {
             (SourceKind::Folder, walk::outside(path)?)
@@ -162,7 +165,7 @@ impl Scan {
         };
         let bytes = files.iter().map(|file| file.meta.len()).sum();
         let settled = files.iter().all(|file| is_settled(&file.meta, when));
-        Ok(Scan { kind, bytes, fingerprint: fingerprint(&files), when, settled, files })
+        Ok(Scan { kind, bytes, fingerprint: fingerprint(kind, &files), when, settled, files })
     }
 
     fn is_large(&self) -> bool {
@@ -178,8 +181,10 @@ fn is_settled(meta: &Metadata, when: SystemTime) -> bool {
     meta.mtime() < latest && meta.ctime() < latest
 }
 
-fn fingerprint(files: &[Found]) -> Digest {
+/// The kind is in it, because a folder of one file and that file have different digests.
+fn fingerprint(kind: SourceKind, files: &[Found]) -> Digest {
     let mut hasher = blake3::Hasher::new();
+    hasher.update(&[kind as u8]);
     for file in files {
         hasher.update(&(file.rel.len() as u64).to_le_bytes());
         hasher.update(file.rel.as_bytes());
@@ -216,4 +221,74 @@ fn read_steadily(found: &Found) -> Result<Digest> {
         return Err(StoreError::Changing { path: found.path.clone() });
     }
     Ok(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LARGE: usize = WORTH_REMEMBERING as usize;
+
+    /// A store, and a scan of a large file as it will be when its stamps are old enough.
+    fn scanned(content: &[u8]) -> (tempfile::TempDir, Store, Scan) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let path = dir.path().join("large");
+        fs::write(&path, content).unwrap();
+        let scan = Scan::at(&path, SystemTime::now() + 10 * GRAIN).unwrap();
+        (dir, store, scan)
+    }
+
+    #[test]
+    fn a_large_settled_file_is_remembered_across_processes() {
+        let (_dir, store, scan) = scanned(&vec![7; LARGE]);
+        let digest = store.digest_scan(&scan).unwrap().digest;
+        assert_eq!(digest, Digest::of(&vec![7; LARGE]));
+        let again = Store::open(store.root()).unwrap();
+        assert_eq!(again.recall(&scan.fingerprint), Some(digest));
+    }
+
+    #[test]
+    fn what_is_remembered_is_not_read() {
+        let (_dir, store, scan) = scanned(&vec![7; LARGE]);
+        let planted = Digest::of(b"planted");
+        store.remember(&[(scan.fingerprint, planted)]);
+        assert_eq!(store.digest_scan(&scan).unwrap().digest, planted);
+    }
+
+    #[test]
+    fn a_young_or_small_file_is_always_read() {
+        let (dir, store, scan) = scanned(b"small");
+        store.remember(&[(scan.fingerprint, Digest::of(b"planted"))]);
+        assert_eq!(store.digest_scan(&scan).unwrap().digest, Digest::of(b"small"));
+        fs::write(dir.path().join("large"), vec![7; LARGE]).unwrap();
+        let young = Scan::of(&dir.path().join("large")).unwrap();
+        assert!(!young.settled && young.is_large());
+        store.remember(&[(young.fingerprint, Digest::of(b"planted"))]);
+        assert_eq!(store.digest_scan(&young).unwrap().digest, Digest::of(&vec![7; LARGE]));
+    }
+
+    #[test]
+    fn of_a_folder_only_the_changed_large_file_is_read() {
+        let (dir, store, _) = scanned(b"");
+        let folder = dir.path().join("folder");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("large"), vec![7; LARGE]).unwrap();
+        let later = SystemTime::now() + 10 * GRAIN;
+        let before = Scan::at(&folder, later).unwrap();
+        store.digest_scan(&before).unwrap();
+        fs::write(folder.join("new"), "x").unwrap();
+        let after = Scan::at(&folder, later).unwrap();
+        assert_eq!(store.recall(&after.fingerprint), None);
+        let large = fingerprint(SourceKind::File, &after.files[..1]);
+        assert_eq!(store.recall(&large), Some(Digest::of(&vec![7; LARGE])));
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_named() {
+        let (dir, store, scan) = scanned(b"before");
+        fs::write(dir.path().join("large"), "after it was looked at").unwrap();
+        let refused = store.digest_scan(&scan);
+        assert!(matches!(refused, Err(StoreError::Changing { .. })), "{refused:?}");
+    }
 }

@@ -85,3 +85,60 @@ fn digest_of(manifest: &[u8]) -> Digest {
 fn is_inside(path: &str) -> bool {
     path.split('/').all(|name| !matches!(name, "" | "." | "..") && !name.contains('\0'))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(path: &str, exec: bool, content: &str) -> Entry {
+        let (digest, size) = (Digest::of(content.as_bytes()), content.len() as u64);
+        Entry { digest, size, exec, path: path.to_owned() }
+    }
+
+    /// A change here makes every artifact in every store another one.
+    #[test]
+    fn the_encoding_is_pinned() {
+        let tree = Tree::new(vec![entry("sub/b", true, "beta"), entry("a \"é\"\n", false, "")]);
+        let manifest = concat!(
+            r#"{"digest":"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262","#,
+            r#""size":0,"exec":false,"path":"a \"é\"\n"}"#,
+            "\n",
+            r#"{"digest":"BETA","#,
+            r#""size":4,"exec":true,"path":"sub/b"}"#,
+            "\n",
+        );
+        let manifest = manifest.replace("BETA", &Digest::of(b"beta").to_string());
+        assert_eq!(String::from_utf8(tree.encode()).unwrap(), manifest);
+        assert_eq!(tree.digest().to_string(), "969dfbbae731a5923c7f607667d83e840d3bccc3c1644d8e6bfceb4562a24693");
+        assert_eq!(
+            Tree::default().digest().to_string(),
+            "1c211f3617bf7f17fff76ac6fcc2ae3a7dd3867082b02263db0cf5dbbbab7f14"
+        );
+    }
+
+    #[test]
+    fn paths_that_lead_out_are_refused() {
+        for path in ["../a", "/a", "a//b", "", "a/../../b", ".", "a/", "a\0b"] {
+            let tree = Tree::new(vec![entry(path, false, "x")]);
+            assert_eq!(Tree::decode(&tree.digest(), &tree.encode()), None, "{path:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(
+            files in prop::collection::btree_map("[a-z\"\\\\\n é]{1,4}(/[a-z]{1,3}){0,2}", (any::<bool>(), ".{0,5}"), 0..6),
+        ) {
+            let mut entries: Vec<_> = files.iter().map(|(p, (x, c))| entry(p, *x, c)).collect();
+            let tree = Tree::new(entries.clone());
+            prop_assert_eq!(Tree::decode(&tree.digest(), &tree.encode()), Some(tree.clone()));
+            entries.reverse();
+            prop_assert_eq!(Tree::new(entries).digest(), tree.digest());
+            for (path, _) in &files {
+                prop_assert_eq!(&tree.get(path).unwrap().path, path);
+            }
+        }
+    }
+}
