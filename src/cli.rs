@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use miette::{GraphicalReportHandler, GraphicalTheme};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::commands;
 use crate::commands::context::{Context, Format};
-use crate::error::Failure;
+use crate::error::{self, Failure};
 
 /// Pipelines as code that distil diffusion models into few-step ones.
 ///
@@ -85,7 +84,7 @@ pub fn main() -> ExitCode {
     log_to_stderr(cli.global.verbose, color.on(stderr().is_terminal()));
     match cli.command.execute(&cli.global.context()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(|report| print(&report, color.on(stderr().is_terminal()))),
+        Err(failure) => failure.exit(|report| error::print(report.as_ref(), color.on(stderr().is_terminal()))),
     }
 }
 
@@ -143,14 +142,4 @@ fn log_to_stderr(verbose: u8, color: bool) {
         _ => LevelFilter::TRACE,
     };
     tracing_subscriber::fmt().with_writer(stderr).with_ansi(color).with_max_level(level).init();
-}
-
-/// A report that cannot be printed changes nothing about the exit code.
-#[expect(clippy::print_stderr, reason = "the one place that prints errors")]
-fn print(report: &miette::Report, color: bool) {
-    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let mut text = String::new();
-    if GraphicalReportHandler::new_themed(theme).render_report(&mut text, report.as_ref()).is_ok() {
-        eprint!("{text}");
-    }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use hyper_flow_cache::StoreError;
-use miette::{Diagnostic, Report};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, Report};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub enum Failure {
     User(Report),
     /// The store failed. Exit code 3.
     Store(StoreError),
+    /// Files in the store are altered, which the report told. Exit code 3.
+    Altered(usize),
     /// The user interrupted, which the display has told. Exit code 130.
     Interrupted,
     /// Standard output could not be written. A pipe that nobody reads ends the command quietly, with exit
@@ -38,7 +40,7 @@ impl Failure {
         match self {
             Failure::Node => 1,
             Failure::User(_) => 2,
-            Failure::Store(_) => 3,
+            Failure::Store(_) | Failure::Altered(_) => 3,
             Failure::Interrupted => 130,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Output(_) => 3,
@@ -50,6 +52,7 @@ impl Failure {
         match self {
             Failure::Node | Failure::Interrupted => None,
             Failure::User(report) => Some(report),
+            Failure::Altered(files) => Some(Report::new(Altered(files))),
             Failure::Store(error) => Some(Report::new(StoreFailed(error))),
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             Failure::Output(error) => Some(Report::new(OutputFailed(error))),
@@ -81,9 +84,24 @@ struct Usage {
 }
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{0} files of the store are not as they were written")]
+#[diagnostic(help("`hyper-flow cache verify --repair` sets them aside, and the next run makes anew what it needs"))]
+struct Altered(usize);
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the store failed")]
 struct StoreFailed(#[source] StoreError);
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("failed to write to standard output")]
 struct OutputFailed(#[source] io::Error);
+
+/// Prints a mistake or warning on standard error. One that cannot be printed changes nothing.
+#[expect(clippy::print_stderr, reason = "the one place that prints diagnostics")]
+pub(crate) fn print(diagnostic: &dyn Diagnostic, color: bool) {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    if GraphicalReportHandler::new_themed(theme).render_report(&mut text, diagnostic).is_ok() {
+        eprint!("{text}");
+    }
+}

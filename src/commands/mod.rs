@@ -1,5 +1,6 @@
 //! One file for each command: its help, its arguments, and one function that carries it out.
 
+mod artifact;
 pub mod cache;
 pub mod check;
 pub mod completions;
@@ -10,6 +11,7 @@ pub mod kinds;
 pub mod log;
 pub mod ls;
 pub mod plan;
+mod retention;
 pub mod run;
 mod runs;
 pub mod schema;

@@ -1,14 +1,44 @@
-//! Says what is cached, what will run, and why.
+//! `hyper-flow plan`.
 
 use crate::commands::context::Context;
+use crate::commands::source::{self, Loaded, Overriding};
 use crate::error::Failure;
+use crate::output::report::{NodeState, Planned};
+use crate::plan;
 
-/// Says what is cached, what will run, and why.
+/// Says which nodes are cached, which will run, and why
+///
+/// `cached`: the store has what the node's key produces. `run`: it will run. `maybe`: one of its inputs
+/// will run first, so that its key is not known yet; if the input comes out with the same bytes as before,
+/// the node is cached after all.
+///
+/// Nothing is started, but `hyper-flow-worker describe` for a pipeline with `reproducibility: Exact`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The pipeline, then nodes to plan for; all without any.
+    #[arg(value_names = ["FILE", "TARGET"])]
+    words: Vec<String>,
+    #[command(flatten)]
+    overriding: Overriding,
+}
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let _ = (args, context);
-    Err(Failure::usage("not implemented yet", ""))
+    let (file, targets) = source::split(&args.words, context)?;
+    let Loaded { pipeline, plan, .. } = source::load(&file, targets, &args.overriding, context)?;
+    context.warn(&pipeline.warnings);
+    let nodes = plan.nodes.iter().map(state).collect();
+    let report = Planned { pipeline: pipeline.name, nodes };
+    context.print(|output, out| output.planned(out, &report))
+}
+
+/// What all reports say of a node.
+pub(super) fn state(planned: &plan::Planned) -> NodeState {
+    NodeState {
+        name: planned.name.clone(),
+        kind: planned.kind,
+        state: planned.state,
+        reason: planned.reason.clone(),
+        key: planned.key,
+    }
 }

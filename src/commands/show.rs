@@ -1,14 +1,105 @@
-//! Shows what a node produced.
+//! `hyper-flow show`.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hyper_flow_cache::{Entry, Record, Store, StoreError, Tree};
+use serde_json::Value;
+
+use crate::commands::artifact;
 use crate::commands::context::Context;
+use crate::commands::plan::state;
+use crate::commands::source::{self, Loaded, Overriding};
 use crate::error::Failure;
+use crate::output::report::Shown;
+use crate::plan::Provenance;
 
-/// Shows what a node produced.
+/// Shows what a node produced: its files, how it was made, its parameters, metrics and pictures
+///
+/// Of a node that will run, the artifact of its last run is shown, and that it is one.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The pipeline, if it is not the only one here or that of the last run; the node; and a file of its
+    /// artifact, to have its content alone.
+    #[arg(value_names = ["FILE", "NODE", "PATH"], required = true)]
+    words: Vec<String>,
+    #[command(flatten)]
+    overriding: Overriding,
+}
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let _ = (args, context);
-    Err(Failure::usage("not implemented yet", ""))
+    let (file, words) = source::split(&args.words, context)?;
+    let (name, path) = match words {
+        [name] => (name, None),
+        [name, path] => (name, Some(path)),
+        _ => return Err(Failure::usage("no node is named", "`hyper-flow show NODE`; `hyper-flow ls` lists them")),
+    };
+    let loaded = source::load(&file, std::slice::from_ref(name), &args.overriding, context)?;
+    let planned = &loaded.plan.nodes[loaded.plan.nodes.len() - 1];
+    let record = artifact::records(&loaded)?.pop().flatten().ok_or_else(|| artifact::missing(name, &planned.reason))?;
+    match path {
+        Some(path) => content(&loaded.store, &record, path, context),
+        None => {
+            let report = report(&loaded, record)?;
+            context.print(|output, out| output.shown(out, &report))
+        }
+    }
+}
+
+fn content(store: &Store, record: &Record, path: &str, context: &Context) -> Result<(), Failure> {
+    match store.read(&record.artifact, path) {
+        Ok(bytes) => context.print(|_, out| out.write_all(&bytes)),
+        Err(StoreError::NoSuchFile { .. }) => {
+            let tree = store.tree(&record.artifact)?;
+            let names: Vec<&str> = tree.entries().iter().map(|entry| entry.path.as_str()).take(20).collect();
+            Err(Failure::usage(format!("the artifact has no file `{path}`"), format!("it has: {}", names.join(", "))))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The last of the plan's nodes is the one that was asked for.
+fn report(loaded: &Loaded, record: Record) -> Result<Shown, Failure> {
+    let Loaded { pipeline, store, plan } = loaded;
+    let planned = &plan.nodes[plan.nodes.len() - 1];
+    let node = &pipeline.nodes[&planned.name];
+    let tree = store.tree(&record.artifact)?;
+    let preimage: Value =
+        store.preimage(&record.key)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let mut state = state(planned);
+    state.key = Some(record.key);
+    let made = Provenance::of(&record);
+    Ok(Shown {
+        node: state,
+        output: made.as_ref().map_or(node.kind.output(), |made| made.output),
+        artifact: record.artifact,
+        bytes: record.bytes,
+        made,
+        params: preimage["params"].clone(),
+        inputs: node.inputs.clone(),
+        metrics: metrics(store, &record, &tree)?,
+        pictures: pictures(store, &tree),
+        files: tree.entries().to_vec(),
+    })
+}
+
+fn metrics(store: &Store, record: &Record, tree: &Tree) -> Result<Option<Value>, StoreError> {
+    match tree.get("metrics.json") {
+        Some(_) => Ok(serde_json::from_slice(&store.read(&record.artifact, "metrics.json")?).ok()),
+        None => Ok(None),
+    }
+}
+
+/// The objects of the pictures: plain files, which can be opened where they lie.
+fn pictures(store: &Store, tree: &Tree) -> BTreeMap<String, PathBuf> {
+    let is_picture = |entry: &&Entry| {
+        let end = Path::new(&entry.path).extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
+        matches!(end.as_deref(), Some("png" | "jpg" | "jpeg"))
+    };
+    let object = |entry: &Entry| {
+        let digest = entry.digest.to_string();
+        (entry.path.clone(), store.root().join("objects").join(&digest[..2]).join(&digest[2..]))
+    };
+    tree.entries().iter().filter(is_picture).map(object).collect()
 }

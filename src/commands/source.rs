@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use hyper_flow_cache::Store;
 
 use crate::commands::context::Context;
+use crate::commands::runs;
 use crate::error::Failure;
 use crate::pipeline::{self, Overrides, Pipeline};
+use crate::plan::{Classes, Plan, plan};
 
-/// The pipeline, its parameters, and what of it.
+/// Changes to the pipeline file.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Overriding {
     /// Sets a field of a node or a parameter: `--set tscd-4.steps=300`, `--set params.guidance=2.0`.
@@ -31,13 +33,61 @@ impl Overriding {
     }
 }
 
-/// The pipeline file and the other words of a command line: the first word that ends in `.ron`, if it comes
-/// first, is the file. Left out, it is the only one of the working directory, or else that of the last run.
+/// A pipeline, planned.
+pub(crate) struct Loaded {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) store: Store,
+    pub(crate) plan: Plan,
+}
+
+/// Reads a pipeline and plans the targets and their ancestors.
+pub(crate) fn load(
+    file: &Path,
+    targets: &[String],
+    overriding: &Overriding,
+    context: &Context,
+) -> Result<Loaded, Failure> {
+    let pipeline = overriding.load(file)?;
+    let store = context.open_store()?;
+    let classes = Classes::of(&pipeline, &store)?;
+    let plan = plan(&pipeline, &store, targets, classes)?;
+    Ok(Loaded { pipeline, store, plan })
+}
+
+/// The pipeline file and the other words of a command line: the first word is the file if it ends in
+/// `.ron`. Left out, it is the only one of the working directory, or else that of the last run.
 pub fn split<'a>(words: &'a [String], context: &Context) -> Result<(PathBuf, &'a [String]), Failure> {
     match words.split_first() {
-        Some((file, rest)) if file.ends_with(".ron") => Ok((PathBuf::from(file), rest)),
+        Some((file, rest)) if is_file(file) => Ok((PathBuf::from(file), rest)),
         _ => Ok((default(context)?, words)),
     }
+}
+
+/// As [`split`], for a command that wants exactly `names` after the file.
+pub(crate) fn split_exactly<'a, const N: usize>(
+    words: &'a [String],
+    names: [&str; N],
+    context: &Context,
+) -> Result<(PathBuf, &'a [String; N]), Failure> {
+    let rest = if words.first().is_some_and(|word| is_file(word)) { &words[1..] } else { words };
+    let wanted = names.join(" ");
+    let given = rest.try_into().map_err(|_| {
+        let message = format!("{} given where [FILE] {wanted} is wanted", count(rest.len()));
+        Failure::usage(message, "FILE is a pipeline, and its name ends in `.ron`")
+    })?;
+    Ok((split(words, context)?.0, given))
+}
+
+fn count(words: usize) -> String {
+    match words {
+        0 => "nothing is".to_owned(),
+        1 => "one word is".to_owned(),
+        many => format!("{many} words are"),
+    }
+}
+
+fn is_file(word: &str) -> bool {
+    word.ends_with(".ron")
 }
 
 fn default(context: &Context) -> Result<PathBuf, Failure> {
@@ -62,5 +112,5 @@ fn in_working_directory() -> Vec<PathBuf> {
 
 /// The pipeline file of the newest run that says so, if it is still there.
 fn last_run(store: &Store) -> Option<PathBuf> {
-    crate::commands::runs::newest_first(store).into_iter().find_map(|run| run.pipeline.filter(|file| file.is_file()))
+    runs::newest_first(store).into_iter().find_map(|run| run.pipeline().filter(|file| file.is_file()))
 }

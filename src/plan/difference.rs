@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::text::{port, ron};
+
 /// The longest value that is shown whole.
 const WIDTH: usize = 60;
 
@@ -80,7 +82,7 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (old, new) = contrast(&text(self.old.as_ref()), &text(self.new.as_ref()));
+        let (old, new) = contrast(&ron(self.old.as_ref()), &ron(self.new.as_ref()));
         match self.part {
             Part::Version => write!(f, "kind version {old} → {new}"),
             Part::Format => write!(f, "format of keys {old} → {new}"),
@@ -149,37 +151,6 @@ fn join(path: &str, name: &str, a: &Map<String, Value>, b: &Map<String, Value>) 
         (path, true) => path.to_owned(),
         (path, false) => format!("{path}.{name}"),
     }
-}
-
-fn port(value: &Value) -> Option<&str> {
-    let entries = value.as_object().filter(|entries| entries.len() == 1)?;
-    entries.get("$input").or_else(|| entries.get("$file"))?.as_str()
-}
-
-/// A value in the manner of the pipeline language.
-fn text(value: Option<&Value>) -> String {
-    match value {
-        None => "none".to_owned(),
-        Some(Value::Array(items)) => list("[", items.iter().map(|item| text(Some(item))), "]"),
-        Some(value) if port(value).is_some() => port(value).unwrap_or_default().to_owned(),
-        Some(Value::Object(entries)) => object(entries),
-        Some(value) => value.to_string(),
-    }
-}
-
-fn object(entries: &Map<String, Value>) -> String {
-    let fields = || entries.iter().map(|(name, value)| format!("{name}: {}", text(Some(value))));
-    match entries.iter().next() {
-        Some((name, payload)) if entries.len() == 1 && name.starts_with(|c: char| c.is_ascii_uppercase()) => {
-            let payload = text(Some(payload));
-            if payload.starts_with('(') { format!("{name}{payload}") } else { format!("{name}({payload})") }
-        }
-        _ => list("(", fields(), ")"),
-    }
-}
-
-fn list(open: &str, items: impl Iterator<Item = String>, close: &str) -> String {
-    format!("{open}{}{close}", items.collect::<Vec<_>>().join(", "))
 }
 
 /// Cuts long texts to where they differ, so that they never look alike.

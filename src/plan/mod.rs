@@ -11,6 +11,7 @@ mod planner;
 mod preimage;
 mod provenance;
 mod reason;
+mod text;
 
 pub use causes::{Cause, Root, causes};
 pub use class::Classes;
@@ -20,3 +21,4 @@ pub use graph::Graph;
 pub use planner::{Plan, Planned, State, plan};
 pub use preimage::Preimage;
 pub use provenance::{Provenance, label};
+pub(crate) use text::ron;

@@ -1,0 +1,13 @@
+//! For people.
+
+mod metrics;
+mod node;
+mod paint;
+mod plan;
+mod printer;
+mod store;
+mod table;
+mod units;
+
+use paint::Paint;
+pub(super) use printer::Human;

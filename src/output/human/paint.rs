@@ -1,0 +1,37 @@
+//! Colours, or none.
+
+use crate::plan::State;
+
+/// Puts colours around text, if it may.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    pub(super) fn new(on: bool) -> Paint {
+        Paint { on }
+    }
+
+    pub(super) fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    pub(super) fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    /// A state, or text about it, in the state's colour.
+    pub(super) fn state(self, state: State, text: &str) -> String {
+        let code = match state {
+            State::Cached => "32",
+            State::Run => "33",
+            State::Maybe => "36",
+        };
+        self.with(code, text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}

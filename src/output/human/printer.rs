@@ -1,0 +1,66 @@
+//! Which file prints which report.
+
+use std::io::{self, Write};
+
+use super::{Paint, node, plan, store};
+use crate::output::Output;
+use crate::output::report::{
+    Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+};
+
+/// Prints for people.
+pub(in crate::output) struct Human {
+    paint: Paint,
+}
+
+impl Human {
+    pub(in crate::output) fn new(color: bool) -> Human {
+        Human { paint: Paint::new(color) }
+    }
+}
+
+impl Output for Human {
+    fn planned(&self, out: &mut dyn Write, report: &Planned) -> io::Result<()> {
+        plan::planned(out, self.paint, report)
+    }
+
+    fn why(&self, out: &mut dyn Write, report: &Why) -> io::Result<()> {
+        plan::why(out, self.paint, report)
+    }
+
+    fn drawn(&self, out: &mut dyn Write, report: &Drawn) -> io::Result<()> {
+        out.write_all(report.text.as_bytes())
+    }
+
+    fn listed(&self, out: &mut dyn Write, report: &Listed) -> io::Result<()> {
+        plan::listed(out, self.paint, report)
+    }
+
+    fn shown(&self, out: &mut dyn Write, report: &Shown) -> io::Result<()> {
+        node::shown(out, self.paint, report)
+    }
+
+    fn logged(&self, out: &mut dyn Write, report: &Logged) -> io::Result<()> {
+        node::logged(out, self.paint, report)
+    }
+
+    fn exported(&self, out: &mut dyn Write, report: &Exported) -> io::Result<()> {
+        node::exported(out, report)
+    }
+
+    fn stored(&self, out: &mut dyn Write, report: &Stored) -> io::Result<()> {
+        store::stored(out, self.paint, report)
+    }
+
+    fn verified(&self, out: &mut dyn Write, report: &Verified) -> io::Result<()> {
+        store::verified(out, report)
+    }
+
+    fn collected(&self, out: &mut dyn Write, report: &Collected) -> io::Result<()> {
+        store::collected(out, report)
+    }
+
+    fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()> {
+        store::rebuilt(out, report)
+    }
+}

@@ -1,0 +1,30 @@
+//! For machines: every report is one JSON value.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Output;
+use super::report::{Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why};
+
+pub(super) struct Json;
+
+fn print(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, report)?;
+    writeln!(out)
+}
+
+macro_rules! as_json {
+    ($($method:ident: $report:ty),*) => {
+        impl Output for Json {
+            $(fn $method(&self, out: &mut dyn Write, report: &$report) -> io::Result<()> {
+                print(out, report)
+            })*
+        }
+    };
+}
+
+as_json! {
+    planned: Planned, why: Why, drawn: Drawn, listed: Listed, shown: Shown, logged: Logged, exported: Exported,
+    stored: Stored, verified: Verified, collected: Collected, rebuilt: Rebuilt
+}

@@ -1,0 +1,63 @@
+//! Bare names and values, one a line, for scripts that want no JSON.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use super::Output;
+use super::report::{Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why};
+use crate::plan::State;
+
+pub(super) struct Quiet;
+
+fn lines(out: &mut dyn Write, items: impl IntoIterator<Item = impl Display>) -> io::Result<()> {
+    items.into_iter().try_for_each(|item| writeln!(out, "{item}"))
+}
+
+impl Output for Quiet {
+    fn planned(&self, out: &mut dyn Write, report: &Planned) -> io::Result<()> {
+        lines(out, report.nodes.iter().filter(|node| node.state != State::Cached).map(|node| &node.name))
+    }
+
+    fn why(&self, out: &mut dyn Write, report: &Why) -> io::Result<()> {
+        match report.causes.is_empty() {
+            true => lines(out, [&report.node.reason]),
+            false => lines(out, report.causes.iter().map(|cause| &cause.text)),
+        }
+    }
+
+    fn drawn(&self, out: &mut dyn Write, report: &Drawn) -> io::Result<()> {
+        lines(out, report.edges.iter().map(|edge| format!("{} {}", edge.from, edge.to)))
+    }
+
+    fn listed(&self, out: &mut dyn Write, report: &Listed) -> io::Result<()> {
+        lines(out, report.nodes.iter().map(|node| &node.name))
+    }
+
+    fn shown(&self, out: &mut dyn Write, report: &Shown) -> io::Result<()> {
+        lines(out, [report.artifact])
+    }
+
+    fn logged(&self, out: &mut dyn Write, report: &Logged) -> io::Result<()> {
+        out.write_all(report.stderr.as_bytes())
+    }
+
+    fn exported(&self, out: &mut dyn Write, report: &Exported) -> io::Result<()> {
+        lines(out, &report.written)
+    }
+
+    fn stored(&self, out: &mut dyn Write, report: &Stored) -> io::Result<()> {
+        lines(out, [report.areas().map(|(_, _, bytes)| bytes).iter().sum::<u64>()])
+    }
+
+    fn verified(&self, out: &mut dyn Write, report: &Verified) -> io::Result<()> {
+        lines(out, report.report.problems.iter().map(|problem| problem.path.display()))
+    }
+
+    fn collected(&self, out: &mut dyn Write, report: &Collected) -> io::Result<()> {
+        lines(out, [report.report.bytes])
+    }
+
+    fn rebuilt(&self, _: &mut dyn Write, _: &Rebuilt) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,248 @@
+//! What there is to say. As JSON, these are what `--json` prints.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use hyper_flow_cache::{Digest, Entry, GcReport, Key, Usage, VerifyReport};
+use hyper_flow_spec::Artifact;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::plan::{Cause, Provenance, State};
+
+/// What a run would do.
+#[derive(Debug, Serialize)]
+pub struct Planned {
+    /// The name of the pipeline.
+    pub pipeline: String,
+    /// The nodes, in an order in which they can run.
+    pub nodes: Vec<NodeState>,
+}
+
+/// A node and what will become of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeState {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// What will become of it.
+    pub state: State,
+    /// Why, in one line.
+    pub reason: String,
+    /// Its key, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+}
+
+/// Why a node will run, or why it is cached.
+#[derive(Debug, Serialize)]
+pub struct Why {
+    /// The node.
+    #[serde(flatten)]
+    pub node: NodeState,
+    /// In what it differs from its last record.
+    pub causes: Vec<Cause>,
+    /// How its artifact was made, if it is cached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made: Option<Provenance>,
+}
+
+/// A graph.
+#[derive(Debug, Serialize)]
+pub struct Drawn {
+    /// The nodes, in an order in which they can run.
+    pub nodes: Vec<DrawnNode>,
+    /// What goes from where to where.
+    pub edges: Vec<Edge>,
+    /// The graph in the language that was asked for.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// A node of a graph.
+#[derive(Debug, Serialize)]
+pub struct DrawnNode {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// What it yields.
+    pub artifact: Artifact,
+}
+
+/// An edge of a graph.
+#[derive(Debug, Serialize)]
+pub struct Edge {
+    /// The node that yields.
+    pub from: String,
+    /// The node that takes.
+    pub to: String,
+    /// The port it goes into.
+    pub port: String,
+}
+
+/// Nodes and their artifacts.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// The name of the pipeline.
+    pub pipeline: String,
+    /// The nodes, in an order in which they can run.
+    pub nodes: Vec<ListedNode>,
+}
+
+/// A node and its artifact: the one of its key, or else that of its last run.
+#[derive(Debug, Serialize)]
+pub struct ListedNode {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// What will become of it.
+    pub state: State,
+    /// The type of its artifact.
+    pub output: Artifact,
+    /// The key of the artifact.
+    pub key: Option<Key>,
+    /// Bytes of the artifact.
+    pub bytes: Option<u64>,
+    /// When it was last used, in seconds since 1970.
+    pub used: Option<u64>,
+}
+
+/// A node's record.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    /// The node. Its key is that of the artifact shown.
+    #[serde(flatten)]
+    pub node: NodeState,
+    /// The type of the artifact.
+    pub output: Artifact,
+    /// The digest of the artifact.
+    pub artifact: Digest,
+    /// Bytes of the artifact.
+    pub bytes: u64,
+    /// Its files.
+    pub files: Vec<Entry>,
+    /// How it was made.
+    pub made: Option<Provenance>,
+    /// The parameters it was made with.
+    pub params: Value,
+    /// The nodes whose artifacts went in, by port, as the pipeline has them now.
+    pub inputs: BTreeMap<String, String>,
+    /// What `metrics.json` holds, if the artifact has one.
+    pub metrics: Option<Value>,
+    /// The pictures of the artifact, and where they lie in the store.
+    pub pictures: BTreeMap<String, PathBuf>,
+}
+
+/// A node's last run.
+#[derive(Debug, Default, Serialize)]
+pub struct Logged {
+    /// The node.
+    pub node: String,
+    /// The run.
+    pub run: String,
+    /// Where all of its log is.
+    pub directory: PathBuf,
+    /// How it ended: `node_ran`, `node_failed`, `node_interrupted`; none while it goes on.
+    pub ended: Option<String>,
+    /// How long it took, if it was done.
+    pub seconds: Option<f64>,
+    /// What it and the engine said, in order.
+    pub messages: Vec<String>,
+    /// Its training steps.
+    pub steps: Vec<Step>,
+    /// What it printed on standard output, of a `Command`.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
+}
+
+/// A training step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// Its number, from 1.
+    pub step: u64,
+    /// How many there are.
+    pub of: u64,
+    /// The loss terms.
+    pub losses: BTreeMap<String, f64>,
+}
+
+/// An export.
+#[derive(Debug, Serialize)]
+pub struct Exported {
+    /// The node.
+    pub node: String,
+    /// The directory.
+    pub dest: PathBuf,
+    /// Files written.
+    pub written: Vec<String>,
+    /// Files that were there already.
+    pub unchanged: Vec<String>,
+    /// Files of an earlier export that the artifact has no more.
+    pub removed: Vec<String>,
+}
+
+/// What the store holds.
+#[derive(Debug, Serialize)]
+pub struct Stored {
+    /// The directory of the store.
+    pub store: PathBuf,
+    /// By part.
+    #[serde(flatten)]
+    pub usage: Usage,
+}
+
+impl Stored {
+    /// The parts by name: files and bytes.
+    pub fn areas(&self) -> [(&'static str, u64, u64); 9] {
+        let usage = &self.usage;
+        [
+            ("objects", &usage.objects),
+            ("trees", &usage.trees),
+            ("records", &usage.records),
+            ("preimages", &usage.preimages),
+            ("runs", &usage.runs),
+            ("scratch", &usage.scratch),
+            ("tmp", &usage.tmp),
+            ("damaged", &usage.damaged),
+            ("index", &usage.index),
+        ]
+        .map(|(name, area)| (name, area.files, area.bytes))
+    }
+}
+
+/// A verification.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// What was read and found.
+    #[serde(flatten)]
+    pub report: VerifyReport,
+    /// Whether what was altered is set aside.
+    pub repaired: bool,
+}
+
+/// A garbage collection.
+#[derive(Debug, Serialize)]
+pub struct Collected {
+    /// What went.
+    #[serde(flatten)]
+    pub report: GcReport,
+    /// Logs of runs that went.
+    pub runs: Vec<String>,
+    /// Whether it only says what would go.
+    pub dry_run: bool,
+}
+
+/// A rebuilt index.
+#[derive(Debug, Serialize)]
+pub struct Rebuilt {
+    /// Records found.
+    pub records: u64,
+    /// Runs found.
+    pub runs: u64,
+    /// Labels known.
+    pub labels: u64,
+}

@@ -1,0 +1,47 @@
+//! The three ways to print.
+
+use std::io::{self, Write};
+
+use super::human::Human;
+use super::json::Json;
+use super::quiet::Quiet;
+use super::report::{Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why};
+use crate::commands::context::Format;
+
+/// Prints what a command found out. Every method writes one whole report, and nothing anywhere else.
+///
+/// JSON output is one value a report, with a stable meaning of its fields; human output may change in any
+/// version; quiet output is the bare names or values that were asked for, one a line.
+pub trait Output {
+    /// What a run would do. Quiet: the names of the nodes that are not cached.
+    fn planned(&self, out: &mut dyn Write, report: &Planned) -> io::Result<()>;
+    /// Why a node will run. Quiet: the differences.
+    fn why(&self, out: &mut dyn Write, report: &Why) -> io::Result<()>;
+    /// The graph. Quiet: the edges.
+    fn drawn(&self, out: &mut dyn Write, report: &Drawn) -> io::Result<()>;
+    /// Nodes and their artifacts. Quiet: the names.
+    fn listed(&self, out: &mut dyn Write, report: &Listed) -> io::Result<()>;
+    /// A node's record. Quiet: the digest of its artifact.
+    fn shown(&self, out: &mut dyn Write, report: &Shown) -> io::Result<()>;
+    /// A node's last run. Quiet: what it printed on standard error.
+    fn logged(&self, out: &mut dyn Write, report: &Logged) -> io::Result<()>;
+    /// An export. Quiet: the files that were written.
+    fn exported(&self, out: &mut dyn Write, report: &Exported) -> io::Result<()>;
+    /// What the store holds. Quiet: the bytes in all.
+    fn stored(&self, out: &mut dyn Write, report: &Stored) -> io::Result<()>;
+    /// A verification. Quiet: the files that are altered.
+    fn verified(&self, out: &mut dyn Write, report: &Verified) -> io::Result<()>;
+    /// A garbage collection. Quiet: the bytes that went.
+    fn collected(&self, out: &mut dyn Write, report: &Collected) -> io::Result<()>;
+    /// A rebuilt index. Quiet: nothing.
+    fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()>;
+}
+
+/// The output of a format.
+pub fn output(format: Format, color: bool) -> Box<dyn Output> {
+    match format {
+        Format::Human => Box::new(Human::new(color)),
+        Format::Json => Box::new(Json),
+        Format::Quiet => Box::new(Quiet),
+    }
+}
