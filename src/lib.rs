@@ -2,8 +2,10 @@
 
 pub mod cli;
 pub mod commands;
+pub mod display;
 pub mod error;
 pub mod output;
 pub mod pipeline;
 pub mod plan;
+pub mod run;
 pub mod worker;

@@ -1,14 +1,88 @@
 //! Runs the nodes whose results are not in the store.
 
+use std::time::Duration;
+
 use crate::commands::context::Context;
+use crate::commands::source::{self, Overriding};
+use crate::display;
 use crate::error::Failure;
+use crate::plan::{self, Classes};
+use crate::run::{self, Finished, Machine, Options, RunError};
 
 /// Runs the nodes whose results are not in the store.
+///
+/// Nodes run side by side as their inputs and the machine allow. The first failure keeps more nodes from
+/// starting; those that run are let finish, and what they yield is kept. Ctrl-C asks the nodes to stop:
+/// trainings write a checkpoint, from which the next run goes on. A second Ctrl-C kills them.
+///
+/// A node computes with as many threads as its `settings` say, or else the machine has cores (a `Command`:
+/// one), whatever runs beside it, so that the same key gives the same bytes.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The pipeline, and the nodes that are wanted with all that they need: all when none is named.
+    #[arg(value_name = "FILE|NODE")]
+    words: Vec<String>,
+    #[command(flatten)]
+    overriding: Overriding,
+    /// After a failure, goes on with the nodes that do not need the failed one.
+    #[arg(long, short)]
+    keep_going: bool,
+    /// Says what would run, and why, and runs nothing: the same as `plan`.
+    #[arg(long)]
+    dry_run: bool,
+    /// CPU threads that nodes may take together [default: the machine's cores].
+    #[arg(long, short = 'j', visible_alias = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// GPUs that nodes may take together [default: all that are seen].
+    #[arg(long, value_name = "N")]
+    gpus: Option<u16>,
+    /// Gibibytes of memory for the nodes that declare theirs [default: the machine's].
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..))]
+    memory: Option<u32>,
+    /// Seconds that a process has, from being asked to stop, until it is killed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    grace: u32,
+}
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let _ = (args, context);
-    Err(Failure::usage("not implemented yet", ""))
+    let (file, targets) = source::split(&args.words, context)?;
+    let pipeline = args.overriding.load(&file)?;
+    context.warn(&pipeline.warnings);
+    let store = context.open_store()?;
+    // Before the plan, so that nothing is collected between looking it up and using it.
+    let _lock = store.lock_shared()?;
+    let classes = Classes::of(&pipeline, &store)?;
+    let plan = plan::plan(&pipeline, &store, targets, classes)?;
+    let display = display::choose(context);
+    let finished = run::execute((pipeline, plan), targets, store.clone(), args.options(), display)?;
+    exit(finished)
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        let mut machine = Machine::detect();
+        machine.threads = self.threads.map_or(machine.threads, usize::from);
+        machine.memory = self.memory.map_or(machine.memory, |gib| u64::from(gib) << 30);
+        machine.gpus.truncate(self.gpus.map_or(usize::MAX, usize::from));
+        Options { keep_going: self.keep_going, machine, grace: Duration::from_secs(self.grace.into()) }
+    }
+}
+
+fn exit(finished: Finished) -> Result<(), Failure> {
+    match finished {
+        Finished { fatal: Some(error), .. } => Err(Failure::Store(error)),
+        Finished { interrupted: true, .. } => Err(Failure::Interrupted),
+        Finished { summary, .. } if !summary.failed.is_empty() => Err(Failure::Node),
+        _ => Ok(()),
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        match error {
+            RunError::Store(error) => Failure::Store(error),
+            system => Failure::user(system),
+        }
+    }
 }

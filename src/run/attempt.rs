@@ -1,0 +1,269 @@
+//! One node from its key to its record.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use hyper_flow_cache::{Key, KeyLock, Record, StoreError};
+use hyper_flow_spec::{Kind, VERSION};
+
+use super::context::{Context, blocking};
+use super::error::NodeError;
+use super::event::Event;
+use super::job::{Job, Output};
+use super::log::node_directory;
+use super::made::{Made, Said};
+use super::process::Limits;
+use super::resources::{Grant, Need};
+use super::{command, worker};
+use crate::pipeline::Node;
+use crate::plan::Provenance;
+
+/// A node whose inputs are there.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) index: usize,
+    pub(super) inputs: BTreeMap<String, Record>,
+    pub(super) key: Key,
+    pub(super) preimage: Vec<u8>,
+    pub(super) need: Need,
+}
+
+/// What came of trying.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The store has it.
+    Hit(Record),
+    /// It must run.
+    Miss(Box<Work>),
+    /// Another run works on it.
+    Busy(Box<Work>, String),
+    /// It ran.
+    Ran(Record),
+    /// It came to nothing.
+    Failed(NodeError),
+}
+
+/// Derives a node's key and looks it up.
+pub(super) async fn look_up(context: Arc<Context>, index: usize, inputs: BTreeMap<String, Record>) -> Step {
+    let looked_up = blocking(move || {
+        let node = context.node(index);
+        let artifacts = inputs.iter().map(|(port, record)| (port.clone(), record.artifact)).collect();
+        let preimage = context.plan.preimage(&context.pipeline, node, &artifacts).bytes();
+        let key = Key::derive(&preimage);
+        let need = Need::of(node, &context.options.machine);
+        let found = context.store.lookup(&key)?;
+        Ok(found.map_or_else(|| Step::Miss(Box::new(Work { index, inputs, key, preimage, need })), Step::Hit))
+    });
+    looked_up.await.unwrap_or_else(Step::Failed)
+}
+
+/// Looks up again what another run works on.
+pub(super) async fn look_again(context: Arc<Context>, work: Box<Work>) -> Step {
+    let looked_up = blocking(move || {
+        let found = context.store.lookup(&work.key)?;
+        Ok(found.map_or_else(|| Step::Miss(work), Step::Hit))
+    });
+    looked_up.await.unwrap_or_else(Step::Failed)
+}
+
+/// Runs a node that has what it needs, unless another run is at it or has just done it.
+pub(super) async fn perform(context: Arc<Context>, work: Box<Work>, grant: Grant) -> Step {
+    let lock = match lock(&context, work.key).await {
+        Ok(Locked::Ours(lock)) => lock,
+        Ok(Locked::Theirs(holder)) => return Step::Busy(work, holder),
+        Ok(Locked::Done(record)) => return Step::Hit(record),
+        Err(error) => return Step::Failed(error.into()),
+    };
+    let gpus = grant.gpus.iter().map(|gpu| context.options.machine.gpus[*gpu].clone()).collect();
+    let step = attempts(&context, &work, gpus).await;
+    drop(lock);
+    step.map_or_else(Step::Failed, Step::Ran)
+}
+
+enum Locked {
+    Ours(KeyLock),
+    Theirs(String),
+    Done(Record),
+}
+
+/// The lookup comes after the lock: whoever had it before may have published.
+async fn lock(context: &Arc<Context>, key: Key) -> Result<Locked, StoreError> {
+    let context = Arc::clone(context);
+    blocking(move || {
+        let who = format!("run {} (process {})", context.run, std::process::id());
+        let lock = match context.store.try_lock_key(&key, &who) {
+            Err(StoreError::Busy { holder, .. }) => return Ok(Locked::Theirs(holder)),
+            taken => taken?,
+        };
+        Ok(context.store.lookup(&key)?.map_or_else(|| Locked::Ours(lock), Locked::Done))
+    })
+    .await
+}
+
+async fn attempts(context: &Arc<Context>, work: &Work, gpus: Vec<String>) -> Result<Record, NodeError> {
+    let node = context.node(work.index);
+    let mut number = 1;
+    loop {
+        let error = match attempt(context, work, &gpus, number).await {
+            Err(error) if error.may_pass() && number <= node.settings.retries => error,
+            ended => return ended,
+        };
+        let left = node.settings.retries - number;
+        context.emit(Event::NodeRetried { node: node.name.clone(), message: error.to_string(), left });
+        number += 1;
+    }
+}
+
+/// One attempt at a node, as those see it who start its process.
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a Arc<Context>,
+    pub(super) node: &'a Node,
+    pub(super) key: &'a Key,
+    pub(super) job: &'a Job,
+    /// Where its output is logged.
+    pub(super) log: PathBuf,
+    pub(super) threads: usize,
+    pub(super) gpus: &'a [String],
+}
+
+/// What a process that ended well leaves to tell.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Report {
+    pub(super) device: Option<String>,
+    pub(super) libtorch: Option<String>,
+    pub(super) worker: Option<String>,
+    pub(super) said: Said,
+    /// The end of what it printed.
+    pub(super) output: Option<String>,
+}
+
+impl Attempt<'_> {
+    pub(super) fn limits(&self) -> Limits {
+        Limits { timeout: self.node.settings.timeout, grace: self.context.options.grace }
+    }
+}
+
+async fn attempt(context: &Arc<Context>, work: &Work, gpus: &[String], number: u32) -> Result<Record, NodeError> {
+    let node = context.node(work.index);
+    let job = prepare(context, work).await?;
+    let started = Instant::now();
+    context.emit(Event::NodeStarted {
+        node: node.name.clone(),
+        kind: node.kind.name(),
+        key: work.key,
+        attempt: number,
+        threads: work.need.threads,
+        gpus: gpus.to_vec(),
+    });
+    let log = node_directory(&context.directory, &node.name);
+    let attempt = Attempt { context, node, key: &work.key, job: &job, log, threads: work.need.threads, gpus };
+    let ended = match &node.kind {
+        Kind::Command(program) => command::run(&attempt, program).await,
+        _ => worker::run(&attempt).await,
+    };
+    finish(context, work, job, ended, started).await
+}
+
+async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Job, NodeError> {
+    let (store, inputs) = (context.store.clone(), work.inputs.clone());
+    blocking(move || Job::prepare(&store, &inputs)).await
+}
+
+/// Whatever came of the process, its inputs are looked at; what it wrote is published if all is well.
+async fn finish(
+    context: &Arc<Context>,
+    work: &Work,
+    job: Job,
+    ended: Result<Report, NodeError>,
+    started: Instant,
+) -> Result<Record, NodeError> {
+    let (context, index) = (Arc::clone(context), work.index);
+    let (key, preimage, inputs) = (work.key, work.preimage.clone(), work.inputs.clone());
+    let threads = work.need.threads;
+    blocking(move || {
+        job.check_inputs(&context.store)?;
+        let report = ended?;
+        let node = context.node(index);
+        check_output(&job, node, &report)?;
+        check_sources(&context, node)?;
+        let meta = made(&context, node, inputs, report, &job, threads, started.elapsed().as_secs_f64());
+        let meta = serde_json::to_value(meta).expect("what is told of a record has only text for names");
+        let out = job.out();
+        let record = context.store.publish(&key, &preimage, &out, meta).map_err(|error| unkeepable(error, &out))?;
+        if !matches!(node.kind, Kind::Command(_)) {
+            context.store.clear_scratch(&key)?;
+        }
+        Ok(record)
+    })
+    .await
+}
+
+fn check_output(job: &Job, node: &Node, report: &Report) -> Result<(), NodeError> {
+    let state = job.output_state().map_err(|source| NodeError::System { doing: "read what it wrote", source })?;
+    let place = if matches!(node.kind, Kind::Command(_)) { "$FLOW_OUT" } else { "its output directory" };
+    match state {
+        Output::There => Ok(()),
+        Output::Nothing => Err(NodeError::WroteNothing { place, output: report.output.clone() }),
+        Output::Replaced => Err(NodeError::OutputReplaced),
+    }
+}
+
+/// The key was made of what the files held before.
+fn check_sources(context: &Context, node: &Node) -> Result<(), NodeError> {
+    for path in node.files.values() {
+        let unchanged = context.plan.sources.get(path).map(|digest| context.store.unchanged(path, digest));
+        // A file that cannot be read any more is a changed one.
+        if !matches!(unchanged, Some(Ok(true))) {
+            return Err(NodeError::SourceChanged { path: path.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Trouble with what the node wrote is the node's, any other the store's.
+fn unkeepable(error: StoreError, out: &Path) -> NodeError {
+    match &error {
+        StoreError::NotPlain { .. } | StoreError::NotUtf8 { .. } | StoreError::Loop { .. } => {
+            NodeError::Unkeepable(error)
+        }
+        StoreError::Io { path, .. } if path.starts_with(out) => NodeError::Unkeepable(error),
+        _ => NodeError::Store(error),
+    }
+}
+
+fn made(
+    context: &Context,
+    node: &Node,
+    inputs: BTreeMap<String, Record>,
+    report: Report,
+    job: &Job,
+    threads: usize,
+    seconds: f64,
+) -> Made {
+    let mut said = report.said;
+    said.show.retain(|path| job.out().join(path).is_file());
+    said.driver = report.device.as_deref().filter(|device| device.starts_with("cuda")).and_then(|_| driver());
+    let provenance = Provenance {
+        kind: node.kind.name().to_owned(),
+        output: node.kind.output(),
+        pipeline: context.pipeline.name.clone(),
+        node: node.name.clone(),
+        run: context.run.clone(),
+        inputs: inputs.into_iter().map(|(port, record)| (port, record.key)).collect(),
+        device: report.device,
+        libtorch: report.libtorch,
+        worker: report.worker.unwrap_or_else(|| VERSION.to_owned()),
+        threads,
+        seconds,
+        finished: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+    };
+    Made { provenance, said }
+}
+
+/// The first line of what NVIDIA's driver says of itself.
+fn driver() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/driver/nvidia/version").ok()?;
+    text.lines().next().map(str::to_owned)
+}

@@ -1,0 +1,67 @@
+//! Times as people and file names want them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A time of day in UTC.
+pub(super) struct Utc {
+    year: i64,
+    month: i64,
+    day: i64,
+    second_of_day: u64,
+    millis: u32,
+}
+
+impl Utc {
+    pub(super) fn now() -> Utc {
+        Utc::at(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// The civil calendar from days since 1970-01-01, counting years from March so that the leap day is
+    /// the last of its year; eras are 400 years.
+    fn at(since_epoch: Duration) -> Utc {
+        let seconds = since_epoch.as_secs();
+        let days = i64::try_from(seconds / 86_400).unwrap_or(0) + 719_468;
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        Utc {
+            year: year_of_era + era * 400 + i64::from(month <= 2),
+            month,
+            day: day_of_year - (153 * month_from_march + 2) / 5 + 1,
+            second_of_day: seconds % 86_400,
+            millis: since_epoch.subsec_millis(),
+        }
+    }
+
+    /// `2026-11-22T22:32:26.123Z`
+    pub(super) fn rfc3339(&self) -> String {
+        let (h, m, s) = self.clock();
+        format!("{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}.{:03}Z", self.year, self.month, self.day, self.millis)
+    }
+
+    /// `20261122-223226-123`: sorts by time, and is a file name everywhere.
+    pub(super) fn compact(&self) -> String {
+        let (h, m, s) = self.clock();
+        format!("{:04}{:02}{:02}-{h:02}{m:02}{s:02}-{:03}", self.year, self.month, self.day, self.millis)
+    }
+
+    fn clock(&self) -> (u64, u64, u64) {
+        (self.second_of_day / 3600, self.second_of_day / 60 % 60, self.second_of_day % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_times() {
+        let at = |seconds| Utc::at(Duration::from_millis(seconds * 1000 + 5)).rfc3339();
+        assert_eq!(at(0), "1970-01-01T00:00:00.005Z");
+        assert_eq!(at(951_827_696), "2000-02-29T12:34:56.005Z");
+        assert_eq!(at(1_735_689_599), "2024-12-31T23:59:59.005Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.005Z");
+    }
+}

@@ -1,0 +1,122 @@
+//! `Command` nodes: any program, run by the engine itself.
+
+use std::io;
+use std::process::Stdio;
+
+use hyper_flow_spec::Level;
+use hyper_flow_spec::kinds::Command;
+
+use super::attempt::{Attempt, Report};
+use super::capture::{Capture, LogFile};
+use super::error::NodeError;
+use super::event::Event;
+use super::process::{End, Process, signal_name};
+
+/// Runs the program in the job's empty directory.
+pub(super) async fn run(attempt: &Attempt<'_>, command: &Command) -> Result<Report, NodeError> {
+    let mut process = start(attempt, command)?;
+    let stdout = process.child.stdout.take().map(|stream| capture(attempt, stream, "stdout.log"));
+    let stderr = process.child.stderr.take().map(|stream| capture(attempt, stream, "stderr.log"));
+    let end = process.wait(attempt.limits(), attempt.context.stop.clone()).await;
+    let end = end.map_err(|source| NodeError::System { doing: "wait for the program", source })?;
+    drop(process);
+    let printed = (ended(stdout).await, ended(stderr).await);
+    // What a program complains about is on its standard error; some complain on the other.
+    let output = printed.1.or(printed.0);
+    warn_of_left_overs(attempt);
+    match end {
+        End::Exited(status) if status.success() => Ok(Report { output, ..Report::default() }),
+        End::Exited(status) => Err(NodeError::Ended { what: how(status), output, checkpoint: None }),
+        End::TimedOut(limit) => Err(NodeError::TimedOut { limit, output, checkpoint: None }),
+        End::Stopped(_) => Err(NodeError::Interrupted { checkpoint: None }),
+    }
+}
+
+fn start(attempt: &Attempt<'_>, command: &Command) -> Result<Process, NodeError> {
+    let (program, arguments) = command.program.split_first().expect("a checked command has a program");
+    let mut process = tokio::process::Command::new(program);
+    process
+        .args(arguments)
+        .current_dir(attempt.job.work())
+        .env_clear()
+        .envs(environment(attempt, command))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Process::spawn(&mut process).map_err(|source| refused(program, source))
+}
+
+/// `PATH`, `HOME`, what the node lists, and where its inputs and its output are.
+fn environment(attempt: &Attempt<'_>, command: &Command) -> Vec<(String, std::ffi::OsString)> {
+    let inherited = ["PATH", "HOME"].into_iter().chain(command.env.iter().map(|name| name.as_str()));
+    let mut variables: Vec<(String, std::ffi::OsString)> =
+        inherited.filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?))).collect();
+    for (port, path) in attempt.job.inputs() {
+        variables.push((variable("FLOW_IN_", port), path.into()));
+    }
+    for (port, path) in &attempt.node.files {
+        variables.push((variable("FLOW_FILE_", port), path.into()));
+    }
+    if !attempt.gpus.is_empty() {
+        variables.push(("CUDA_VISIBLE_DEVICES".into(), attempt.gpus.join(",").into()));
+    }
+    variables.push(("FLOW_OUT".into(), attempt.job.out().into()));
+    variables
+}
+
+/// The path of a port is `inputs.left` or `files.src`.
+fn variable(prefix: &str, port: &str) -> String {
+    let name = port.rsplit('.').next().unwrap_or(port);
+    format!("{prefix}{}", name.to_ascii_uppercase())
+}
+
+fn refused(program: &str, source: io::Error) -> NodeError {
+    let program = program.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound if !program.contains('/') => {
+            NodeError::NoProgram { program, why: "install it, or see that it is on PATH" }
+        }
+        io::ErrorKind::NotFound if program.starts_with('/') => NodeError::NoProgram {
+            program,
+            why: "neither the file itself nor, if it is a script, its interpreter may be missing",
+        },
+        io::ErrorKind::NotFound => NodeError::NoProgram {
+            program,
+            why: "a relative path starts at the node's own empty directory. Put the script into `files` and call it \
+                  through a shell: `[\"sh\", \"-c\", \"exec $FLOW_FILE_SCRIPT\"]`",
+        },
+        _ => NodeError::Start { program, source },
+    }
+}
+
+fn capture(attempt: &Attempt<'_>, stream: impl tokio::io::AsyncRead + Unpin + Send + 'static, file: &str) -> Capture {
+    Capture::of(stream, LogFile::new(attempt.log.join(file)))
+}
+
+async fn ended(capture: Option<Capture>) -> Option<String> {
+    match capture {
+        Some(capture) => capture.end().await,
+        None => None,
+    }
+}
+
+fn warn_of_left_overs(attempt: &Attempt<'_>) {
+    if let Some(names) = attempt.job.left_over() {
+        let text = format!("left outside of $FLOW_OUT, and discarded: {names}");
+        attempt.context.emit(Event::message(&attempt.node.name, Level::Warning, text));
+    }
+}
+
+/// How a process ended that was not asked to.
+pub(super) fn how(status: std::process::ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(127), _) => "it exited with code 127, by which shells say that a program was not found".to_owned(),
+        (Some(code), _) => format!("it exited with code {code}"),
+        (_, Some(9)) => {
+            "it was killed by SIGKILL, which is how a machine out of memory ends processes (`dmesg` tells)".to_owned()
+        }
+        (_, Some(signal)) => format!("it was killed by {}", signal_name(signal)),
+        _ => status.to_string(),
+    }
+}

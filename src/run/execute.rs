@@ -1,0 +1,86 @@
+//! A run from its plan to its summary.
+
+use std::sync::Arc;
+
+use hyper_flow_cache::{Store, StoreError};
+use tokio::runtime::Builder;
+
+use super::context::{Context, Options, blocking};
+use super::error::RunError;
+use super::event::{Event, Outcome, Summary};
+use super::log::RunLog;
+use super::scheduler::{Ends, Scheduler};
+use super::show;
+use super::stop::{Stop, Urgency};
+use crate::display::Display;
+use crate::pipeline::Pipeline;
+use crate::plan::Plan;
+
+/// Threads for work on files. They wait more than they compute.
+const FILE_THREADS: usize = 16;
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// What became of each node.
+    pub summary: Summary,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// Why the run could not go on.
+    pub fatal: Option<StoreError>,
+}
+
+/// Runs a plan. The store is to be held ([`Store::lock_shared`]) since before it was planned.
+pub fn execute(
+    (pipeline, plan): (Pipeline, Plan),
+    targets: &[String],
+    store: Store,
+    options: Options,
+    display: Box<dyn Display>,
+) -> Result<Finished, RunError> {
+    let log = RunLog::create(&store, &pipeline, targets)?;
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
+    let runtime = runtime.map_err(|source| RunError::System { doing: "start the scheduler", source })?;
+    runtime.block_on(async {
+        let stop = Stop::on_signals().map_err(|source| RunError::System { doing: "listen to signals", source })?;
+        let context = Context::new((pipeline, plan), store, options, stop, log, display);
+        Ok(run(Arc::new(context)).await)
+    })
+}
+
+async fn run(context: Arc<Context>) -> Finished {
+    context.emit(Event::RunStarted {
+        run: context.run.clone(),
+        pipeline: context.pipeline.name.clone(),
+        nodes: context.plan.graph.len(),
+        log: context.directory.clone(),
+    });
+    let ends = Scheduler::new(Arc::clone(&context)).drive().await;
+    tell_skipped(&context, &ends);
+    let Ends { outcomes, records, fatal } = ends;
+    let shown = Arc::clone(&context);
+    blocking(move || show::show(&shown, &records)).await;
+    let ends = outcomes.iter().enumerate();
+    let summary = Summary::of(ends.map(|(index, end)| (context.name(index), end.unwrap_or(Outcome::Skipped))));
+    context.emit(Event::Summary(summary.clone()));
+    Finished { summary, interrupted: context.stop.urgency() > Urgency::None, fatal }
+}
+
+/// Says of each node that was not started which failure it goes back to.
+fn tell_skipped(context: &Context, ends: &Ends) {
+    let mut blame: Vec<Option<usize>> = vec![None; ends.outcomes.len()];
+    for (index, outcome) in ends.outcomes.iter().enumerate() {
+        match outcome {
+            Some(Outcome::Failed | Outcome::Interrupted) => blame[index] = Some(index),
+            Some(_) => {}
+            None => {
+                blame[index] = context.plan.graph.dependencies(index).into_iter().find_map(|needed| blame[needed]);
+                let because = match blame[index] {
+                    Some(root) => format!("it needs `{}`", context.name(root)),
+                    None => "the run stopped first".to_owned(),
+                };
+                context.emit(Event::NodeSkipped { node: context.name(index).to_owned(), because });
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The directory of a run: what was run, what happened, what the nodes printed.
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use hyper_flow_cache::{Digest, Store, StoreError};
+use serde::Serialize;
+use serde_json::json;
+
+use super::clock::Utc;
+use super::event::Event;
+use crate::pipeline::Pipeline;
+
+/// `runs/<id>/` of a store.
+#[derive(Debug)]
+pub(super) struct RunLog {
+    id: String,
+    root: PathBuf,
+    events: File,
+}
+
+impl RunLog {
+    /// Makes the directory of a new run.
+    pub(super) fn create(store: &Store, pipeline: &Pipeline, targets: &[String]) -> Result<RunLog, StoreError> {
+        let (id, root) = new_directory(&store.runs())?;
+        let path = root.join("run.json");
+        write_json(&path, &description(&id, pipeline, targets)).map_err(io_error("write", &path))?;
+        let path = root.join("events.jsonl");
+        let events = File::options().create_new(true).append(true).open(&path).map_err(io_error("write", &path))?;
+        Ok(RunLog { id, root, events })
+    }
+
+    /// The run's id: sorts by time.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Appends one event with its time, as one write, so that killing the engine loses none. A full disk
+    /// must not stop a run for want of a log, so that an error is none.
+    pub(super) fn append(&mut self, event: &Event) {
+        let timed = Timed { time: Utc::now().rfc3339(), event };
+        if let Ok(mut line) = serde_json::to_vec(&timed) {
+            line.push(b'\n');
+            let _ = self.events.write_all(&line);
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Timed<'a> {
+    time: String,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+/// Where a node's output is kept in the directory of a run.
+pub(crate) fn node_directory(run: &Path, node: &str) -> PathBuf {
+    run.join("nodes").join(file_name(node))
+}
+
+/// A name that is safe as a file name on every system, and different for different nodes: names that
+/// need a change, or differ from others only by case, get a few digits of their digest.
+pub(crate) fn file_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    if name.len() <= 80 && name.chars().all(plain) && !name.starts_with('.') && !name.is_empty() {
+        return name.to_owned();
+    }
+    let safe: String =
+        name.chars().take(40).map(|c| if plain(c) || c.is_ascii_uppercase() { c } else { '_' }).collect();
+    // No plain name has an at-sign.
+    format!("{}@{}", safe.trim_start_matches('.'), Digest::of(name.as_bytes()).short())
+}
+
+fn new_directory(runs: &Path) -> Result<(String, PathBuf), StoreError> {
+    fs::create_dir_all(runs).map_err(io_error("create", runs))?;
+    loop {
+        let id = format!("{}-{:04x}", Utc::now().compact(), RandomState::new().build_hasher().finish() & 0xffff);
+        let root = runs.join(&id);
+        match fs::create_dir(&root) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| (id, root.clone())).map_err(io_error("create", &root)),
+        }
+    }
+}
+
+fn description(id: &str, pipeline: &Pipeline, targets: &[String]) -> serde_json::Value {
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    json!({
+        "run": id,
+        "started": Utc::now().rfc3339(),
+        "name": pipeline.name,
+        "pipeline": pipeline.path.to_string_lossy(),
+        "targets": targets,
+        "arguments": arguments,
+        "version": hyper_flow_spec::VERSION,
+        "text": fs::read_to_string(&pipeline.path).unwrap_or_default(),
+    })
+}
+
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    fs::write(path, text)
+}
+
+pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_names_stay() {
+        for name in ["tscd-8", "a.b_c", "0"] {
+            assert_eq!(file_name(name), name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_becomes_one_safe_component(a in any::<String>(), b in any::<String>()) {
+            let name = file_name(&a);
+            prop_assert!(!name.is_empty() && name.len() < 100 && !name.starts_with('.') && !name.contains(['/', '\0']));
+            prop_assert_eq!(a == b, name.eq_ignore_ascii_case(&file_name(&b)));
+        }
+    }
+}

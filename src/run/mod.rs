@@ -1,0 +1,31 @@
+//! Running a plan: which node is next, its process, and what is told about it.
+//!
+//! [`execute`] is the way in. The scheduler decides what starts; an attempt takes one node from its key to
+//! its record; `command` and `worker` run the process; everything that happens is one [`Event`], for the
+//! display and for the log of the run.
+
+mod attempt;
+mod capture;
+mod clock;
+mod command;
+mod context;
+mod error;
+mod event;
+mod execute;
+mod job;
+mod lines;
+mod log;
+mod made;
+mod process;
+mod resources;
+mod scheduler;
+mod show;
+mod stop;
+mod worker;
+
+pub use context::Options;
+pub use error::RunError;
+pub use event::{Event, Summary};
+pub use execute::{Finished, execute};
+pub(crate) use log::node_directory;
+pub use resources::Machine;

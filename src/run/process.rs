@@ -1,0 +1,131 @@
+//! A process with all that it starts: waiting for it, and ending it.
+
+use std::future::Future;
+use std::io;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use super::stop::{Stop, Urgency};
+
+/// How long a process may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// For its work.
+    pub(super) timeout: Option<Duration>,
+    /// From being asked to end to being killed.
+    pub(super) grace: Duration,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself, or by a signal that is not ours.
+    Exited(ExitStatus),
+    /// It ran longer than it may.
+    TimedOut(Duration),
+    /// The user stopped the run.
+    Stopped(ExitStatus),
+}
+
+/// A process that leads a process group of its own, so that a Ctrl-C on the terminal reaches only the
+/// engine, and a signal reaches everything that the process started.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) child: Child,
+    group: Option<Pid>,
+}
+
+impl Process {
+    pub(super) fn spawn(command: &mut Command) -> io::Result<Process> {
+        let child = command.process_group(0).spawn()?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Ok(Process { child, group })
+    }
+
+    /// Waits until the process ends, by itself or because of `limits` or `stop`. What it leaves behind
+    /// in its process group is killed, so that nothing writes to the artifact any more.
+    pub(super) async fn wait(&mut self, limits: Limits, mut stop: Stop) -> io::Result<End> {
+        let cause = tokio::select! {
+            biased;
+            status = self.child.wait() => return Ok(End::Exited(status?)),
+            () = stop.reaches(Urgency::Gracefully) => None,
+            timeout = expired(limits.timeout) => Some(timeout),
+        };
+        let status = self.end(limits.grace, &mut stop).await?;
+        Ok(cause.map_or(End::Stopped(status), End::TimedOut))
+    }
+
+    /// Asks the group to end, and kills it after `grace`, or sooner if the user is impatient.
+    async fn end(&mut self, grace: Duration, stop: &mut Stop) -> io::Result<ExitStatus> {
+        self.signal(Signal::TERM);
+        let patience = async {
+            tokio::select! {
+                () = sleep(grace) => {}
+                () = stop.reaches(Urgency::Now) => {}
+            }
+        };
+        if let Some(status) = before(self.child.wait(), patience).await {
+            return status;
+        }
+        self.signal(Signal::KILL);
+        self.child.wait().await
+    }
+
+    /// A group that has no process any more needs no signal.
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+async fn before<T>(work: impl Future<Output = T>, end: impl Future<Output = ()>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = end => None,
+    }
+}
+
+async fn expired(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            sleep(limit).await;
+            limit
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for `work`, but not for long: a process that escaped its group may hold a pipe open for ever.
+pub(super) async fn at_most<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    timeout(limit, work).await.ok()
+}
+
+/// `SIGKILL`, or the number of a signal that few have met.
+pub(super) fn signal_name(signal: i32) -> String {
+    const NAMES: [(Signal, &str); 10] = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::TERM, "SIGTERM"),
+    ];
+    let known = NAMES.iter().find(|(known, _)| known.as_raw() == signal);
+    known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
+}

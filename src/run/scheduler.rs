@@ -1,0 +1,346 @@
+//! Which node is next.
+//!
+//! A node is *ready* when its inputs are there. It is then looked up; if the store does not have it, it
+//! *waits* for resources, and *runs*. Nodes start in topological order, by name among equals. Nothing here
+//! recurses or looks at all nodes for the sake of one, so that graphs may be long and wide.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper_flow_cache::{Digest, Key, Record, StoreError};
+use tokio::task::JoinSet;
+
+use super::attempt::{Step, Work, look_again, look_up, perform};
+use super::context::{Context, blocking};
+use super::error::NodeError;
+use super::event::{Event, Outcome};
+use super::log::node_directory;
+use super::resources::{Grant, Pool};
+use super::stop::{Stop, Urgency};
+use crate::plan::label;
+
+/// How often to look whether another run is done with a key.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How often at most to note down what is done, besides at the end.
+const NOTE_DOWN: Duration = Duration::from_secs(5);
+
+/// What became of the nodes.
+pub(super) struct Ends {
+    /// By node; those that were not started have none.
+    pub(super) outcomes: Vec<Option<Outcome>>,
+    /// What the nodes that are done yielded.
+    pub(super) records: Vec<Option<Record>>,
+    /// Why the run cannot go on.
+    pub(super) fatal: Option<StoreError>,
+}
+
+pub(super) struct Scheduler {
+    context: Arc<Context>,
+    ends: Ends,
+    /// How many inputs of each node are still to come.
+    open: Vec<usize>,
+    ready: BTreeSet<usize>,
+    looking: BTreeSet<usize>,
+    waiting: BTreeMap<usize, Box<Work>>,
+    grants: HashMap<usize, Grant>,
+    pool: Pool,
+    /// The node that is at a key, and those that will take what it yields.
+    leaders: HashMap<Key, (usize, Vec<usize>)>,
+    /// The key that a leader is at.
+    led: HashMap<usize, Key>,
+    /// Nodes that run again because what they yielded is damaged, and who waits for each.
+    repairs: BTreeMap<usize, Vec<usize>>,
+    /// Nodes whose inputs were made anew once: a second time means that it does not help.
+    repaired_for: BTreeSet<usize>,
+    told_waiting: BTreeMap<usize, String>,
+    tasks: JoinSet<(usize, Step)>,
+    stop: Stop,
+    urgency: Urgency,
+    /// Whether a failure keeps more nodes from starting.
+    halted: bool,
+    noted: Instant,
+}
+
+impl Scheduler {
+    pub(super) fn new(context: Arc<Context>) -> Scheduler {
+        let graph = &context.plan.graph;
+        let open: Vec<usize> = (0..graph.len()).map(|index| graph.dependencies(index).len()).collect();
+        let ready = (0..graph.len()).filter(|index| open[*index] == 0).collect();
+        let nothing = |_| None;
+        let ends = Ends {
+            outcomes: (0..graph.len()).map(|_| None).collect(),
+            records: (0..graph.len()).map(nothing).collect(),
+            fatal: None,
+        };
+        Scheduler {
+            ends,
+            open,
+            ready,
+            looking: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            grants: HashMap::new(),
+            pool: Pool::new(&context.options.machine),
+            leaders: HashMap::new(),
+            led: HashMap::new(),
+            repairs: BTreeMap::new(),
+            repaired_for: BTreeSet::new(),
+            told_waiting: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            stop: context.stop.clone(),
+            urgency: Urgency::None,
+            halted: false,
+            noted: Instant::now(),
+            context,
+        }
+    }
+
+    /// Runs what can be run.
+    pub(super) async fn drive(mut self) -> Ends {
+        loop {
+            self.look_up_ready();
+            self.start_what_fits();
+            if self.tasks.is_empty() {
+                break;
+            }
+            tokio::select! {
+                Some(done) = self.tasks.join_next() => self.joined(done).await,
+                () = self.stop.reaches(more_than(self.urgency)), if self.urgency < Urgency::Now => self.stopping(),
+            }
+        }
+        self.note_down().await;
+        self.ends
+    }
+
+    fn look_up_ready(&mut self) {
+        while self.urgency == Urgency::None
+            && let Some(index) = self.ready.pop_first()
+        {
+            match &self.context.plan.nodes[index].record {
+                // Planned a moment ago, under the same lock of the store.
+                Some(record) if !self.repairs.contains_key(&index) => self.done(index, record.clone(), Outcome::Cached),
+                _ => {
+                    let inputs = self.inputs(index);
+                    let context = Arc::clone(&self.context);
+                    self.looking.insert(index);
+                    self.tasks.spawn(async move { (index, look_up(context, index, inputs).await) });
+                }
+            }
+        }
+    }
+
+    fn inputs(&self, index: usize) -> BTreeMap<String, Record> {
+        let record = |node: &String| {
+            let index = self.context.plan.graph.index(node).expect("what a selected node takes is selected");
+            self.ends.records[index].clone().expect("a ready node has its inputs")
+        };
+        self.context.node(index).inputs.iter().map(|(port, node)| (port.clone(), record(node))).collect()
+    }
+
+    /// Starts waiting nodes in order. A node that does not fit yet keeps its place: what it waits for is
+    /// not given to those after it. Nodes after one that is still being looked up have to wait for that.
+    fn start_what_fits(&mut self) {
+        if self.halted || self.urgency > Urgency::None {
+            return;
+        }
+        let gate = self.looking.first().copied().unwrap_or(usize::MAX);
+        let mut rest = self.pool.clone();
+        let mut starts = Vec::new();
+        for (index, work) in self.waiting.range(..gate) {
+            if rest.exhausted() {
+                break;
+            }
+            match rest.grant(&work.need) {
+                Some(grant) => {
+                    rest.take(&grant);
+                    starts.push((*index, grant));
+                }
+                None => rest.reserve(&work.need),
+            }
+        }
+        for (index, grant) in starts {
+            self.start(index, grant);
+        }
+    }
+
+    fn start(&mut self, index: usize, grant: Grant) {
+        let work = self.waiting.remove(&index).expect("only waiting nodes are started");
+        self.pool.take(&grant);
+        self.grants.insert(index, grant.clone());
+        let context = Arc::clone(&self.context);
+        self.tasks.spawn(async move { (index, perform(context, work, grant).await) });
+    }
+
+    async fn joined(&mut self, done: Result<(usize, Step), tokio::task::JoinError>) {
+        match done {
+            Ok((index, step)) => self.apply(index, step),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+        if self.noted.elapsed() > NOTE_DOWN {
+            self.note_down().await;
+        }
+    }
+
+    fn apply(&mut self, index: usize, step: Step) {
+        self.looking.remove(&index);
+        if let Some(grant) = self.grants.remove(&index) {
+            self.pool.give_back(&grant);
+        }
+        match step {
+            Step::Hit(record) => self.done(index, record, Outcome::Cached),
+            Step::Ran(record) => self.done(index, record, Outcome::Ran),
+            Step::Miss(work) => self.missed(index, work),
+            Step::Busy(work, holder) => self.wait_for(index, work, holder),
+            Step::Failed(NodeError::Damaged(artifact)) if self.repaired_for.insert(index) => {
+                self.repair(index, artifact)
+            }
+            Step::Failed(error) => self.failed(index, error),
+        }
+    }
+
+    /// The first node of a key runs; the others take what it yields.
+    fn missed(&mut self, index: usize, work: Box<Work>) {
+        if let Some(lacking) = work.need.lacking(&self.context.options.machine) {
+            return self.failed(index, NodeError::Lacking(lacking));
+        }
+        match self.leaders.get_mut(&work.key) {
+            Some((leader, followers)) if *leader != index => followers.push(index),
+            _ => {
+                self.leaders.entry(work.key).or_insert((index, Vec::new()));
+                self.led.insert(index, work.key);
+                self.waiting.insert(index, work);
+            }
+        }
+    }
+
+    /// Holds nothing while it waits, so that two runs never wait for each other.
+    fn wait_for(&mut self, index: usize, work: Box<Work>, holder: String) {
+        if self.told_waiting.get(&index) != Some(&holder) {
+            self.told_waiting.insert(index, holder.clone());
+            self.context.emit(Event::NodeWaiting { node: self.context.name(index).to_owned(), holder });
+        }
+        let (context, mut stop) = (Arc::clone(&self.context), self.stop.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = stop.reaches(Urgency::Gracefully) => {}
+            }
+            (index, look_again(context, work).await)
+        });
+    }
+
+    fn done(&mut self, index: usize, record: Record, outcome: Outcome) {
+        self.tell_done(index, &record, outcome);
+        let followers = self.leave(index);
+        self.ends.records[index] = Some(record.clone());
+        self.ends.outcomes[index] = Some(outcome);
+        let graph = &self.context.plan.graph;
+        let dependents = self.repairs.remove(&index).unwrap_or_else(|| graph.dependents(index));
+        for dependent in dependents {
+            self.open[dependent] -= 1;
+            if self.open[dependent] == 0 {
+                self.ready.insert(dependent);
+            }
+        }
+        for follower in followers {
+            // It has no followers itself, so that this goes no deeper.
+            self.done(follower, record.clone(), Outcome::Cached);
+        }
+    }
+
+    fn tell_done(&self, index: usize, record: &Record, outcome: Outcome) {
+        let node = self.context.name(index).to_owned();
+        let (key, artifact) = (record.key, record.artifact);
+        self.context.emit(match outcome {
+            Outcome::Ran => {
+                let seconds = record.meta.get("seconds").and_then(serde_json::Value::as_f64).unwrap_or_default();
+                Event::NodeRan { node, key, artifact, bytes: record.bytes, files: record.files, seconds }
+            }
+            _ => Event::NodeCached { node, key, artifact },
+        });
+    }
+
+    /// Gives up the lead of a key; returns who followed.
+    fn leave(&mut self, index: usize) -> Vec<usize> {
+        let key = self.led.remove(&index);
+        key.and_then(|key| self.leaders.remove(&key)).map_or_else(Vec::new, |(_, followers)| followers)
+    }
+
+    fn failed(&mut self, index: usize, error: NodeError) {
+        let followers = self.leave(index);
+        let node = self.context.name(index).to_owned();
+        let interrupted = matches!(error, NodeError::Interrupted { .. });
+        self.ends.outcomes[index] = Some(if interrupted { Outcome::Interrupted } else { Outcome::Failed });
+        if let NodeError::Interrupted { checkpoint } = error {
+            self.context.emit(Event::NodeInterrupted { node, checkpoint });
+            return;
+        }
+        self.halted |= !self.context.options.keep_going;
+        let log = Some(node_directory(&self.context.directory, &node)).filter(|path| path.is_dir());
+        let (message, output) = (error.to_string(), error.output().map(str::to_owned));
+        self.context.emit(Event::NodeFailed { node: node.clone(), message, output, log });
+        if let NodeError::Store(error) = error {
+            self.halted = true;
+            self.ends.fatal.get_or_insert(error);
+        }
+        for follower in followers {
+            self.failed(follower, NodeError::Twin(node.clone()));
+        }
+    }
+
+    /// An input that was taken for whole is not: the nodes that yield it run again, then this one.
+    fn repair(&mut self, index: usize, artifact: Digest) {
+        let followers = self.leave(index);
+        self.ready.extend(followers);
+        let message = NodeError::Damaged(artifact).to_string();
+        for source in self.context.plan.graph.dependencies(index) {
+            let yields_it = self.ends.records[source].as_ref().is_some_and(|record| record.artifact == artifact);
+            if !yields_it && !self.repairs.contains_key(&source) {
+                continue;
+            }
+            self.open[index] += 1;
+            if let Some(waiting) = self.repairs.get_mut(&source) {
+                waiting.push(index);
+                continue;
+            }
+            self.repairs.insert(source, vec![index]);
+            self.ready.insert(source);
+            let node = self.context.name(source).to_owned();
+            self.context.emit(Event::NodeRepaired { node, message: message.clone() });
+        }
+        if self.open[index] == 0 {
+            // Another node had it repaired meanwhile.
+            self.ready.insert(index);
+        }
+    }
+
+    fn stopping(&mut self) {
+        self.urgency = self.stop.urgency();
+        let (now, running) = (self.urgency == Urgency::Now, self.grants.len());
+        self.context.emit(Event::Stopping { now, running });
+    }
+
+    /// Tells the store what the labels of this run stand for, and that their keys were of use.
+    async fn note_down(&mut self) {
+        let context = Arc::clone(&self.context);
+        let name = |(index, record): (usize, &Option<Record>)| {
+            record.as_ref().map(|record| (label(&context.pipeline, context.name(index)), record.key))
+        };
+        let labels: BTreeMap<String, Key> = self.ends.records.iter().enumerate().filter_map(name).collect();
+        let noted = blocking(move || {
+            context.store.touch(labels.values());
+            context.store.set_labels(&context.run, &labels)
+        });
+        if let Err(error) = noted.await {
+            self.ends.fatal.get_or_insert(error);
+        }
+        self.noted = Instant::now();
+    }
+}
+
+fn more_than(urgency: Urgency) -> Urgency {
+    match urgency {
+        Urgency::None => Urgency::Gracefully,
+        _ => Urgency::Now,
+    }
+}
