@@ -152,9 +152,11 @@ impl SchedulerConfig {
             return Err(format!("num_train_timesteps must be at least 1, not {}", self.num_train_timesteps));
         }
         if self.rescale_betas_zero_snr && self.prediction_type == PredictionType::Epsilon {
-            return Err("rescale_betas_zero_snr leaves no x0 at the last timestep, where epsilon cannot give one back: \
+            return Err(
+                "rescale_betas_zero_snr leaves no x0 at the last timestep, where epsilon cannot give one back: \
                         use v_prediction or sample"
-                .into());
+                    .into(),
+            );
         }
         Ok(())
     }
