@@ -8,6 +8,8 @@ mod merge;
 mod peft;
 mod set;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use adapters::Adapters;
 pub use kohya::{read_kohya, read_kohya_flat, write_kohya};

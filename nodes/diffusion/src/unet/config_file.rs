@@ -95,11 +95,62 @@ fn take_fixed(fields: &mut Map<String, Value>, name: &str, supported: &Value) ->
     }
 }
 
-/// Equal, or equal as numbers, or a list of equals, or the `false` that old files have for null.
+/// Equal, or equal as numbers, or a list of equals.
 fn same(value: &Value, supported: &Value) -> bool {
     match value {
         Value::Array(values) => !values.is_empty() && values.iter().all(|v| same(v, supported)),
         Value::Number(_) => value.as_f64() == supported.as_f64(),
         _ => value == supported,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_diffusers() {
+        assert_eq!(UNet2DConditionConfig::from_json("{}").unwrap(), UNet2DConditionConfig::default());
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let config = UNet2DConditionConfig { use_linear_projection: true, ..Default::default() };
+        let text = config.to_json();
+        assert_eq!(UNet2DConditionConfig::from_json(&text).unwrap(), config);
+        assert!(text.starts_with("{\n  \"_class_name\": \"UNet2DConditionModel\""), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        for (text, message) in [
+            (r#"{"dual_cross_attention": true}"#, "dual_cross_attention is true; only false is supported"),
+            (r#"{"class_embed_type": "timestep"}"#, r#"class_embed_type is "timestep"; only null is supported"#),
+            (
+                r#"{"only_cross_attention": [true, false]}"#,
+                "only_cross_attention is [true,false]; only false is supported",
+            ),
+            (r#"{"resnet_out_scale_factor": 2}"#, "resnet_out_scale_factor is 2; only 1.0 is supported"),
+            (r#"{"_class_name": "UNet2DModel"}"#, "_class_name is UNet2DModel, not UNet2DConditionModel"),
+        ] {
+            assert_eq!(UNet2DConditionConfig::from_json(text).unwrap_err(), message);
+        }
+        for (text, part) in [
+            (r#"{"new_field": 1}"#, "unknown field `new_field`"),
+            (r#"{"down_block_types": ["AttnDownBlock2D"]}"#, "unknown variant `AttnDownBlock2D`"),
+            (r#"{"attention_head_dim": [8, 8]}"#, "attention_head_dim must be one number or 4"),
+            (r#"{"norm_num_groups": 7}"#, "block_out_channels[0] = 320 is no multiple of norm_num_groups = 7"),
+            (r#"{"addition_embed_type": "text_time"}"#, "addition_embed_type text_time needs"),
+            ("[]", "expected a map"),
+        ] {
+            let error = UNet2DConditionConfig::from_json(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn old_files_write_whole_numbers_and_lists() {
+        let text = r#"{"resnet_out_scale_factor": 1, "only_cross_attention": [false, false], "_name_or_path": "x", "act_fn": "swish"}"#;
+        assert_eq!(UNet2DConditionConfig::from_json(text).unwrap(), UNet2DConditionConfig::default());
     }
 }

@@ -1,6 +1,8 @@
 //! Weights in safetensors files: equal tensors give equal bytes, a file is whole or absent, and nothing is skipped.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod var_store;
 mod write;
 

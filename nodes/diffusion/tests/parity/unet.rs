@@ -13,14 +13,14 @@ const ALPHA: f64 = 3.0;
 /// of these models differs by 1.3e-4 to 6.7e-4 of its length. In float64 the usual tolerance holds for each tensor.
 const FP32_GRADIENT: f64 = 2e-3;
 
-struct Reference {
+pub(crate) struct Reference {
     keys: BTreeMap<String, Vec<i64>>,
     tensors: BTreeMap<String, Tensor>,
-    vs: nn::VarStore,
-    unet: UNet2DConditionModel,
+    pub(crate) vs: nn::VarStore,
+    pub(crate) unet: UNet2DConditionModel,
 }
 
-fn reference(name: &str) -> Reference {
+pub(crate) fn reference(name: &str) -> Reference {
     let config = UNet2DConditionConfig::read(config(name).path()).unwrap();
     let mut vs = nn::VarStore::new(Device::Cpu);
     let unet = UNet2DConditionModel::new(&vs, &config).unwrap();
@@ -31,13 +31,13 @@ fn reference(name: &str) -> Reference {
     Reference { keys: serde_json::from_value(described(name)["keys"].clone()).unwrap(), tensors, vs, unet }
 }
 
-fn sizes(unet: &UNet2DConditionModel) -> ([i64; 2], [i64; 2]) {
+pub(crate) fn sizes(unet: &UNet2DConditionModel) -> ([i64; 2], [i64; 2]) {
     let size = unet.config().sample_size.clone().unwrap();
     let [height, width] = [size.get(0), size.get(1)];
     ([height, width], [height + 1, width - 1])
 }
 
-fn forward(unet: &UNet2DConditionModel, size: [i64; 2], adapters: &Adapters<'_>) -> Tensor {
+pub(crate) fn forward(unet: &UNet2DConditionModel, size: [i64; 2], adapters: &Adapters<'_>) -> Tensor {
     let config = unet.config();
     let sample = input("sample", &[2, config.in_channels, size[0], size[1]]).to_kind(unet.kind());
     let text = input("text", &[2, 5, config.cross_attention_dim.get(0)]);
@@ -49,7 +49,7 @@ fn forward(unet: &UNet2DConditionModel, size: [i64; 2], adapters: &Adapters<'_>)
     unet.forward(&sample, &Tensor::from_slice(&[999i64, 20]), &text, added.as_ref(), adapters)
 }
 
-fn formula_lora(unet: &UNet2DConditionModel) -> Lora {
+pub(crate) fn formula_lora(unet: &UNet2DConditionModel) -> Lora {
     let (lora, clipped) = Lora::new(&unet.lora_targets(&LORA_TARGETS).unwrap(), RANK, ALPHA, 0);
     assert!(clipped.is_empty());
     for (path, layer) in &lora.layers {

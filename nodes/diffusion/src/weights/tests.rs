@@ -1,0 +1,153 @@
+use super::*;
+use crate::error::DiffusionError as E;
+use std::fs;
+use tch::nn;
+
+const CPU: Device = Device::Cpu;
+
+fn model() -> nn::VarStore {
+    let vs = nn::VarStore::new(CPU);
+    crate::layers::Linear::new(&(vs.root() / "text" / "proj"), 3, 2, true);
+    crate::layers::init_weights(&vs, 1);
+    vs
+}
+
+fn saved(change: impl Fn(&mut BTreeMap<String, Tensor>)) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut tensors = model().variables().into_iter().collect();
+    change(&mut tensors);
+    write_tensors(file.path(), &tensors, None).unwrap();
+    file
+}
+
+fn ones(shape: &[i64]) -> Tensor {
+    Tensor::ones(shape, (Kind::Float, CPU))
+}
+
+#[test]
+fn a_model_comes_back_bit_by_bit_and_nothing_lies_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.safetensors");
+    save_var_store(&model(), &path).unwrap();
+    let other = nn::VarStore::new(CPU);
+    crate::layers::Linear::new(&(other.root() / "text" / "proj"), 3, 2, true);
+    load_var_store(&other, &path, "").unwrap();
+    assert_eq!(other.variables(), model().variables());
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    assert_eq!(WeightFile::open(&path).unwrap().metadata()["format"], "pt");
+}
+
+#[test]
+fn equal_tensors_give_equal_bytes_whatever_their_layout() {
+    let straight = saved(|_| {});
+    let strided = saved(|tensors| {
+        for tensor in tensors.values_mut().filter(|t| t.dim() == 2) {
+            *tensor = tensor.tr().contiguous().tr();
+        }
+    });
+    assert_eq!(fs::read(straight.path()).unwrap(), fs::read(strided.path()).unwrap());
+}
+
+#[test]
+fn all_differences_are_listed_and_nothing_is_changed() {
+    let file = saved(|tensors| {
+        let _ = tensors.remove("text.proj.bias");
+        tensors.insert("text.extra".into(), ones(&[1]));
+        tensors.insert("text.proj.weight".into(), ones(&[3, 2]));
+        tensors.insert("vision.other".into(), ones(&[1]));
+    });
+    let vs = model();
+    let before: BTreeMap<_, _> = vs.variables().into_iter().map(|(name, t)| (name, t.copy())).collect();
+    let error = load_var_store(&vs, file.path(), "").unwrap_err().to_string();
+    let expected = "keys do not fit: 1 missing: text.proj.bias; 2 left over: text.extra, vision.other; \
+                    1 of another shape: text.proj.weight is [3, 2] where the model has [2, 3]";
+    assert!(error.ends_with(expected), "{error}");
+    assert_eq!(vs.variables().into_iter().collect::<BTreeMap<_, _>>(), before);
+}
+
+#[test]
+fn a_prefix_takes_its_own_keys_only() {
+    let file = saved(|tensors| {
+        let all = std::mem::take(tensors);
+        tensors.extend(all.into_iter().map(|(key, t)| (format!("model.{key}"), t + 1.0)));
+        tensors.insert("other.key".into(), ones(&[1]));
+    });
+    let vs = model();
+    load_var_store(&vs, file.path(), "model.").unwrap();
+    let expected = &model().variables()["text.proj.weight"] + 1.0;
+    assert_eq!(vs.variables()["text.proj.weight"], expected);
+}
+
+#[test]
+fn half_precision_files_are_read_in_the_dtype_of_the_store() {
+    for kind in [Kind::Half, Kind::BFloat16] {
+        let file = saved(|tensors| tensors.values_mut().for_each(|t| *t = t.to_kind(kind)));
+        let mut vs = model();
+        load_var_store(&vs, file.path(), "").unwrap();
+        let variable = &vs.variables()["text.proj.weight"];
+        assert_eq!(variable.kind(), Kind::Float);
+        assert_eq!(*variable, model().variables()["text.proj.weight"].to_kind(kind).to_kind(Kind::Float));
+        vs.bfloat16();
+        load_var_store(&vs, file.path(), "").unwrap();
+        assert_eq!(vs.variables()["text.proj.weight"].kind(), Kind::BFloat16);
+    }
+}
+
+#[test]
+fn whole_numbers_are_not_converted() {
+    let file = saved(|tensors| _ = tensors.insert("ids".into(), Tensor::from_slice(&[3i64])));
+    let tensors = read_tensors(file.path(), Kind::Half, CPU).unwrap();
+    assert_eq!((tensors["ids"].kind(), tensors["text.proj.bias"].kind()), (Kind::Int64, Kind::Half));
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error() {
+    let whole = fs::read(saved(|_| {}).path()).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for length in 0..whole.len() {
+        fs::write(file.path(), &whole[..length]).unwrap();
+        let error = WeightFile::open(file.path()).unwrap_err();
+        assert!(matches!(error, E::Truncated { .. } | E::NotSafetensors { .. }), "{length}: {error}");
+    }
+    fs::write(file.path(), [whole.as_slice(), b"x"].concat()).unwrap();
+    assert!(matches!(WeightFile::open(file.path()), Err(E::Truncated { .. })));
+}
+
+#[test]
+fn hostile_headers_are_errors() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let entry =
+        |shape: &str, offsets: &str| format!(r#"{{"a":{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}}}"#);
+    let two =
+        r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}"#;
+    for header in [
+        entry("[2]", "[0,4]"),
+        entry("[1]", "[4,0]"),
+        entry("[1]", "[0,18446744073709551615]"),
+        entry("[4294967296,4294967296,4294967296]", "[0,4]"),
+        entry("[-1]", "[0,4]"),
+        two.to_owned(),
+        "{".to_owned(),
+        "\u{80}PK".to_owned(),
+    ] {
+        let length = (header.len() as u64).to_le_bytes();
+        fs::write(file.path(), [&length, header.as_bytes(), &[0; 8]].concat()).unwrap();
+        let error = WeightFile::open(file.path()).unwrap_err();
+        assert!(matches!(error, E::NotSafetensors { .. }), "{header}: {error}");
+    }
+    fs::write(file.path(), [&u64::MAX.to_le_bytes()[..], &[b'{'; 64]].concat()).unwrap();
+    assert!(matches!(WeightFile::open(file.path()), Err(E::NotSafetensors { .. })));
+}
+
+#[test]
+fn unsupported_types_and_absent_files_are_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let header = r#"{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    fs::write(file.path(), [&length, header.as_bytes(), &[0; 4]].concat()).unwrap();
+    let error = read_tensors(file.path(), Kind::Float, CPU).unwrap_err().to_string();
+    assert!(error.ends_with("a has dtype F8_E4M3, which is not supported"), "{error}");
+    let absent = file.path().join("absent");
+    assert!(matches!(WeightFile::open(&absent), Err(E::Io { action: "read", .. })));
+    assert!(matches!(write_tensors(&absent, &BTreeMap::new(), None), Err(E::Io { action: "write", .. })));
+}

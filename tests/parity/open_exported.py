@@ -1,0 +1,66 @@
+"""Opens with diffusers what the tests of nodes/diffusion wrote, and compares: run by hand, after
+`cargo test -p hyper-flow-diffusion --test parity export`.
+
+For each model: UNet2DConditionModel.from_pretrained on the folder, its output against ours; then the LoRA in kohya and
+in peft form through the pipeline's own converter, with no unexpected and no missing key, its output against ours.
+
+Run: python tests/parity/open_exported.py [target/tmp/exported]
+Last result (torch 2.11, diffusers 0.42, peft 0.21), relative to the largest magnitude:
+    digits: base 0.0e+00, kohya 0.0e+00, peft 0.0e+00
+    sd15: base 0.0e+00, kohya 0.0e+00, peft 0.0e+00
+    sdxl: base 0.0e+00, kohya 0.0e+00, peft 0.0e+00
+(the same libtorch on both sides: equal to the bit)
+"""
+
+import pathlib
+import sys
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.loaders import StableDiffusionLoraLoaderMixin, StableDiffusionXLLoraLoaderMixin
+from diffusers.utils import logging
+from safetensors.torch import load_file
+
+from unet import inputs
+
+
+def run(unet):
+    size = unet.config.sample_size
+    arguments = inputs(unet, (size, size))
+    arguments = {key: single(value) for key, value in arguments.items()}
+    with torch.no_grad():
+        return unet(**arguments).sample
+
+
+def single(value):
+    if isinstance(value, dict):
+        return {key: single(inner) for key, inner in value.items()}
+    return value.float() if value.is_floating_point() else value
+
+
+def difference(ours, theirs):
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+def open_lora(folder, name):
+    """The pipeline's own way, which warns of unexpected and missing keys: here, a warning is an error."""
+    unet = UNet2DConditionModel.from_pretrained(folder)
+    loader = StableDiffusionXLLoraLoaderMixin if folder.name == "sdxl" else StableDiffusionLoraLoaderMixin
+    state, alphas, metadata = loader.lora_state_dict(
+        folder / f"{name}.safetensors", unet_config=unet.config, return_lora_metadata=True
+    )
+    warnings = []
+    logging.get_logger("diffusers.loaders.peft").warning = warnings.append
+    loader.load_lora_into_unet(state, network_alphas=alphas, unet=unet, metadata=metadata)
+    assert not warnings, warnings
+    return unet
+
+
+if __name__ == "__main__":
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "target/tmp/exported")
+    for folder in sorted(root.iterdir()):
+        ours = load_file(folder / "outputs.safetensors")
+        report = [f"base {difference(ours['base'], run(UNet2DConditionModel.from_pretrained(folder))):.1e}"]
+        for name in ("kohya", "peft"):
+            report.append(f"{name} {difference(ours['lora'], run(open_lora(folder, name))):.1e}")
+        print(f"{folder.name}: {', '.join(report)}")
