@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::ser::SerializeStruct;
 
 /// More findings than this are counted, not shown.
-const SHOWN: usize = 100;
+pub(super) const SHOWN: usize = 100;
 
 /// One mistake or warning.
 #[derive(Debug, Clone)]

@@ -1,7 +1,35 @@
 //! The pipeline language: a RON file becomes a checked [`Pipeline`], or all of its mistakes at once.
+//!
+//! 1. [`syntax`]: ron says whether the text is RON; [`scan`] then finds out what stands where, as a [`tree`].
+//! 2. [`overrides`], [`params`]: `--set`, `--params` and `Param("x")` are edits of that tree.
+//! 3. [`nodes`], [`typed`]: every struct is rendered back to text ([`fragment`]) and parsed by ron into the
+//!    types of the kinds, whole if it is right, field by field if not.
+//! 4. [`references`], [`cycle`]: what points out of a node is followed.
+//!
+//! Every step adds to one list of findings ([`draft`]) and goes on.
 
+mod check;
+mod cycle;
+mod describe;
+mod draft;
+mod file;
 mod finding;
+mod fragment;
 mod model;
+mod nodes;
+mod overrides;
+mod params;
+mod references;
+mod repeated;
+mod scan;
+mod source;
+mod suggest;
+mod syntax;
+mod tree;
+mod typed;
+mod units;
+mod words;
 
+pub use describe::{Description, Field, KindDescription};
 pub use finding::{Finding, Label, PipelineErrors};
 pub use model::{Node, Overrides, Pipeline, Settings, load};

@@ -1,0 +1,195 @@
+//! From text to a checked pipeline, or to everything that is wrong with it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::cycle::tell_cycles;
+use super::describe::{Description, Kinds};
+use super::draft::{Draft, Findings};
+use super::file::{File, Header, NodeSettings, OF_TRAINING, Reproducibility};
+use super::finding::PipelineErrors;
+use super::model::{Node, Overrides, Pipeline};
+use super::nodes::{NodeReader, Sketch};
+use super::overrides::{apply_params, apply_set};
+use super::params::Params;
+use super::references::{Files, Index, tell_references};
+use super::repeated::tell_repeated;
+use super::source::{Sources, Span};
+use super::suggest::instead;
+use super::syntax::{options, read};
+use super::tree::{Entry, Place, Shape, Tree};
+use super::typed::Reader;
+
+/// The settings of nodes by name, with those for all under `"*"`.
+type AllSettings = HashMap<String, NodeSettings>;
+
+/// Checks the text of a pipeline file.
+pub(super) fn check(text: &str, path: &Path, overrides: &Overrides) -> Result<Pipeline, PipelineErrors> {
+    let mut sources = Sources::default();
+    let file = sources.add(&path.display().to_string(), text);
+    let mut findings = Findings::default();
+    let pipeline = match read(&sources, file, 0).and_then(|root| top_level(&sources, root)) {
+        Ok(mut root) => {
+            edit(&mut sources, &mut root, overrides, &mut findings);
+            let mut checker = Checker { sources: &sources, findings: &mut findings, kinds: Kinds::default() };
+            checker.pipeline(root, path)
+        }
+        Err(draft) => {
+            findings.push(*draft);
+            None
+        }
+    };
+    let (errors, warnings) = findings.finish(&sources);
+    match pipeline {
+        Some(pipeline) if errors.is_empty() => Ok(Pipeline { warnings, ..pipeline }),
+        _ => Err(PipelineErrors { file: path.display().to_string(), findings: errors }),
+    }
+}
+
+/// What is in a pipeline file must be `Pipeline(…)`.
+fn top_level(sources: &Sources, root: Tree) -> Result<Tree, Box<Draft>> {
+    let name = root.name().map(|name| sources.slice(name));
+    match &root.shape {
+        Shape::Fields(..) if name.is_none_or(|name| name == "Pipeline") => Ok(root),
+        _ => {
+            let span = root.name().unwrap_or(Span { end: root.span.start + 1, ..root.span });
+            let draft = Draft::error("a pipeline file holds `Pipeline(name: …, nodes: {…})`").at(span, "something else");
+            Err(Box::new(draft.help("start it with `Pipeline(`")))
+        }
+    }
+}
+
+fn edit(sources: &mut Sources, root: &mut Tree, overrides: &Overrides, findings: &mut Findings) {
+    tell_repeated(root, findings);
+    if let Some(path) = &overrides.params {
+        apply_params(sources, root, path, findings);
+    }
+    overrides.set.iter().for_each(|argument| apply_set(sources, root, argument, findings));
+}
+
+struct Checker<'a> {
+    sources: &'a Sources,
+    findings: &'a mut Findings,
+    kinds: Kinds,
+}
+
+impl Checker<'_> {
+    fn pipeline(&mut self, mut root: Tree, path: &Path) -> Option<Pipeline> {
+        self.put_params_in(&mut root);
+        let header = self.header(&root);
+        let nodes = self.map(&root, "nodes");
+        let sketches: Vec<Sketch> = nodes.iter().map(|entry| self.nodes().read(entry)).collect();
+        let index: Index<'_> = sketches.iter().enumerate().map(|(i, sketch)| (sketch.name.as_str(), i)).collect();
+        tell_references(&sketches, &index, self.findings);
+        tell_cycles(&sketches, &index, self.findings);
+        let settings = self.settings(&root, &sketches, &index);
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let base = path.parent().unwrap_or(Path::new(""));
+        let files = Files { base, sources: self.sources };
+        let mut checked = BTreeMap::new();
+        for (entry, sketch) in nodes.iter().zip(sketches) {
+            files.tell_unlisted(entry, &sketch, self.findings);
+            let files = files.of(&sketch, self.findings);
+            if let Some(kind) = sketch.kind {
+                let settings = settings_of(&settings, &sketch.name);
+                let inputs = sketch.references.into_iter().map(|reference| (reference.port, reference.name)).collect();
+                checked.insert(sketch.name.clone(), Node { name: sketch.name, kind, settings, inputs, files });
+            }
+        }
+        let Header { name, seed, reproducibility } = header?;
+        let exact = reproducibility == Reproducibility::Exact;
+        Some(Pipeline { name, path: path.clone(), seed, exact, nodes: checked, warnings: Vec::new() })
+    }
+
+    fn nodes(&mut self) -> NodeReader<'_> {
+        NodeReader { sources: self.sources, kinds: &mut self.kinds, findings: self.findings }
+    }
+
+    /// Puts parameters in everywhere but in `params` itself.
+    fn put_params_in(&mut self, root: &mut Tree) {
+        let mut params = Params::new(self.sources, self.map(root, "params").to_vec(), self.findings);
+        for entry in root.entries_mut().into_iter().flatten().filter(|entry| entry.key.text != "params") {
+            params.resolve(self.sources, &mut entry.value, self.findings);
+        }
+        params.tell_unused(self.findings);
+    }
+
+    /// The plain fields.
+    fn header(&mut self, root: &Tree) -> Option<Header> {
+        let description = Description::of::<File>();
+        let span = root.name().unwrap_or(Span { end: root.span.start + 1, ..root.span });
+        let reader =
+            Reader { sources: self.sources, description: &description, owner: "`Pipeline`", place: span.into() };
+        let before = self.findings.count();
+        let known = reader.known(root.entries().unwrap_or_default(), self.findings);
+        let complete = self.findings.count() == before;
+        let plain: Vec<&Entry> = known
+            .into_iter()
+            .filter(|entry| !matches!(entry.key.text.as_str(), "params" | "nodes" | "settings"))
+            .collect();
+        reader.values(&plain, complete, self.findings, |text| options().from_str::<Header>(text))
+    }
+
+    /// The entries of a top-level map.
+    fn map<'t>(&mut self, root: &'t Tree, name: &str) -> &'t [Entry] {
+        let Some(Entry { value, .. }) = root.entry(name) else { return &[] };
+        match &value.shape {
+            Shape::Map(entries) => return entries,
+            Shape::Broken => {}
+            _ => {
+                let draft = Draft::error(format!("`{name}` is a map")).at(value.place(), "not a map");
+                self.findings.push(draft.help(format!("write `{name}: {{\"name\": …}}`")));
+            }
+        }
+        &[]
+    }
+
+    fn settings(&mut self, root: &Tree, sketches: &[Sketch], index: &Index<'_>) -> AllSettings {
+        let description = Description::of::<NodeSettings>();
+        let names: Vec<&str> = sketches.iter().map(|sketch| sketch.name.as_str()).collect();
+        let mut all = AllSettings::new();
+        for entry in self.map(root, "settings") {
+            let name = entry.key.text.as_str();
+            match index.get(name) {
+                Some(&node) => self.tell_idle(entry, &sketches[node]),
+                None if name == "*" => {}
+                None => {
+                    let draft = Draft::error(format!("there is no node `{name}` to set"));
+                    let draft = draft.at(entry.key.place(), "unknown node").help(instead(name, &names, "nodes"));
+                    self.findings.push(draft);
+                }
+            }
+            if let Some(settings) = self.node_settings(entry, &description) {
+                all.insert(name.to_owned(), settings);
+            }
+        }
+        all
+    }
+
+    fn node_settings(&mut self, entry: &Entry, description: &Description) -> Option<NodeSettings> {
+        let Shape::Fields(None, entries) = &entry.value.shape else {
+            if !entry.value.broken() {
+                let draft = Draft::error("settings are fields in `(…)`").at(entry.value.place(), "something else");
+                self.findings.push(draft.help("write for example `(threads: 2, memory: \"2 GiB\")`"));
+            }
+            return None;
+        };
+        let owner = "a node's settings";
+        let place: Place = entry.key.place();
+        Reader { sources: self.sources, description, owner, place }.read(entries, self.findings)
+    }
+
+    /// Warns of settings that the node does not obey.
+    fn tell_idle(&mut self, entry: &Entry, node: &Sketch) {
+        let Some(kind) = node.kind_name.filter(|_| !node.trains) else { return };
+        for field in OF_TRAINING.iter().filter_map(|name| entry.value.entry(name)) {
+            let draft = Draft::warning(format!("`{}` has no effect on a `{kind}`", field.key.text));
+            self.findings.push(draft.at(field.key.place(), "only a training obeys this").help("remove it"));
+        }
+    }
+}
+
+fn settings_of(all: &AllSettings, name: &str) -> super::model::Settings {
+    let none = NodeSettings::default();
+    all.get(name).unwrap_or(&none).or(all.get("*").unwrap_or(&none))
+}

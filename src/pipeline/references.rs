@@ -1,0 +1,127 @@
+//! Follows what points out of a node: references to other nodes, and files.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use hyper_flow_spec::{Artifact, Kind};
+
+use super::draft::{Draft, Findings};
+use super::finding::SHOWN;
+use super::nodes::{FileUse, Reference, Sketch};
+use super::source::Sources;
+use super::suggest::{closest, instead, quoted};
+use super::tree::{Entry, Shape};
+
+/// The place of each node, by name.
+pub(super) type Index<'a> = HashMap<&'a str, usize>;
+
+/// Tells every reference to no node, or to one that yields something else.
+pub(super) fn tell_references(sketches: &[Sketch], index: &Index<'_>, findings: &mut Findings) {
+    let names: Vec<&str> = sketches.iter().map(|sketch| sketch.name.as_str()).collect();
+    for reference in sketches.iter().flat_map(|sketch| &sketch.references) {
+        match index.get(reference.name.as_str()) {
+            Some(&node) => tell_type(reference, &sketches[node], sketches, findings),
+            None => findings.push(unknown_node(reference, &names, findings.count())),
+        }
+    }
+}
+
+fn unknown_node(reference: &Reference, names: &[&str], told: usize) -> Draft {
+    let draft = Draft::error(format!("there is no node `{}`", reference.name)).at(reference.place, "unknown node");
+    // Nobody reads more suggestions than are shown, and each costs a look at every name.
+    if told < SHOWN { draft.help(instead(&reference.name, names, "nodes")) } else { draft }
+}
+
+fn tell_type(reference: &Reference, node: &Sketch, sketches: &[Sketch], findings: &mut Findings) {
+    let (Some(output), takes) = (node.output, reference.takes) else { return };
+    if takes.accepts(output) {
+        return;
+    }
+    let port = reference.port.split('.').next().unwrap_or_default();
+    let message = format!("`{port}` takes a {takes}, but `{}` yields a {output}", node.name);
+    let draft = Draft::error(message).at(reference.place, format!("this is a {output}"));
+    findings.push(draft.help(right_type(takes, node, sketches)));
+}
+
+fn right_type(takes: Artifact, node: &Sketch, sketches: &[Sketch]) -> String {
+    let fitting = sketches.iter().filter(|sketch| sketch.output == Some(takes)).map(|sketch| sketch.name.as_str());
+    let fitting: Vec<&str> = fitting.take(6).collect();
+    match fitting.as_slice() {
+        _ if node.kind_name == Some("Command") => format!("if `{}` makes one, say `output: {takes}` in it", node.name),
+        [] => format!("no node of this pipeline yields a {takes}"),
+        fitting => format!("these yield a {takes}: {}", quoted(fitting.iter().copied())),
+    }
+}
+
+/// Looks for files, relative to the folder of the pipeline.
+pub(super) struct Files<'a> {
+    pub(super) base: &'a Path,
+    pub(super) sources: &'a Sources,
+}
+
+impl Files<'_> {
+    /// The absolute paths of a node's files; those that do not exist are told.
+    pub(super) fn of(&self, sketch: &Sketch, findings: &mut Findings) -> BTreeMap<String, PathBuf> {
+        let mut found = BTreeMap::new();
+        for file in &sketch.files {
+            let path = self.base.join(&file.path);
+            if let Some(draft) = self.missing(file, &path) {
+                findings.push(draft);
+            }
+            found.insert(file.port.clone(), path);
+        }
+        found
+    }
+
+    fn missing(&self, file: &FileUse, path: &Path) -> Option<Draft> {
+        if file.path.is_empty() {
+            return Some(Draft::error("a path is empty").at(file.place, "no path").help("write the path of a file"));
+        }
+        let error = std::fs::metadata(path).err()?;
+        let draft = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                Draft::error(format!("there is no file `{}`", file.path)).at(file.place, "not found")
+            }
+            _ => Draft::error(format!("failed to look at `{}`: {error}", file.path)).at(file.place, "here"),
+        };
+        let place = format!("paths are relative to the pipeline file; looked at {}", path.display());
+        Some(draft.help(match neighbour(path, &file.path) {
+            Some(close) => format!("did you mean `{close}`? ({place})"),
+            None => place,
+        }))
+    }
+
+    /// Warns of arguments that name files which are not in `files`: a change of them would go unnoticed.
+    pub(super) fn tell_unlisted(&self, entry: &Entry, sketch: &Sketch, findings: &mut Findings) {
+        let (Some(Kind::Command(_)), Some(program)) = (&sketch.kind, entry.value.entry("program")) else { return };
+        let Shape::List(arguments) = &program.value.shape else { return };
+        let listed: HashSet<&Path> = sketch.files.iter().map(|file| Path::new(&file.path)).collect();
+        for (i, argument) in arguments.iter().enumerate() {
+            let Some(text) = argument.text(self.sources) else { continue };
+            // The program itself is looked for on the path, unless it is a path.
+            let is_path = i > 0 || text.contains('/') && !text.starts_with('/');
+            if !is_path || text.is_empty() || !self.base.join(&text).exists() {
+                continue;
+            }
+            let help = if listed.contains(Path::new(&text)) {
+                "the command runs in an empty directory: write `$FLOW_FILE_…` in a `sh -c` script instead"
+            } else {
+                "a change of it runs nothing again, and the command does not run beside it: \
+                 name it in `files`, and write `$FLOW_FILE_…` in a `sh -c` script"
+            };
+            let draft = Draft::warning(format!("the argument `{text}` is a file that `files` does not give"));
+            findings.push(draft.at(argument.place(), "a file").help(help));
+        }
+    }
+}
+
+/// A file beside the missing one whose name is like it, written as the missing one was.
+fn neighbour(path: &Path, written: &str) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let entries = std::fs::read_dir(path.parent()?).ok()?;
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    let close = closest(wanted, names.iter().map(String::as_str))?;
+    Some(Path::new(written).with_file_name(close).display().to_string())
+}

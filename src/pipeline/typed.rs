@@ -1,0 +1,204 @@
+//! Gives fields their types, all mistakes at once.
+//!
+//! ron stops at the first mistake. So a struct that does not parse is parsed again once for each field, with
+//! only that field in it: what is then wrong, except that the others are missing, is wrong with that field.
+
+use std::collections::HashSet;
+
+use ron::error::{Error, SpannedError};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::describe::{Description, Field, found};
+use super::draft::{Draft, Findings};
+use super::fragment::Fragment;
+use super::source::Sources;
+use super::suggest::{instead, quoted};
+use super::syntax::{offset, options};
+use super::tree::{Entry, Place, Tree};
+use super::words::shorten;
+
+/// Reads the fields of a struct.
+pub(super) struct Reader<'a> {
+    /// The texts.
+    pub(super) sources: &'a Sources,
+    /// What is known of the struct.
+    pub(super) description: &'a Description,
+    /// What has the fields, for messages: "`Digits`".
+    pub(super) owner: &'a str,
+    /// Where a missing field is told.
+    pub(super) place: Place,
+}
+
+impl Reader<'_> {
+    /// The struct; `None` when there are mistakes, which are then in `findings`.
+    pub(super) fn read<T: DeserializeOwned>(&self, entries: &[Entry], findings: &mut Findings) -> Option<T> {
+        self.read_with(entries, findings, |text| options().from_str::<T>(text))
+    }
+
+    /// As [`Reader::read`], by a function that parses the text.
+    pub(super) fn read_with<T>(
+        &self,
+        entries: &[Entry],
+        findings: &mut Findings,
+        parse: impl Fn(&str) -> Result<T, SpannedError>,
+    ) -> Option<T> {
+        let before = findings.count();
+        let known = self.known(entries, findings);
+        let complete = findings.count() == before;
+        self.values(&known, complete, findings, parse)
+    }
+
+    /// The entries that are fields; unknown and missing ones are told.
+    pub(super) fn known<'e>(&self, entries: &'e [Entry], findings: &mut Findings) -> Vec<&'e Entry> {
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|entry| self.description.field(&entry.key.text).is_some());
+        for Entry { key, .. } in unknown {
+            let help = instead(&key.text, &self.description.names(), "fields");
+            let message = format!("{} has no field `{}`", self.owner, shorten(&key.text));
+            findings.push(Draft::error(message).at(key.place(), "unknown field").help(help));
+        }
+        self.missing(entries, findings);
+        known
+    }
+
+    /// The struct that has these values, if they are all right and there are no others to come.
+    pub(super) fn values<T>(
+        &self,
+        entries: &[&Entry],
+        complete: bool,
+        findings: &mut Findings,
+        parse: impl Fn(&str) -> Result<T, SpannedError>,
+    ) -> Option<T> {
+        let before = findings.count();
+        let sound: Vec<&Entry> = entries.iter().filter(|entry| !entry.value.broken()).copied().collect();
+        if !complete || sound.len() < entries.len() {
+            self.each(&sound, findings, &parse);
+            return None;
+        }
+        let error = match parse(&Fragment::of_fields(self.sources, sound.iter().copied()).text) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        self.each(&sound, findings, &parse);
+        if findings.count() == before {
+            let message = format!("{} cannot be read: {}", self.owner, error.code);
+            findings.push(Draft::error(message).at(self.place, "in here"));
+        }
+        None
+    }
+
+    fn missing(&self, entries: &[Entry], findings: &mut Findings) {
+        let given: HashSet<&str> = entries.iter().map(|entry| entry.key.text.as_str()).collect();
+        let missing = |field: &&Field| field.required && !given.contains(field.name.as_str());
+        let missing: Vec<&Field> = self.description.fields.iter().filter(missing).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let names = quoted(missing.iter().map(|field| field.name.as_str()));
+        let help: Vec<String> = missing.iter().map(|field| self.description.hint(field)).collect();
+        let draft = Draft::error(format!("{} needs {names}", self.owner));
+        findings.push(draft.at(self.place, format!("{names} missing")).help(help.join("\n")));
+    }
+
+    fn each<T>(&self, entries: &[&Entry], findings: &mut Findings, parse: &impl Fn(&str) -> Result<T, SpannedError>) {
+        for entry in entries {
+            let alone = Fragment::of_fields(self.sources, [*entry]);
+            let Err(error) = parse(&alone.text) else { continue };
+            let at = offset(&alone.text, error.span.end.clone());
+            // Past the value, it is the other fields that are missing.
+            if at < alone.end_of_value() + 1 || !matches!(error.code, Error::MissingStructField { .. }) {
+                findings.push(self.mistake(entry, &alone, at, &error.code));
+            }
+        }
+    }
+
+    fn mistake(&self, entry: &Entry, fragment: &Fragment<'_>, at: usize, error: &Error) -> Draft {
+        let around = || fragment.around(at).unwrap_or(entry.value.place());
+        let touching = || fragment.touching(at).unwrap_or(entry.value.place());
+        let field = &entry.key.text;
+        match error {
+            Error::Message(message) if message.starts_with("must ") => Draft::error(format!("`{field}` {message}"))
+                .at(touching(), "out of range")
+                .help(self.help(field)),
+            Error::Message(message) => {
+                Draft::error(format!("`{field}`: {message}")).at(touching(), "here").help(self.help(field))
+            }
+            Error::NoSuchStructField { expected, found, outer } => {
+                let owner = outer.as_deref().unwrap_or(field);
+                Draft::error(format!("`{owner}` has no field `{found}`"))
+                    .at(touching(), "unknown field")
+                    .help(instead(found, expected, "fields"))
+            }
+            Error::MissingStructField { field: missing, outer } => {
+                let owner = outer.as_deref().unwrap_or(field);
+                Draft::error(format!("`{owner}` needs `{missing}`"))
+                    .at(around(), format!("`{missing}` missing"))
+                    .help(self.help(field))
+            }
+            Error::NoSuchEnumVariant { expected, found, .. } => {
+                Draft::error(format!("`{field}` cannot be `{found}`"))
+                    .at(self.name(entry, touching()), "unknown")
+                    .help(instead(found, expected, "choices"))
+            }
+            Error::ExpectedDifferentLength { .. } | Error::ExpectedStructLikeEnd => self.ill_typed(entry, around()),
+            Error::IntegerOutOfBounds => Draft::error(format!("`{field}` is out of range"))
+                .at(touching(), "out of range")
+                .help(self.help(field)),
+            _ => self.ill_typed(entry, touching()),
+        }
+    }
+
+    /// Only the name of `Name(…)`.
+    fn name(&self, entry: &Entry, place: Place) -> Place {
+        let tree = find(&entry.value, place);
+        let name = tree.and_then(Tree::name);
+        Place { span: name.unwrap_or(place.span), via: place.via }
+    }
+
+    fn ill_typed(&self, entry: &Entry, place: Place) -> Draft {
+        let mut expected: Option<(&Value, &Tree)> = None;
+        // The innermost value that has a schema and holds the place.
+        self.description.walk(self.sources, entry, &mut |_, schema, tree| {
+            let holds = |outer: &Tree| find(outer, place).is_some();
+            if holds(tree) {
+                expected = Some((schema, tree));
+            }
+        });
+        let field = &entry.key.text;
+        let (takes, tree) = match expected {
+            Some((schema, tree)) => (self.description.takes_schema(schema), tree),
+            None => ("another value".to_owned(), &entry.value),
+        };
+        let found = found(self.sources, tree);
+        let inside = if std::ptr::eq(tree, &entry.value) { "" } else { "inside " };
+        Draft::error(format!("{inside}`{field}`, {takes} is expected, not {found}"))
+            .at(tree.place(), "another value is expected")
+            .help(self.form(tree, expected.map(|(schema, _)| schema)).unwrap_or_else(|| self.help(field)))
+    }
+
+    /// Advice on how to write what was meant.
+    fn form(&self, tree: &Tree, schema: Option<&Value>) -> Option<String> {
+        let text = tree.text(self.sources);
+        let variants = schema.map(|schema| self.description.variants(schema)).unwrap_or_default();
+        if let Some(name) = text.filter(|text| variants.contains(text)) {
+            return Some(format!("write it without quotes: `{name}`"));
+        }
+        let bare = tree.name().filter(|name| *name == tree.span).map(|name| self.sources.slice(name));
+        let wants_text = schema.is_some_and(|schema| schema.get("type").is_some_and(|name| name == "string"));
+        bare.filter(|bare| wants_text && bare.starts_with(char::is_alphabetic))
+            .map(|bare| format!("text goes in double quotes: `\"{bare}\"`"))
+    }
+
+    fn help(&self, field: &str) -> String {
+        self.description.field(field).map(|field| self.description.hint(field)).unwrap_or_default()
+    }
+}
+
+/// The value at a place.
+fn find(tree: &Tree, place: Place) -> Option<&Tree> {
+    if tree.span == place.span {
+        return Some(tree);
+    }
+    tree.children().find_map(|child| find(child, place))
+}
