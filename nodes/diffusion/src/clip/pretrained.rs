@@ -75,12 +75,9 @@ pub fn load<M: Pretrained>(
     device: Device,
 ) -> Result<(nn::VarStore, M, M::Config), DiffusionError> {
     let config = read_config::<M>(&folder.join(CONFIG))?;
-    let vs = nn::VarStore::new(device);
-    let model = {
-        let mut root = vs.root();
-        root.set_kind(kind);
-        M::build(&root, &config)
-    };
+    let mut vs = nn::VarStore::new(device);
+    vs.set_kind(kind);
+    let model = M::build(&vs.root(), &config);
     fill::<M>(&vs, &folder.join(WEIGHTS))?;
     Ok((vs, model, config))
 }

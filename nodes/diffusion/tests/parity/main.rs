@@ -1,9 +1,12 @@
 //! Parity with diffusers and peft, by fixtures that the scripts in tests/parity of the repository made.
 
+mod clip;
 mod export;
+mod folders;
 mod lora;
 mod metrics;
 mod optim;
 mod scheduler;
 mod support;
+mod tokenizer;
 mod unet;

@@ -9,8 +9,7 @@ use tokenizers::tokenizer::normalizer::{OffsetReferential, SplitDelimiterBehavio
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, OffsetType, PreTokenizedString, PreTokenizer};
 
 /// Contractions, runs of letters, single digits, runs of anything else that is not space.
-const WORDS: &str =
-    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+const WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// Composed characters, single spaces, lower case.
 pub(super) fn normalizer() -> tokenizers::Result<NormalizerWrapper> {
