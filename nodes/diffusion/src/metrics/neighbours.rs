@@ -57,7 +57,7 @@ impl Counts {
         for block in blocks(real, generated) {
             let rows = block.size()[0];
             let inside = block.less_tensor(&real_radii.narrow(0, row, rows).unsqueeze(1));
-            real_balls = real_balls + inside.sum_dim_intlist(0i64, false, Kind::Int64);
+            real_balls += inside.sum_dim_intlist(0i64, false, Kind::Int64);
             in_real_ball.push(inside.sum_dim_intlist(1i64, false, Kind::Int64));
             let around = block.less_tensor(&generated_radii.unsqueeze(0));
             generated_balls.push(around.sum_dim_intlist(1i64, false, Kind::Int64));

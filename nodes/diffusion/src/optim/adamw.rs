@@ -51,14 +51,15 @@ impl AdamW {
         self.slots.values().map(|slot| slot.parameter.shallow_clone()).collect()
     }
 
-    /// Forgets the gradients.
+    /// Sets the gradients to zero. One that was there stays there as zero: the next step still moves its parameter by
+    /// momentum and decay, as torch does with `set_to_none=False`.
     pub fn zero_grad(&mut self) {
         for slot in self.slots.values_mut() {
             slot.parameter.zero_grad();
         }
     }
 
-    /// Changes the parameters in place by their gradients. One that has no gradient stays as it is.
+    /// Changes the parameters in place by their gradients. One that never had a gradient stays as it is.
     pub fn step(&mut self, lr: f64) {
         no_grad(|| {
             for slot in self.slots.values_mut() {
