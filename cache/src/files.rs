@@ -31,13 +31,16 @@ pub(crate) fn stamp(file: &File, mode: u32) -> io::Result<()> {
     file.set_modified(fixed_mtime())
 }
 
-/// Makes a file an object-to-be: read-only, the fixed mtime, and on disk.
+/// Makes a file look like an object.
 pub(crate) fn seal(path: &Path) -> Result<()> {
-    let sealed = File::open(path).and_then(|file| {
-        stamp(&file, READ_ONLY)?;
-        file.sync_all()
-    });
+    let sealed = File::open(path).and_then(|file| stamp(&file, READ_ONLY));
     sealed.map_err(StoreError::io("seal", path))
+}
+
+/// Makes the content and stamps of a file durable.
+pub(crate) fn sync_file(path: &Path) -> Result<()> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(StoreError::io("write", path))
 }
 
 /// The metadata of what is at `path` itself, or `None`.
@@ -62,16 +65,9 @@ pub(crate) fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> 
     }
 }
 
-/// Makes a directory and its parents, each one durable.
+/// Makes a directory and its parents.
 pub(crate) fn make_dir(path: &Path) -> Result<()> {
-    match fs::create_dir(path) {
-        Ok(()) => sync_dir(parent(path)),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(e) if e.kind() == ErrorKind::NotFound && path.parent().is_some() => {
-            make_dir(parent(path)).and_then(|()| make_dir(path))
-        }
-        Err(e) => Err(StoreError::io("create", path)(e)),
-    }
+    fs::create_dir_all(path).map_err(StoreError::io("create", path))
 }
 
 /// Makes the names in a directory durable.
@@ -84,26 +80,26 @@ pub(crate) fn sync_dir(path: &Path) -> Result<()> {
     }
 }
 
-/// A temporary file with this content, on disk, to be moved to its place.
+/// A temporary file with this content, to be moved to its place.
 pub(crate) fn temp_file(tmp: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
     make_dir(tmp)?;
     let write = || {
         let mode = Permissions::from_mode(READ_ONLY);
         let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(tmp)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
         Ok(file)
     };
     write().map_err(StoreError::io("write a file in", tmp))
 }
 
 /// Writes `path` through a temporary file, replacing what is there: a reader sees the old or the
-/// new, also after a crash.
+/// new, whole, also after a crash.
 pub(crate) fn write_atomic(tmp: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let file = temp_file(tmp, bytes)?;
+    sync_file(file.path())?;
     make_dir(parent(path))?;
     file.persist(path).map_err(|e| StoreError::io("write", path)(e.error))?;
-    sync_dir(parent(path))
+    Ok(())
 }
 
 /// The directory that a path is in.

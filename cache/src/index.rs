@@ -5,6 +5,8 @@
 //! panics caught; on any trouble its directory is set aside and filled again from the files.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::thread;
@@ -19,8 +21,9 @@ use crate::labels::{Labels, RunStamp};
 use crate::quiet::catch_quietly;
 use crate::store::Store;
 
-/// A batch waits so often, 2 ms each, for another process to close the index; a reading does not.
+/// A batch waits so often for another process to close the index; a reading does not.
 const PATIENCE: usize = 100;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What a rebuild of the index found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -44,6 +47,45 @@ pub(crate) struct Index {
     /// Fingerprint of a source → its digest and when that was noted.
     memo: sled::Tree,
     db: sled::Db,
+}
+
+/// What came of opening the index and working with it.
+enum Tried<T> {
+    Done(T),
+    /// In use, or the disk is full, or one may not write there: no fault of its content.
+    Unavailable,
+    Damaged,
+}
+
+impl<T> Tried<T> {
+    fn done(self) -> Option<T> {
+        match self {
+            Tried::Done(done) => Some(done),
+            Tried::Unavailable | Tried::Damaged => None,
+        }
+    }
+}
+
+impl<T> From<Option<sled::Result<T>>> for Tried<T> {
+    /// From what sled said, or `None` where it panicked.
+    fn from(said: Option<sled::Result<T>>) -> Tried<T> {
+        match said {
+            Some(Ok(done)) => Tried::Done(done),
+            Some(Err(sled::Error::Io(error))) if is_circumstance(&error) => Tried::Unavailable,
+            Some(Err(error)) => {
+                tracing::debug!(%error, "index damaged");
+                Tried::Damaged
+            }
+            None => Tried::Damaged,
+        }
+    }
+}
+
+fn is_circumstance(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let kinds = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+    // sled has no kind of its own for this.
+    kinds.contains(&error.kind()) || error.to_string().contains("could not acquire lock")
 }
 
 impl Store {
@@ -85,9 +127,9 @@ impl Store {
         let failed = || StoreError::Io {
             doing: "write the index in",
             path: self.index_path(),
-            source: std::io::Error::other("sled refuses a new one"),
+            source: io::Error::other("sled refuses a new one"),
         };
-        self.attempt(&|index| Ok(self.fill_index(index))).ok_or_else(failed)?
+        self.attempt(PATIENCE, &|index| Ok(self.fill_index(index))).done().ok_or_else(failed)?
     }
 
     /// The digest remembered for a source's fingerprint. The memo is read once a process.
@@ -114,28 +156,35 @@ impl Store {
         let _guard = self.inner.index.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = self.wait_for_index(patience).inspect_err(|error| tracing::debug!(%error, "no index"));
         let _lock = lock.ok()??;
-        if let Some(done) = self.attempt(&work) {
-            return Some(done);
+        match self.attempt(patience, &work) {
+            Tried::Done(done) => return Some(done),
+            Tried::Unavailable => return None,
+            Tried::Damaged => self.set_aside(&self.index_path()),
         }
-        self.set_aside(&self.index_path());
-        self.attempt(&|index| Ok(self.fill_index(index))).and_then(|filled| filled.ok())?;
-        self.attempt(&work)
+        self.attempt(patience, &|index| Ok(self.fill_index(index))).done()?.ok()?;
+        self.attempt(patience, &work).done()
     }
 
-    fn wait_for_index(&self, patience: usize) -> Result<Option<std::fs::File>> {
+    fn wait_for_index(&self, patience: usize) -> Result<Option<File>> {
         for _ in 0..patience {
             if let Some(lock) = self.try_lock_index()? {
                 return Ok(Some(lock));
             }
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(PAUSE);
         }
         self.try_lock_index()
     }
 
-    fn attempt<T>(&self, work: &impl Fn(&Index) -> sled::Result<T>) -> Option<T> {
-        let path = self.index_path();
-        let done = catch_quietly(|| Index::open(path).and_then(|index| work(&index)));
-        done.and_then(|done| done.inspect_err(|error| tracing::debug!(%error, "index fails")).ok())
+    /// sled may let go of its files a moment after the index is closed: that too is waited for.
+    fn attempt<T>(&self, patience: usize, work: &impl Fn(&Index) -> sled::Result<T>) -> Tried<T> {
+        let open_and_work = || Index::open(self.index_path()).and_then(|index| work(&index));
+        for _ in 0..patience {
+            match Tried::from(catch_quietly(open_and_work)) {
+                Tried::Unavailable => thread::sleep(PAUSE),
+                tried => return tried,
+            }
+        }
+        Tried::from(catch_quietly(open_and_work))
     }
 
     fn fill_index(&self, index: &Index) -> Result<RebuildReport> {
@@ -150,7 +199,7 @@ impl Store {
         written.map_err(|e| StoreError::Io {
             doing: "write the index in",
             path: self.index_path(),
-            source: std::io::Error::other(e),
+            source: io::Error::other(e),
         })?;
         Ok(report)
     }

@@ -92,8 +92,7 @@ impl Store {
             }
             // The holder we waited for may have removed the file: then another one counts now.
             if is_still(&path, &file) {
-                let told = file.set_len(0).and_then(|()| file.write_all(who.as_bytes()));
-                told.map_err(StoreError::io("write", &path))?;
+                tell(&mut file, who).map_err(StoreError::io("write", &path))?;
                 return Ok(KeyLock { path, _file: file });
             }
         }
@@ -153,6 +152,14 @@ fn ask(file: &File, how: FlockOperation) -> io::Result<Asked> {
             Err(e) => return Err(e.into()),
         }
     }
+}
+
+/// Writes the holder into a lock file, over what a killed one left.
+fn tell(file: &mut File, who: &str) -> io::Result<()> {
+    if file.metadata()?.len() > 0 {
+        file.set_len(0)?;
+    }
+    file.write_all(who.as_bytes())
 }
 
 fn is_still(path: &Path, file: &File) -> bool {

@@ -1,10 +1,11 @@
 //! Taking a finished directory into the store.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempPath;
@@ -17,11 +18,23 @@ use crate::store::Store;
 use crate::tree::{Entry, Tree};
 use crate::walk::{self, Found};
 
+/// Files are hashed and synced by so many threads: the file system syncs what comes together at
+/// once, so that publishing costs two waits for the disk however many files there are.
+const HANDS: usize = 8;
+
+/// A file on its way to its place in the store.
+struct Move {
+    from: PathBuf,
+    to: PathBuf,
+    /// Removes `from` if it is a copy of ours and never arrives.
+    _copy: Option<TempPath>,
+}
+
 impl Store {
     /// Files the content of `dir` (best a [`Store::staging`] directory, whose files are moved, not
     /// copied) as the artifact of `key`. The record is written last, so that a crash leaves no half
     /// artifact. The first writer wins: where a valid record is already there, that one is returned
-    /// and nothing changes.
+    /// and nothing changes. Otherwise `dir` is used up, also by a failure.
     ///
     /// Plain files and directories only; the owner's exec bit is kept, empty directories are not.
     ///
@@ -36,40 +49,38 @@ impl Store {
         if let Some(first) = self.lookup(key)? {
             return Ok(first);
         }
-        let tree = self.take_in(dir)?;
+        let (tree, mut moves) = self.take_in(dir)?;
         let artifact = tree.digest();
-        self.keep_file(&self.tree_path(&artifact), &tree.encode())?;
-        self.keep_file(&self.preimage_path(key), preimage)?;
+        moves.extend(self.write(self.tree_path(&artifact), &tree.encode())?);
+        moves.extend(self.write(self.preimage_path(key), preimage)?);
         let files = tree.entries().len() as u64;
-        self.file(Record { key: *key, artifact, bytes: tree.bytes(), files, meta })
+        let record = Record { key: *key, artifact, bytes: tree.bytes(), files, meta };
+        let last = files::temp_file(&self.tmp(), &record.encode())?.into_temp_path();
+        let synced: Vec<&Path> = moves.iter().map(|m| m.from.as_path()).chain([&*last]).collect();
+        in_parallel(&synced, |path| files::sync_file(path))?;
+        moves.iter().try_for_each(Move::arrive)?;
+        self.file(record, last)
     }
 
-    /// Makes objects of the directory's files.
-    fn take_in(&self, dir: &Path) -> Result<Tree> {
+    /// Digests the directory's files and says which of them are new objects.
+    fn take_in(&self, dir: &Path) -> Result<(Tree, Vec<Move>)> {
         let dir = fs::canonicalize(dir).map_err(StoreError::io("read", dir))?;
-        let found = walk::staged(&dir)?;
-        let mut touched = BTreeSet::new();
-        let mut entries = Vec::with_capacity(found.len());
-        for file in &found {
-            entries.push(self.take_file(file, &mut touched)?);
-        }
-        touched.iter().try_for_each(|dir| files::sync_dir(dir))?;
-        Ok(Tree::new(entries))
+        let taken = in_parallel(&walk::staged(&dir)?, |found| self.take_file(found))?;
+        let (entries, moves): (_, Vec<_>) = taken.into_iter().unzip();
+        Ok((Tree::new(entries), moves.into_iter().flatten().collect()))
     }
 
-    fn take_file(&self, found: &Found, touched: &mut BTreeSet<PathBuf>) -> Result<Entry> {
+    fn take_file(&self, found: &Found) -> Result<(Entry, Option<Move>)> {
         let copy = if self.may_move(found) { None } else { Some(self.copy_in(&found.path)?) };
-        let staged = copy.as_deref().unwrap_or(&found.path);
-        let (digest, size) = files::hash_mapped(staged).map_err(StoreError::io("read", staged))?;
+        let from = copy.as_deref().unwrap_or(&found.path).to_owned();
+        let (digest, size) = files::hash_mapped(&from).map_err(StoreError::io("read", &from))?;
+        let entry = Entry { path: found.rel.clone(), exec: found.exec(), size, digest };
         // What is there already may be altered: it is believed only after hashing.
-        if !self.holds_content(&digest)? {
-            let object = self.object_path(&digest);
-            files::seal(staged)?;
-            files::make_dir(files::parent(&object))?;
-            fs::rename(staged, &object).map_err(StoreError::io("write", &object))?;
-            touched.insert(files::parent(&object).to_owned());
+        if self.holds_content(&digest)? {
+            return Ok((entry, None));
         }
-        Ok(Entry { path: found.rel.clone(), exec: found.exec(), size, digest })
+        files::seal(&from)?;
+        Ok((entry, Some(Move { from, to: self.object_path(&digest), _copy: copy })))
     }
 
     /// Whether this file can become the object itself: it is ours, in our file system, and no other
@@ -88,24 +99,24 @@ impl Store {
         Ok(file.into_temp_path())
     }
 
-    /// Writes a file whose content follows from its name, unless it is there already.
-    fn keep_file(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        match files::read_plain(path)? {
-            Some(there) if there == bytes => return Ok(()),
-            _ if files::stat(path)?.is_some() => self.set_aside(path),
+    /// A file whose content follows from its name, unless it is there already.
+    fn write(&self, to: PathBuf, bytes: &[u8]) -> Result<Option<Move>> {
+        match files::read_plain(&to)? {
+            Some(there) if there == bytes => return Ok(None),
+            _ if files::stat(&to)?.is_some() => self.set_aside(&to),
             _ => {}
         }
-        files::write_atomic(&self.tmp(), path, bytes)
+        let copy = files::temp_file(&self.tmp(), bytes)?.into_temp_path();
+        Ok(Some(Move { from: copy.to_path_buf(), to, _copy: Some(copy) }))
     }
 
-    /// The last step. A record that is in the way is either another writer's, who was first, or one
-    /// whose artifact is lost.
-    fn file(&self, record: Record) -> Result<Record> {
+    /// The last step, and the only one whose directory is synced: journals keep renames in order, so
+    /// the earlier ones are on disk then too, and where they are not, the record is a miss. A record
+    /// that is in the way is either another writer's, who was first, or one whose artifact is lost.
+    fn file(&self, record: Record, mut last: TempPath) -> Result<Record> {
         let path = self.record_path(&record.key);
-        let dir = files::parent(&path);
-        files::make_dir(dir)?;
-        let mut file = files::temp_file(&self.tmp(), &record.encode())?;
-        while let Err(refused) = file.persist_noclobber(&path) {
+        files::make_dir(files::parent(&path))?;
+        while let Err(refused) = last.persist_noclobber(&path) {
             if refused.error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(StoreError::io("write", &path)(refused.error));
             }
@@ -113,9 +124,28 @@ impl Store {
                 return Ok(first);
             }
             self.move_aside(&path)?;
-            file = refused.file;
+            last = refused.path;
         }
-        files::sync_dir(dir)?;
+        files::sync_dir(files::parent(&path))?;
         Ok(record)
     }
+}
+
+impl Move {
+    fn arrive(&self) -> Result<()> {
+        files::make_dir(files::parent(&self.to))?;
+        fs::rename(&self.from, &self.to).map_err(StoreError::io("write", &self.to))
+    }
+}
+
+/// Does the same to all of them, and gives the results in their order.
+fn in_parallel<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let part = all.len().div_ceil(HANDS).max(1);
+    let some = |part: &[T]| part.iter().map(&work).collect::<Result<Vec<R>>>();
+    let done: Vec<_> = thread::scope(|scope| {
+        let hands: Vec<_> = all.chunks(part).map(|part| scope.spawn(|| some(part))).collect();
+        hands.into_iter().map(|hand| hand.join().unwrap_or_else(|p| resume_unwind(p))).collect()
+    });
+    let done = done.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(done.into_iter().flatten().collect())
 }

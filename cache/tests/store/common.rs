@@ -108,7 +108,7 @@ pub(crate) fn spawn(test: &str, store: &Store) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--ignored", "--nocapture"])
         .env("HYPER_FLOW_TEST_STORE", store.root())
-        .stdout(Stdio::piped())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()

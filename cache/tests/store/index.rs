@@ -84,8 +84,10 @@ fn assert_works(store: &Store, what: &str) {
     store.last_used().unwrap();
 }
 
+type Spoil = fn(&[u8]) -> Vec<u8>;
+
 /// Ways to spoil a file.
-const SPOIL: [(&str, fn(&[u8]) -> Vec<u8>); 7] = [
+const SPOIL: [(&str, Spoil); 7] = [
     ("emptied", |_| Vec::new()),
     ("cut by one", |bytes| bytes[..bytes.len().saturating_sub(1)].to_vec()),
     ("halved", |bytes| bytes[..bytes.len() / 2].to_vec()),

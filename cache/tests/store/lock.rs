@@ -1,4 +1,3 @@
-use std::io::{BufRead, BufReader};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -50,7 +49,7 @@ fn holder() {
     let store = told_store();
     let _lock = store.lock_key(&key("n"), "the child").unwrap();
     let _run = store.lock_shared().unwrap();
-    println!("\nlocked");
+    std::fs::write(store.root().join("runs"), "locked").unwrap();
     thread::sleep(Duration::from_secs(600));
 }
 
@@ -58,8 +57,10 @@ fn holder() {
 fn death_frees_locks() {
     let Home { store, .. } = &home();
     let mut child = spawn("lock::holder", store);
-    let said = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(said.map_while(Result::ok).any(|line| line == "locked"));
+    while !store.root().join("runs").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it died before");
+        thread::yield_now();
+    }
     assert_eq!(holder_of(store.try_lock_key(&key("n"), "me")), "the child");
     assert!(holder_of(store.gc(&GcPolicy::default())).contains("run"));
 

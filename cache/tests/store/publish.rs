@@ -232,6 +232,7 @@ fn a_publisher_may_die_at_any_point() {
         let mut child = spawn("publish::endless_publisher", store);
         let goal = key(&format!("n{}", 3 * round));
         while store.record(&goal).unwrap().is_none() {
+            assert_eq!(child.try_wait().unwrap(), None, "it died before");
             thread::yield_now();
         }
         child.kill().unwrap();
