@@ -67,7 +67,7 @@ struct Open<'a> {
 impl<'a> Finder<'a> {
     fn causes(&self, node: &Node, last: &Last) -> Result<Vec<Cause>, StoreError> {
         let mut causes = Vec::new();
-        for difference in self.history.differences(self.plan, node, last) {
+        for difference in self.history.differences(self.plan, node, last)? {
             if self.followed(node, &difference, last)?.is_none() {
                 causes.push(self.field(node, last, difference)?);
             }
@@ -111,12 +111,18 @@ impl<'a> Finder<'a> {
 
     /// The ports whose artifact is or may become another one, with the key it had.
     fn changed_inputs<'n>(&self, node: &'n Node, last: &Last) -> Result<Vec<(&'n str, Option<Key>)>, StoreError> {
-        let mut changed = BTreeSet::new();
-        for difference in self.history.differences(self.plan, node, last) {
-            changed.extend(self.followed(node, &difference, last)?.map(str::to_owned));
+        let mut followed = BTreeSet::new();
+        let mut told = BTreeSet::new();
+        for difference in self.history.differences(self.plan, node, last)? {
+            let port = self.followed(node, &difference, last)?.map(str::to_owned);
+            if difference.part == Part::Inputs && port.is_none() {
+                told.insert(difference.path.clone());
+            }
+            followed.extend(port);
         }
         let pending = |name: &str| self.plan.get(name).is_some_and(|planned| planned.state != State::Cached);
-        let ports = node.inputs.iter().filter(|(port, name)| changed.contains(*port) || pending(name));
+        let changed = |port: &String, name: &str| followed.contains(port) || pending(name) && !told.contains(port);
+        let ports = node.inputs.iter().filter(|(port, name)| changed(port, name));
         Ok(ports.map(|(port, _)| (port.as_str(), last.inputs.get(port).copied())).collect())
     }
 
@@ -147,7 +153,7 @@ impl<'a> Finder<'a> {
         }
         let node = &self.history.pipeline.nodes[at.node];
         let mut texts = Vec::new();
-        for difference in self.history.differences(self.plan, node, &last) {
+        for difference in self.history.differences(self.plan, node, &last)? {
             if self.followed(node, &difference, &last)?.is_none() {
                 texts.push(tell(self.history, node, &last, &difference)?);
             }

@@ -140,7 +140,7 @@ fn compare(part: Part, path: String, old: Option<&Value>, new: Option<&Value>, f
 
 /// Two structs of one type have names in common; two variants of an enum, or two references, do not.
 fn comparable(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
-    a.keys().any(|name| b.contains_key(name) && !name.starts_with('$'))
+    a.is_empty() || b.is_empty() || a.keys().any(|name| b.contains_key(name) && !name.starts_with('$'))
 }
 
 /// The name of an enum's variant (`{"Clip": {…}}`) is no step of a path, as it is none of a port's.

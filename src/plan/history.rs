@@ -47,10 +47,33 @@ impl<'a> History<'a> {
     }
 
     /// In what a node differs from a record, taking inputs that are not known yet for unchanged.
-    pub(super) fn differences(&self, plan: &Plan, node: &Node, last: &Last) -> Vec<Difference> {
-        let Some(old) = &last.preimage else { return Vec::new() };
-        let inputs = assumed_inputs(plan, node, old);
-        differences(old, &plan.preimage(self.pipeline, node, &inputs).bytes())
+    pub(super) fn differences(&self, plan: &Plan, node: &Node, last: &Last) -> Result<Vec<Difference>, StoreError> {
+        let Some(old) = &last.preimage else { return Ok(Vec::new()) };
+        let inputs = self.assumed_inputs(plan, node, last, old)?;
+        Ok(differences(old, &plan.preimage(self.pipeline, node, &inputs).bytes()))
+    }
+
+    /// The digests of a node's inputs, those not known yet being what they were. One of a port that is new
+    /// or took another node gets a digest that nothing had.
+    fn assumed_inputs(
+        &self,
+        plan: &Plan,
+        node: &Node,
+        last: &Last,
+        old: &[u8],
+    ) -> Result<BTreeMap<String, Digest>, StoreError> {
+        let old: serde_json::Value = serde_json::from_slice(old).unwrap_or_default();
+        let before = |port: &str| old["inputs"][port].as_str().and_then(|digest| digest.parse().ok());
+        let mut inputs = BTreeMap::new();
+        for (port, name) in &node.inputs {
+            let digest = match plan.get(name).and_then(|planned| planned.record.as_ref()) {
+                Some(record) => record.artifact,
+                None if self.rewired(node, port, last)?.is_some() => Digest::of(name.as_bytes()),
+                None => before(port).unwrap_or_else(|| Digest::of(name.as_bytes())),
+            };
+            inputs.insert(port.clone(), digest);
+        }
+        Ok(inputs)
     }
 
     /// The node that a port took its artifact from, if it is another one of the pipeline than now. (A node
@@ -61,14 +84,4 @@ impl<'a> History<'a> {
         let before = made.filter(|made| made.pipeline == self.pipeline.name).map(|made| made.node);
         Ok(before.filter(|before| before != now && self.pipeline.nodes.contains_key(before)))
     }
-}
-
-/// The digests of a node's inputs, those not known yet being what they were. One that is both unknown and
-/// new gets a digest that nothing had.
-fn assumed_inputs(plan: &Plan, node: &Node, old: &[u8]) -> BTreeMap<String, Digest> {
-    let old: serde_json::Value = serde_json::from_slice(old).unwrap_or_default();
-    let before = |port: &str| old["inputs"][port].as_str().and_then(|digest| digest.parse().ok());
-    let known = |name: &str| plan.get(name).and_then(|planned| planned.record.as_ref()).map(|record| record.artifact);
-    let digest = |port: &str, name: &str| known(name).or_else(|| before(port)).unwrap_or(Digest::of(name.as_bytes()));
-    node.inputs.iter().map(|(port, name)| (port.clone(), digest(port, name))).collect()
 }

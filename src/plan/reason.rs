@@ -30,7 +30,7 @@ pub(super) fn running(history: &History<'_>, plan: &Plan, node: &Node, key: &Key
         None => Ok("never ran".to_owned()),
         Some(last) if last.key == *key => Ok("its record was removed".to_owned()),
         Some(last) => {
-            let found = history.differences(plan, node, &last);
+            let found = history.differences(plan, node, &last)?;
             let told: Vec<String> =
                 found.iter().map(|difference| tell(history, node, &last, difference)).collect::<Result<_, _>>()?;
             Ok(join(told))
@@ -42,7 +42,7 @@ pub(super) fn running(history: &History<'_>, plan: &Plan, node: &Node, key: &Key
 pub(super) fn waiting(history: &History<'_>, plan: &Plan, node: &Node) -> Result<String, StoreError> {
     let mut reasons = Vec::new();
     if let Some(last) = history.last(&node.name)? {
-        for difference in history.differences(plan, node, &last) {
+        for difference in history.differences(plan, node, &last)? {
             reasons.push(tell(history, node, &last, &difference)?);
         }
     }
@@ -73,9 +73,10 @@ pub(super) fn tell(
             (Some(now), None) => format!("{place}: none → {now}"),
             (None, _) => format!("{place}: removed"),
         },
-        Part::Files => match node.files.get(&difference.path).map(|path| relative(history.pipeline, path)) {
-            Some(now) if before => format!("file {now} changed"),
-            Some(now) => format!("{place}: none → {now}"),
+        Part::Files => match node.files.get(&difference.path) {
+            Some(path) if before && path.is_dir() => format!("folder {} changed", relative(history.pipeline, path)),
+            Some(path) if before => format!("file {} changed", relative(history.pipeline, path)),
+            Some(path) => format!("{place}: none → {}", relative(history.pipeline, path)),
             None => format!("{place}: removed"),
         },
         _ => difference.to_string(),
