@@ -1,0 +1,10 @@
+//! `hyper-flow run`, through the built binary, each test in a directory of its own.
+
+mod command_nodes;
+mod failures;
+mod graphs;
+mod interruption;
+mod lab;
+mod six_rows;
+mod two_runs;
+mod workers;
