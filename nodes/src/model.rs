@@ -105,7 +105,9 @@ pub(crate) fn save(
     scheduler: &SchedulerConfig,
 ) -> Result<(), NodeError> {
     let unet_folder = folder.join("unet");
-    unet.1.write(&unet_folder.join("config.json"))?;
+    let unet_config = unet_folder.join("config.json");
+    files::make_parent(&unet_config)?;
+    unet.1.write(&unet_config)?;
     save_var_store(unet.0, &unet_folder.join(UNET_WEIGHTS))?;
     text.save(folder)?;
     scheduler.write(&folder.join("scheduler"))?;

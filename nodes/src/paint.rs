@@ -1,7 +1,7 @@
 //! Drawing with a LoRA in few steps, and the parameters of a kind in the terms of the library.
 
 use hyper_flow_diffusion::lora::Adapters;
-use hyper_flow_diffusion::losses::{Denoiser, Distance};
+use hyper_flow_diffusion::losses::{Denoiser, Distance, Weighting};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::sample::Painter;
 use hyper_flow_diffusion::schedulers::Sampler;
@@ -16,6 +16,14 @@ pub(crate) fn distance(distance: kinds::Distance) -> Distance {
     match distance {
         kinds::Distance::Mse => Distance::Mse,
         kinds::Distance::Huber(c) => Distance::Huber { c: c.get() },
+    }
+}
+
+/// A weighting of the library.
+pub(crate) fn weighting(weighting: kinds::Weighting) -> Weighting {
+    match weighting {
+        kinds::Weighting::Uniform => Weighting::Uniform,
+        kinds::Weighting::Jump => Weighting::Jump,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use tch::{Tensor, no_grad};
 
-use crate::losses::Denoiser;
 use crate::lora::Adapters;
+use crate::losses::Denoiser;
 use crate::rng::Rng;
 use crate::schedulers::SamplingPlan;
 

@@ -65,7 +65,7 @@ impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for Int<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = i64::deserialize(deserializer)?;
         Self::new(value).ok_or_else(|| match MAX {
-            i64::MAX | 1_000_000_000 => D::Error::custom(format!("must be at least {MIN}, not {value}")),
+            i64::MAX | 1_000_000_000 if value < MIN => D::Error::custom(format!("must be at least {MIN}, not {value}")),
             _ => D::Error::custom(format!("must be from {MIN} to {MAX}, not {value}")),
         })
     }

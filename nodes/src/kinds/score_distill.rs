@@ -12,7 +12,7 @@ use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::dataset::Dataset;
 use crate::model::Model;
-use crate::paint::{Few, distance};
+use crate::paint::{Few, distance, weighting};
 use crate::student::{self, LoraSpec, Student};
 use crate::training::{Draw, Group, Losses, Recipe, train};
 use crate::worker::Context;
@@ -67,7 +67,8 @@ impl Score<'_> {
         distribution_matching_loss(&x, &real, &fake)
     }
 
-    /// The consistency loss of `SegmentDistill` with one segment.
+    /// The consistency loss of `SegmentDistill` with one segment, from all points but the noisiest: from there the score
+    /// distillation leads.
     fn consistency_loss(&self, draw: &Draw<'_>) -> Tensor {
         let (x0, text) = self.data.batch(draw);
         let noise = draw.randn("consistency/noise", &x0.size()[1..]);
@@ -78,8 +79,10 @@ impl Score<'_> {
             target: &Adapters::one(&self.student.average),
             empty: &self.data.empty,
             distance: distance(self.params.distance),
+            weighting: weighting(self.params.weighting),
         };
-        consistency_loss(&of, &draw.segments(&self.grid), &x0, &noise, &text, &w)
+        let last = (self.grid.solver_steps() - 1).max(1);
+        consistency_loss(&of, &draw.segments(&self.grid, last), &x0, &noise, &text, &w)
     }
 }
 
@@ -129,6 +132,8 @@ pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeEr
         parameters: student::named(&fake),
         lr: params.fake_lr.get(),
         updates: params.fake_updates.get() as u64,
+        first_updates: params.fake_warmup.get() as u64,
+        decays: false,
     };
     let groups = vec![fake_group, student.group(params.lr.get())];
     train(context, &params.training(), groups, student.averages(), &score)?;

@@ -10,7 +10,7 @@ use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::dataset::Dataset;
 use crate::model::Model;
-use crate::paint::{Few, distance};
+use crate::paint::{Few, distance, weighting};
 use crate::student::{LoraSpec, Student};
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
@@ -43,8 +43,9 @@ impl Recipe for Stage<'_> {
             },
             empty: &self.data.empty,
             distance: distance(self.params.distance),
+            weighting: weighting(self.params.weighting),
         };
-        let points = draw.segments(&self.grid);
+        let points = draw.segments(&self.grid, self.grid.solver_steps());
         Ok(vec![("consistency".into(), consistency_loss(&of, &points, &x0, &noise, &text, &w))])
     }
 

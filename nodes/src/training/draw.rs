@@ -71,8 +71,9 @@ impl Draw<'_> {
     }
 
     /// Points of a consistency loss for each sample of this part.
-    pub(crate) fn segments(&self, grid: &SegmentGrid) -> SegmentDraw {
-        let whole = grid.draw(&mut self.rng("segments"), self.whole(), self.device);
+    /// None starts above the `last` point.
+    pub(crate) fn segments(&self, grid: &SegmentGrid, last: usize) -> SegmentDraw {
+        let whole = grid.draw(&mut self.rng("segments"), self.whole(), last, self.device);
         let SegmentDraw { start, previous, end } = whole;
         SegmentDraw { start: self.part(&start), previous: self.part(&previous), end: self.part(&end) }
     }

@@ -1,6 +1,7 @@
 //! What a kind supplies to the loop.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use tch::Tensor;
 
@@ -21,12 +22,24 @@ pub(crate) struct Group {
     pub(crate) lr: f64,
     /// Updates in each step of the loop.
     pub(crate) updates: u64,
+    /// Further updates in the first step.
+    pub(crate) first_updates: u64,
+    /// Whether its learning rate follows the training's schedule.
+    pub(crate) decays: bool,
 }
 
 impl Group {
     /// The weights that the node yields: one update a step.
     pub(crate) fn main(name: &'static str, parameters: Vec<(String, Tensor)>, lr: f64) -> Self {
-        Self { name, parameters, lr, updates: 1 }
+        Self { name, parameters, lr, updates: 1, first_updates: 0, decays: true }
+    }
+}
+
+impl Group {
+    /// Which of its updates belong to a step, counted from 0 over the whole training.
+    pub(super) fn updates_of(&self, step: u64) -> Range<u64> {
+        let before = |step: u64| if step == 0 { 0 } else { self.first_updates + step * self.updates };
+        before(step - 1)..before(step)
     }
 }
 

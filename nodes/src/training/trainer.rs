@@ -85,7 +85,9 @@ impl<'a, R: Recipe> Trainer<'a, R> {
                 self.save(step)?;
                 return Err(NodeError::Interrupted { step });
             }
-            if saved.elapsed() >= Duration::from_secs_f64(self.context.job.checkpoint_seconds) && step < steps {
+            let due = saved.elapsed() >= Duration::from_secs_f64(self.context.job.checkpoint_seconds);
+            // The last one too: should writing the artifact fail, nothing is trained twice.
+            if due || step == steps {
                 self.save(step)?;
                 saved = Instant::now();
             }
@@ -98,7 +100,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         let mut all = Means::new();
         let prefixed = self.groups.len() > 1;
         for index in 0..self.groups.len() {
-            for update in 0..self.groups[index].0.updates {
+            for update in self.groups[index].0.updates_of(step) {
                 let losses = self.update(step, index, update)?;
                 let name = self.groups[index].0.name;
                 let rename = |(term, value)| (if prefixed { format!("{name}.{term}") } else { term }, value);
@@ -126,7 +128,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
                 seed: self.context.seed(),
                 kind: self.recipe.name(),
                 group: group.name,
-                update: (step - 1) * group.updates + update,
+                update,
                 part,
                 parts,
                 batch: self.training.batch.get(),
@@ -149,7 +151,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             let term = format!("the gradient of `{}`", group.name);
             return Err(NodeError::NonFinite { step, term, value: norm, checkpoint: self.kept });
         }
-        optimiser.step(group.lr * self.schedule.factor(step - 1));
+        let factor = if group.decays { self.schedule.factor(step - 1) } else { 1.0 };
+        optimiser.step(group.lr * factor);
         Ok(means)
     }
 

@@ -36,10 +36,4 @@ impl Cancel {
     pub(crate) fn requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
-
-    /// Asks to stop, as a signal would.
-    #[cfg(test)]
-    pub(crate) fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

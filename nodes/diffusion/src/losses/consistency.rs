@@ -5,6 +5,19 @@ use crate::lora::Adapters;
 use crate::schedulers::SegmentDraw;
 use tch::{Tensor, no_grad};
 
+/// How much each sample of a consistency loss counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weighting {
+    /// All alike: long jumps, which multiply the network's errors, count most.
+    Uniform,
+    /// By 1 over how much the jump multiplies the network's output, so that long and short jumps count alike. A squared
+    /// distance then grows with the gain instead of its square.
+    Jump,
+}
+
+/// Gains below this weigh no more: at a jump of no length there is nothing to learn.
+const LEAST_GAIN: f64 = 0.05;
+
 /// Who takes part in a consistency loss.
 #[derive(Debug)]
 pub struct Consistency<'a> {
@@ -18,6 +31,8 @@ pub struct Consistency<'a> {
     pub empty: &'a Tensor,
     /// How prediction and target are compared.
     pub distance: Distance,
+    /// How much each sample counts.
+    pub weighting: Weighting,
 }
 
 /// d(Ψ(x_{g_n}, student, g_n → g_e), stopgrad Ψ(x̂_{g_{n−1}}, target, g_{n−1} → g_e)), where the teacher's guided solver step
@@ -45,5 +60,11 @@ pub fn consistency_loss(
     // 3. the student's jump from the same point
     let student = denoiser.output(&x_start, &draw.start, text, of.student);
     let prediction = schedule.jump(&student, &x_start, &draw.start, &draw.end);
-    of.distance.between(&prediction, &goal)
+    match of.weighting {
+        Weighting::Uniform => of.distance.between(&prediction, &goal),
+        Weighting::Jump => {
+            let gain = schedule.output_gain(&draw.start, &draw.end, x0.device()).clamp_min(LEAST_GAIN);
+            of.distance.weighted(&prediction, &goal, &gain.reciprocal())
+        }
+    }
 }

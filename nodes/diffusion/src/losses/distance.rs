@@ -1,6 +1,6 @@
 //! How far apart two tensors are.
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Tensor};
 
 /// A distance d(a, b), averaged over all values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,10 +17,20 @@ pub enum Distance {
 impl Distance {
     /// The distance of two tensors of one shape, in float32.
     pub fn between(self, a: &Tensor, b: &Tensor) -> Tensor {
-        let (a, b) = (a.to_kind(Kind::Float), b.to_kind(Kind::Float));
+        self.each(a, b).mean(Kind::Float)
+    }
+
+    /// The mean over samples (b, c, h, w) of their distances times their weights (b).
+    pub fn weighted(self, a: &Tensor, b: &Tensor, weights: &Tensor) -> Tensor {
+        (self.each(a, b) * weights.reshape([-1, 1, 1, 1])).mean(Kind::Float)
+    }
+
+    /// The distance of each value.
+    fn each(self, a: &Tensor, b: &Tensor) -> Tensor {
+        let difference = a.to_kind(Kind::Float) - b.to_kind(Kind::Float);
         match self {
-            Self::Mse => a.mse_loss(&b, Reduction::Mean),
-            Self::Huber { c } => (((a - b).square() + c * c).sqrt() - c).mean(Kind::Float),
+            Self::Mse => difference.square(),
+            Self::Huber { c } => (difference.square() + c * c).sqrt() - c,
         }
     }
 }

@@ -10,7 +10,7 @@ mod distance;
 mod reward;
 mod score;
 
-pub use consistency::{Consistency, consistency_loss};
+pub use consistency::{Consistency, Weighting, consistency_loss};
 pub use contrastive::contrastive_loss;
 pub use denoiser::{Denoiser, denoising_loss};
 pub use distance::Distance;

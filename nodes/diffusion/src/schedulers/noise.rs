@@ -162,6 +162,20 @@ impl NoiseSchedule {
         }
     }
 
+    /// |∂x_s/∂output| of [`NoiseSchedule::jump`] at one value, in float32 of shape (1) or (B): how much the jump t→s
+    /// multiplies what the network puts out, and so its errors.
+    pub fn output_gain<'t>(&self, t: impl Into<Timesteps<'t>>, s: impl Into<Timesteps<'t>>, device: Device) -> Tensor {
+        let like = Tensor::zeros([1], (Kind::Float, device));
+        let ((alpha_t, sigma_t), (alpha_s, sigma_s)) =
+            (self.alpha_sigma(t.into(), &like), self.alpha_sigma(s.into(), &like));
+        let gain = match self.prediction_type {
+            PredictionType::Epsilon => sigma_s - alpha_s * sigma_t / alpha_t,
+            PredictionType::VPrediction => sigma_s * alpha_t - alpha_s * sigma_t,
+            PredictionType::Sample => alpha_s - sigma_s * alpha_t / sigma_t,
+        };
+        gain.abs()
+    }
+
     /// Moves a sample from timestep `s` to a noisier `t` by fresh noise: `√(ᾱ_t/ᾱ_s) x_s + √(1−ᾱ_t/ᾱ_s) noise`.
     pub fn renoise<'t>(
         &self,

@@ -72,9 +72,13 @@ impl SegmentGrid {
         starts.into_iter().map(|i| self.points[i]).collect()
     }
 
-    /// Draws `n` uniform in 1..=N and a target index `e` uniform in b..=n−1 for each of `batch` samples.
-    pub fn draw(&self, rng: &mut Rng, batch: i64, device: Device) -> SegmentDraw {
-        let indices: Vec<_> = (0..batch).map(|_| self.draw_one(rng)).collect();
+    /// Draws `n` uniform in 1..=`last` and a target index `e` uniform in b..=n−1 for each of `batch` samples.
+    ///
+    /// The n are stratified, one in each of `batch` equal parts of the range: their mean varies less than that of
+    /// independent draws. `last` is N, or less to leave out the noisiest starts.
+    pub fn draw(&self, rng: &mut Rng, batch: i64, last: usize, device: Device) -> SegmentDraw {
+        let indices: Vec<_> =
+            (0..batch).map(|i| self.draw_one(rng, i as f64 / batch as f64, 1.0 / batch as f64, last)).collect();
         let pick = |index: fn(&(usize, usize)) -> usize| {
             let timesteps: Vec<_> = indices.iter().map(|pair| self.points[index(pair)]).collect();
             Tensor::from_slice(&timesteps).to_device(device)
@@ -82,8 +86,10 @@ impl SegmentGrid {
         SegmentDraw { start: pick(|&(n, _)| n), previous: pick(|&(n, _)| n - 1), end: pick(|&(_, e)| e) }
     }
 
-    fn draw_one(&self, rng: &mut Rng) -> (usize, usize) {
-        let n = rng.below(1, self.points.len() as i64) as usize;
+    /// `n` within the stratum that begins at the share `from` of the range.
+    fn draw_one(&self, rng: &mut Rng, from: f64, width: f64, last: usize) -> (usize, usize) {
+        let n = 1 + ((from + width * rng.unit()) * last as f64) as usize;
+        let n = n.min(last);
         (n, rng.below(self.starts[n] as i64, n as i64) as usize)
     }
 }

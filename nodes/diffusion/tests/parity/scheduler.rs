@@ -318,7 +318,7 @@ proptest! {
     fn draws_lie_in_their_segment(n in 1usize..=200, k in 1usize..=8, seed: u64) {
         prop_assume!(k <= n);
         let grid = SegmentGrid::new(1000, n, k).unwrap();
-        let draw = grid.draw(&mut Rng::at(seed, "timesteps", 0), 16, Device::Cpu);
+        let draw = grid.draw(&mut Rng::at(seed, "timesteps", 0), 16, grid.solver_steps(), Device::Cpu);
         let [start, previous, end] =
             [&draw.start, &draw.previous, &draw.end].map(|t| Vec::<i64>::try_from(t).unwrap());
         for ((start, previous), end) in start.into_iter().zip(previous).zip(end) {
@@ -332,7 +332,7 @@ proptest! {
 #[test]
 fn draws_reach_every_step_and_both_ends_of_a_segment() {
     let grid = SegmentGrid::new(1000, 6, 2).unwrap();
-    let draw = grid.draw(&mut Rng::at(1, "timesteps", 0), 500, Device::Cpu);
+    let draw = grid.draw(&mut Rng::at(1, "timesteps", 0), 500, grid.solver_steps(), Device::Cpu);
     let [start, previous, end] = [&draw.start, &draw.previous, &draw.end].map(|t| Vec::<i64>::try_from(t).unwrap());
     assert_eq!(start.iter().collect::<BTreeSet<_>>().len(), 6);
     assert!(end.iter().zip(&previous).any(|(e, p)| e == p) && end.iter().zip(&previous).any(|(e, p)| e < p));

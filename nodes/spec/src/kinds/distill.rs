@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use super::training::training_kind;
 use crate::bounded::int;
-use crate::{Count, Int, NonNegative, Positive, Rank, Ref, SolverSteps, Steps, types};
+use crate::{Amount, Count, Int, NonNegative, Positive, Rank, Ref, SolverSteps, Steps, types};
 
 /// How far apart two points are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,16 @@ pub enum Distance {
     Mse,
     /// Pseudo-Huber √(d² + c²) − c with this c, on each value.
     Huber(Positive),
+}
+
+/// How much each sample of a consistency loss counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Weighting {
+    /// All alike: long jumps, which multiply the network's errors, count most. Best for few segments' first steps.
+    Uniform,
+    /// By 1 over how much the jump multiplies the network's output: long and short jumps count alike, which keeps
+    /// 4 and 8 steps tight.
+    Jump,
 }
 
 /// Which network makes the consistency target.
@@ -76,6 +86,9 @@ training_kind! {
         /// Distance between prediction and target.
         #[serde(default = "huber")]
         distance: Distance,
+        /// How much each sample counts.
+        #[serde(default = "uniform")]
+        weighting: Weighting,
         /// Which network makes the target.
         #[serde(default = "target")]
         target: Target,
@@ -147,10 +160,17 @@ training_kind! {
         /// Distance of the consistency loss.
         #[serde(default = "huber")]
         distance: Distance,
+        /// How much each sample of the consistency loss counts.
+        #[serde(default = "jump")]
+        weighting: Weighting,
         /// Updates of the fake score before each update of the student.
         #[serde(default = "int::count::<5>")]
         fake_updates: Count,
-        /// Learning rate of the fake score.
+        /// Further updates of the fake score before the student's first: it begins as the teacher, whose difference
+        /// from the teacher says nothing.
+        #[serde(default = "int::amount::<20>")]
+        fake_warmup: Amount,
+        /// Learning rate of the fake score; it does not decay.
         #[serde(default = "fake_lr")]
         fake_lr: Positive,
         /// Rank of the student and of the fake score. With a `student`, its rank.
@@ -234,6 +254,14 @@ fn guidance_range() -> (NonNegative, NonNegative) {
 
 fn huber() -> Distance {
     Distance::Huber(Positive::new(1e-3).expect("in range"))
+}
+
+fn uniform() -> Weighting {
+    Weighting::Uniform
+}
+
+fn jump() -> Weighting {
+    Weighting::Jump
 }
 
 fn target() -> Target {
