@@ -32,7 +32,7 @@ pub(super) async fn run(attempt: &Attempt<'_>, command: &Command) -> Result<Repo
     }
 }
 
-fn start(attempt: &Attempt<'_>, command: &Command) -> Result<Process, NodeError> {
+fn start<'a>(attempt: &Attempt<'a>, command: &Command) -> Result<Process<'a>, NodeError> {
     let (program, arguments) = command.program.split_first().expect("a checked command has a program");
     let mut process = tokio::process::Command::new(program);
     process
@@ -43,7 +43,7 @@ fn start(attempt: &Attempt<'_>, command: &Command) -> Result<Process, NodeError>
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Process::spawn(&mut process).map_err(|source| refused(program, source))
+    Process::spawn(&mut process, &attempt.context.guard).map_err(|source| refused(program, source))
 }
 
 /// `PATH`, `HOME`, what the node lists, and where its inputs and its output are.

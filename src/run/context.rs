@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::error::NodeError;
 use super::event::Event;
+use super::guard::Guard;
 use super::log::RunLog;
 use super::resources::Machine;
 use super::stop::Stop;
@@ -35,6 +36,7 @@ pub(super) struct Context {
     pub(super) store: Store,
     pub(super) options: Options,
     pub(super) stop: Stop,
+    pub(super) guard: Guard,
     pub(super) run: String,
     /// The directory of the run.
     pub(super) directory: PathBuf,
@@ -58,6 +60,7 @@ impl Context {
         display: Box<dyn Display>,
     ) -> Context {
         Context {
+            guard: Guard::new(options.grace),
             pipeline,
             plan,
             store,

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use super::guard::Guard;
 use super::stop::{Stop, Urgency};
 
 /// How long a process may take.
@@ -34,16 +35,18 @@ pub(super) enum End {
 /// A process that leads a process group of its own, so that a Ctrl-C on the terminal reaches only the
 /// engine, and a signal reaches everything that the process started.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct Process<'a> {
     pub(super) child: Child,
     group: Option<Pid>,
+    guard: &'a Guard,
 }
 
-impl Process {
-    pub(super) fn spawn(command: &mut Command) -> io::Result<Process> {
+impl<'a> Process<'a> {
+    pub(super) fn spawn(command: &mut Command, guard: &'a Guard) -> io::Result<Process<'a>> {
         let child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Process { child, group })
+        group.into_iter().for_each(|group| guard.begin(group));
+        Ok(Process { child, group, guard })
     }
 
     /// Waits until the process ends, by itself or because of `limits` or `stop`. What it leaves behind
@@ -83,9 +86,10 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for Process<'_> {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        self.group.into_iter().for_each(|group| self.guard.end(group));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Nodes of all other kinds: a worker process each, told by a file, heard by lines.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -102,7 +103,7 @@ fn device(asked: Device) -> Device {
     }
 }
 
-fn start(attempt: &Attempt<'_>, worker: &std::path::Path) -> Result<Process, NodeError> {
+fn start<'a>(attempt: &Attempt<'a>, worker: &Path) -> Result<Process<'a>, NodeError> {
     let mut command = tokio::process::Command::new(worker);
     command
         .arg("run")
@@ -115,7 +116,7 @@ fn start(attempt: &Attempt<'_>, worker: &std::path::Path) -> Result<Process, Nod
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let program = worker.display().to_string();
-    Process::spawn(&mut command).map_err(|source| NodeError::Start { program, source })
+    Process::spawn(&mut command, &attempt.context.guard).map_err(|source| NodeError::Start { program, source })
 }
 
 /// What was heard of a worker.

@@ -17,6 +17,7 @@ fn it_sees_its_inputs_its_files_and_only_the_environment_it_lists() {
         "",
     );
     lab.run_with(&[], &[("LISTED", "yes"), ("SECRET", "no")]).expect_ran(&["left", "show"]);
+    let lab = lab.with("LISTED", "yes");
     assert_eq!(lab.artifact("show", "seen"), "from a file and an input");
     assert_eq!(lab.artifact("show", "ls"), "");
     let env = lab.artifact("show", "env");

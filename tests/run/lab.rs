@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A place to run pipelines in.
 pub(crate) struct Lab {
     dir: TempDir,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// A run that is over.
@@ -36,7 +37,13 @@ pub(crate) struct Running {
 
 impl Lab {
     pub(crate) fn new() -> Lab {
-        Lab { dir: tempfile::tempdir().unwrap() }
+        Lab { dir: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    /// With this variable from now on.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Lab {
+        self.environment.push((name, value.to_owned()));
+        self
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -85,6 +92,7 @@ impl Lab {
         for variable in ["HYPER_FLOW_STORE", "HYPER_FLOW_WORKER", "CUDA_VISIBLE_DEVICES"] {
             command.env_remove(variable);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -131,6 +131,7 @@ fn ctrl_c_lets_the_worker_write_a_checkpoint() {
 fn a_worker_learns_of_the_death_of_its_engine() {
     let shop = Workshop::new(
         r#"
+        trap '' TERM
         exec 3<&0
         (cat <&3 > /dev/null; touch $scratch/../../orphan) &
         step 1
