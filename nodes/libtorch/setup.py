@@ -42,9 +42,8 @@ def platforms(name: str) -> list[str]:
     if name.startswith("macos"):
         return ["macosx_11_0_arm64"]
     arch = name.split("-")[1]
-    return [f"manylinux_{tag}_{arch}" for tag in ("2_28", "2_27", "2_26", "2_25", "2_24", "2_17")] + [
-        f"manylinux2014_{arch}"
-    ]
+    tags = [f"manylinux_2_{minor}" for minor in range(28, 4, -1)] + ["manylinux2014", "manylinux2010", "manylinux1"]
+    return [f"{tag}_{arch}" for tag in tags]
 
 
 def download(requirements: pathlib.Path, into: str) -> list[pathlib.Path]:
