@@ -106,7 +106,7 @@ impl Store {
     /// When each key was last used: as noted, or else when its record was written.
     pub fn last_used(&self) -> Result<BTreeMap<Key, SystemTime>> {
         let mut used = self.record_times()?;
-        for (key, time) in self.with_index(0, Index::all_used).unwrap_or_default() {
+        for (key, time) in self.read_index(Index::all_used).unwrap_or_default() {
             // Only of what still has a record, and never before it had one.
             used.entry(key).and_modify(|known| *known = time.max(*known));
         }
@@ -136,7 +136,7 @@ impl Store {
     pub(crate) fn recall(&self, fingerprint: &Digest) -> Option<Digest> {
         let mut memo = self.inner.memo.lock().unwrap_or_else(PoisonError::into_inner);
         if memo.is_none() {
-            *memo = Some(self.with_index(0, Index::all_memo).unwrap_or_default());
+            *memo = Some(self.read_index(Index::all_memo).unwrap_or_default());
         }
         memo.as_ref()?.get(fingerprint).copied()
     }
@@ -148,6 +148,11 @@ impl Store {
         let mut memo = self.inner.memo.lock().unwrap_or_else(PoisonError::into_inner);
         memo.get_or_insert_default().extend(fresh.iter().copied());
         self.with_index(PATIENCE, |index| index.add_memo(fresh));
+    }
+
+    /// What the index knows, if there is one and nobody has it: reading neither waits nor makes one.
+    pub(crate) fn read_index<T>(&self, read: impl Fn(&Index) -> sled::Result<T>) -> Option<T> {
+        if self.index_path().exists() { self.with_index(0, read) } else { None }
     }
 
     /// Does something with the index, or does without: `None` if another process has it or it cannot

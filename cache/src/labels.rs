@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::Key;
 use crate::error::{Result, StoreError};
 use crate::files;
+use crate::index::Index;
 use crate::store::Store;
 
 /// What a run's labels file looked like when it was read: a replaced one differs.
@@ -54,7 +55,7 @@ impl Store {
 
     /// All labels with the key that the newest run gave them. Never waits for another process.
     pub fn labels(&self) -> Result<BTreeMap<String, Key>> {
-        let indexed = self.with_index(0, |index| index.all_labels()).unwrap_or_default();
+        let indexed = self.read_index(Index::all_labels).unwrap_or_default();
         let all = self.read_labels(indexed)?;
         Ok(all.keys.into_iter().map(|(label, (_, key))| (label, key)).collect())
     }

@@ -32,6 +32,7 @@ fn labels_come_from_the_files_where_there_is_no_index() {
     let before = store.labels().unwrap();
     fs::remove_dir_all(store.root().join("index")).unwrap();
     assert_eq!(store.labels().unwrap(), before);
+    assert!(!store.root().join("index").exists(), "reading makes none");
     assert_eq!(before, labels(&[("p/a", "two"), ("p/b", "b")]));
 }
 
