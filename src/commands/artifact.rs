@@ -22,5 +22,5 @@ pub(crate) fn records(loaded: &Loaded) -> Result<Vec<Option<Record>>, StoreError
 /// The node's artifact of its last run is not what its key would produce, or there is none.
 pub(crate) fn missing(node: &str, reason: &str) -> Failure {
     let message = format!("node `{node}` has no artifact in the store: {reason}");
-    Failure::usage(message, format!("make it first: `hyper-flow run FILE {node}`"))
+    Failure::usage(message, format!("make it first: `hyper-flow run {node}`"))
 }

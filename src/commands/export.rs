@@ -17,10 +17,11 @@ use crate::output::report::Exported;
 ///
 /// Only what the node's key produces is exported; a node that has to run is an error.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "hyper-flow export [OPTIONS] [FILE] NODE DEST")]
 pub struct Args {
     /// The pipeline, if it is not the only one here or that of the last run; the node; and the directory
     /// to copy to.
-    #[arg(value_names = ["FILE", "NODE", "DEST"], required = true)]
+    #[arg(value_names = ["FILE", "NODE", "DEST"])]
     words: Vec<String>,
     /// Overwrite files that are not from an earlier export.
     #[arg(long)]

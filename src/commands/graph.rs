@@ -11,6 +11,7 @@ use crate::plan::Graph;
 
 /// Draws the graph, for Graphviz or Mermaid
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "hyper-flow graph [OPTIONS] [FILE] [TARGET]...")]
 pub struct Args {
     /// The pipeline, then nodes to draw with what they need; all without any.
     #[arg(value_names = ["FILE", "TARGET"])]

@@ -15,9 +15,10 @@ use crate::run::node_directory;
 ///
 /// The last run is the newest in which the node was started, whether it succeeded or not.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "hyper-flow log [OPTIONS] [FILE] NODE")]
 pub struct Args {
     /// The pipeline, if it is not the only one here or that of the last run; then the node.
-    #[arg(value_names = ["FILE", "NODE"], required = true)]
+    #[arg(value_names = ["FILE", "NODE"])]
     words: Vec<String>,
 }
 

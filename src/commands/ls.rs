@@ -16,6 +16,7 @@ use crate::plan::Planned;
 ///
 /// Of a node that will run, the artifact of its last run is listed.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "hyper-flow ls [OPTIONS] [FILE] [TARGET]...")]
 pub struct Args {
     /// The pipeline, then nodes to list with what they need; all without any.
     #[arg(value_names = ["FILE", "TARGET"])]

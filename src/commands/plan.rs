@@ -14,6 +14,7 @@ use crate::plan;
 ///
 /// Nothing is started, but `hyper-flow-worker describe` for a pipeline with `reproducibility: Exact`.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "hyper-flow plan [OPTIONS] [FILE] [TARGET]...")]
 pub struct Args {
     /// The pipeline, then nodes to plan for; all without any.
     #[arg(value_names = ["FILE", "TARGET"])]

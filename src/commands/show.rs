@@ -18,10 +18,11 @@ use crate::plan::Provenance;
 ///
 /// Of a node that will run, the artifact of its last run is shown, and that it is one.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "hyper-flow show [OPTIONS] [FILE] NODE [PATH]")]
 pub struct Args {
     /// The pipeline, if it is not the only one here or that of the last run; the node; and a file of its
     /// artifact, to have its content alone.
-    #[arg(value_names = ["FILE", "NODE", "PATH"], required = true)]
+    #[arg(value_names = ["FILE", "NODE", "PATH"])]
     words: Vec<String>,
     #[command(flatten)]
     overriding: Overriding,

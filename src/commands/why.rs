@@ -13,9 +13,10 @@ use crate::plan::{Provenance, causes};
 /// is followed to the fields and files in which its change began. Of a cached node it says where its
 /// artifact comes from.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "hyper-flow why [OPTIONS] [FILE] NODE")]
 pub struct Args {
     /// The pipeline, if it is not the only one here or that of the last run; then the node.
-    #[arg(value_names = ["FILE", "NODE"], required = true)]
+    #[arg(value_names = ["FILE", "NODE"])]
     words: Vec<String>,
     #[command(flatten)]
     overriding: Overriding,

@@ -192,7 +192,7 @@ fn list(input: &str, roots: &[Root]) -> String {
     const TOLD: usize = 3;
     let tell = |root: &Root| match root.node == input {
         true => root.text.clone(),
-        false => format!("{} {}", root.node, root.text),
+        false => format!("{}: {}", root.node, root.text),
     };
     let mut told: Vec<String> = roots.iter().take(TOLD).map(tell).collect();
     if roots.len() > TOLD {

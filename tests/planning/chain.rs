@@ -32,7 +32,7 @@ fn a_change_at_the_head_of_a_chain_is_the_cause_at_its_end() {
     let world = World::new();
     world.run(&world.pipeline(&chain(300, "one")));
     let cause = world.causes(&world.pipeline(&chain(300, "two")), "n299");
-    assert_eq!(cause, r#"inputs.x: n298 changed because n0 params.program.0: "one" → "two""#);
+    assert_eq!(cause, r#"inputs.x: n298 changed because n0: params.program.0: "one" → "two""#);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn a_pending_input_is_followed_to_its_root() {
     let edited = world.pipeline(&chain("2", "2"));
     insta::assert_snapshot!(world.causes(&edited, "b"), @r#"inputs.x: a changed because params.program.1: "1" → "2""#);
     insta::assert_snapshot!(world.causes(&edited, "d"), @r#"
-    inputs.left: c changed because a params.program.1: "1" → "2"
+    inputs.left: c changed because a: params.program.1: "1" → "2"
     inputs.right: e changed because params.program.1: "1" → "2"
     "#);
 }
@@ -47,7 +47,7 @@ fn an_input_that_ran_meanwhile_is_followed_too() {
     e cached: in the store
     d run: inputs.left: c changed
     ");
-    insta::assert_snapshot!(world.causes(&edited, "d"), @r#"inputs.left: c changed because a params.program.1: "1" → "2""#);
+    insta::assert_snapshot!(world.causes(&edited, "d"), @r#"inputs.left: c changed because a: params.program.1: "1" → "2""#);
 }
 
 #[test]

@@ -10,20 +10,20 @@ use hyper_flow_cache::{Digest, Key, Store};
 use hyper_flow_spec::Kind;
 use tempfile::TempDir;
 
-pub struct World {
-    pub dir: TempDir,
-    pub store: Store,
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) store: Store,
     runs: std::cell::Cell<u32>,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         let dir = TempDir::new().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
         World { dir, store, runs: 0.into() }
     }
 
-    pub fn write(&self, file: &str, content: &str) -> PathBuf {
+    pub(crate) fn write(&self, file: &str, content: &str) -> PathBuf {
         let path = self.dir.path().join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -31,39 +31,39 @@ impl World {
     }
 
     /// A pipeline of these nodes.
-    pub fn pipeline(&self, nodes: &str) -> Pipeline {
+    pub(crate) fn pipeline(&self, nodes: &str) -> Pipeline {
         parse(&format!("Pipeline(name: \"test\", nodes: {{{nodes}}})"), self.dir.path().join("test.ron"))
     }
 
-    pub fn plan(&self, pipeline: &Pipeline) -> Plan {
+    pub(crate) fn plan(&self, pipeline: &Pipeline) -> Plan {
         self.plan_for(pipeline, &[])
     }
 
-    pub fn plan_for(&self, pipeline: &Pipeline, targets: &[&str]) -> Plan {
+    pub(crate) fn plan_for(&self, pipeline: &Pipeline, targets: &[&str]) -> Plan {
         let targets: Vec<String> = targets.iter().map(|&name| name.to_owned()).collect();
         plan(pipeline, &self.store, &targets, Classes::default()).unwrap()
     }
 
     /// "name state: reason", a line a node.
-    pub fn states(&self, pipeline: &Pipeline) -> String {
+    pub(crate) fn states(&self, pipeline: &Pipeline) -> String {
         lines(self.plan(pipeline).nodes.iter().map(|node| {
             let state = format!("{:?}", node.state).to_lowercase();
             format!("{} {state}: {}", node.name, node.reason)
         }))
     }
 
-    pub fn causes(&self, pipeline: &Pipeline, node: &str) -> String {
+    pub(crate) fn causes(&self, pipeline: &Pipeline, node: &str) -> String {
         let plan = self.plan_for(pipeline, &[node]);
         let causes = causes(pipeline, &self.store, &plan, &pipeline.nodes[node]).unwrap();
         lines(causes.into_iter().map(|cause| cause.text))
     }
 
     /// Runs everything that is not cached; gives the names of what ran.
-    pub fn run(&self, pipeline: &Pipeline) -> Vec<String> {
+    pub(crate) fn run(&self, pipeline: &Pipeline) -> Vec<String> {
         self.run_for(pipeline, &[])
     }
 
-    pub fn run_for(&self, pipeline: &Pipeline, targets: &[&str]) -> Vec<String> {
+    pub(crate) fn run_for(&self, pipeline: &Pipeline, targets: &[&str]) -> Vec<String> {
         self.runs.set(self.runs.get() + 1);
         let run = format!("run-{:04}", self.runs.get());
         std::fs::create_dir_all(self.store.runs().join(&run)).unwrap();
@@ -125,11 +125,11 @@ fn content(node: &Node, inputs: &BTreeMap<String, Digest>) -> String {
     }
 }
 
-pub fn parse(text: &str, path: PathBuf) -> Pipeline {
+pub(crate) fn parse(text: &str, path: PathBuf) -> Pipeline {
     Pipeline::parse(text, &path, &Overrides::default())
         .unwrap_or_else(|errors| panic!("{errors}: {:#?}", errors.findings))
 }
 
-pub fn lines(items: impl Iterator<Item = String>) -> String {
+pub(crate) fn lines(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join("\n")
 }

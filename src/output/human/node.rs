@@ -44,11 +44,20 @@ pub(super) fn shown(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Re
     )
 }
 
-/// The parameters; references are told as inputs.
+/// The parameters that say something; references are told as inputs.
 fn params(report: &Shown) -> impl Iterator<Item = [String; 2]> {
     let fields = report.params.as_object().into_iter().flatten();
-    let told = fields.filter(|(name, _)| !report.inputs.contains_key(*name));
+    let told = fields.filter(|(_, value)| !only_references(value));
     told.map(|(name, value): (&String, &Value)| [name.clone(), ron(Some(value))])
+}
+
+/// Whether nothing but references is in a parameter, or nothing at all.
+fn only_references(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().all(|(name, value)| name.starts_with('$') || only_references(value)),
+        Value::Array(items) => items.iter().all(only_references),
+        _ => false,
+    }
 }
 
 fn section(out: &mut dyn Write, paint: Paint, head: &str, rows: impl Iterator<Item = [String; 2]>) -> io::Result<()> {

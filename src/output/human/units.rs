@@ -29,12 +29,12 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// How long a time, in seconds since 1970, is ago: `now`, `5 min ago`, `3 days ago`.
+/// How long a time, in seconds since 1970, is ago: `just now`, `5 min ago`, `3 days ago`.
 pub(super) fn ago(time: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let count = |number: u64, unit: &str| format!("{number} {unit} ago");
     match now.saturating_sub(time) {
-        0..60 => "now".to_owned(),
+        0..60 => "just now".to_owned(),
         past @ 60..3600 => count(past / 60, "min"),
         past @ 3600..172_800 => count(past / 3600, "h"),
         past => count(past / 86_400, "days"),

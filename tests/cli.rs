@@ -1,0 +1,10 @@
+//! The command line, run as a user runs it, each time in a directory of its own.
+
+mod command_line {
+    mod choosing;
+    mod failing;
+    mod reporting;
+    mod scene;
+    mod storing;
+    mod worker;
+}

@@ -1,0 +1,70 @@
+//! Exit codes and messages.
+
+use std::process::Stdio;
+
+use super::scene::{PIPELINE, Scene};
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    let scene = Scene::new();
+    insta::assert_snapshot!(scene.fails("why"), @r"
+    exit 2
+      × nothing is given where [FILE] NODE is wanted
+      help: FILE is a pipeline, and its name ends in `.ron`
+    ");
+    insta::assert_snapshot!(scene.fails("why test.ron"), @r"
+    exit 2
+      × nothing is given where [FILE] NODE is wanted
+      help: FILE is a pipeline, and its name ends in `.ron`
+    ");
+    insta::assert_snapshot!(scene.fails("why a b"), @r"
+    exit 2
+      × 2 words are given where [FILE] NODE is wanted
+      help: FILE is a pipeline, and its name ends in `.ron`
+    ");
+    insta::assert_snapshot!(scene.fails("why mergd"), @r"
+    exit 2
+      × there is no node `mergd` in [DIR]/test.ron
+      help: did you mean `merged`?
+    ");
+    assert!(scene.fails("plan --json --quiet").starts_with("exit 2"));
+}
+
+#[test]
+fn a_wrong_pipeline_is_exit_code_2() {
+    let scene = Scene::empty();
+    assert!(scene.fails("plan nothing.ron").starts_with("exit 2"));
+    scene.write("wrong.ron", &PIPELINE.replace("Command", "Comand"));
+    assert!(scene.fails("plan wrong.ron").starts_with("exit 2"));
+}
+
+#[test]
+fn a_store_that_fails_is_exit_code_3() {
+    let scene = Scene::new();
+    scene.write("store", "not a store");
+    assert!(scene.fails("plan --store store").starts_with("exit 3"));
+    scene.write("photos/a.jpg", "");
+    insta::assert_snapshot!(scene.fails("plan --store photos"), @r"
+    exit 3
+      × the store failed
+      ╰─▶ open `photos`: it is not a store and not empty (it holds `a.jpg`); name a new or empty directory
+    ");
+}
+
+#[test]
+fn nobody_reading_is_no_failure() {
+    let scene = Scene::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = scene.command("completions bash").stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), scene.text(&output.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn a_full_device_is_a_failure() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
+    let scene = Scene::new();
+    let output = scene.command("completions bash").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+}
