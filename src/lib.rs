@@ -1,4 +1,68 @@
 //! The engine of hyper-flow: the pipeline language, the planner, the scheduler and the command line.
+//!
+//! # Architecture
+//!
+//! A pipeline is a RON file of named nodes. The engine turns it into a graph, gives every node a key, runs the nodes
+//! whose key has no record, and keeps what they produced by content. What a node computes happens in another process.
+//!
+//! ```text
+//! src/              hyper-flow            this crate: language, plan, run, commands
+//! cache/            hyper-flow-cache      the content-addressed store
+//! nodes/spec/       hyper-flow-spec       the kinds as data; the job and event protocol
+//! nodes/            hyper-flow-nodes      what each kind does; the binary hyper-flow-worker
+//! nodes/diffusion/  hyper-flow-diffusion  models, schedulers, LoRA, losses, metrics over libtorch
+//! pipelines/        pipelines that ship, and the data of the small ones
+//! tests/            tests of the binaries; fixtures made by Python (parity/) and pinned results (golden/)
+//! ```
+//!
+//! Arrows: `hyper-flow → cache, spec` · `nodes → spec, diffusion` · `diffusion → tch`. Nothing else. The engine and the
+//! nodes meet only in `spec`: a job goes to the worker as a file, events come back as lines.
+//!
+//! ## Where a thing belongs
+//!
+//! | you want to add | go to |
+//! |---|---|
+//! | a field of a kind | its struct in `nodes/spec/src/kinds/` (type, default and documentation in one place) |
+//! | a kind | a struct there, a line in `registry.rs`, a file in `nodes/src/kinds/` |
+//! | a loss | one function in `nodes/diffusion/src/losses/`, and a fixture for it |
+//! | a model, scheduler or metric | `nodes/diffusion/src/` |
+//! | something that all trainings do | `nodes/src/training/`, the one loop |
+//! | a rule of the language | [`pipeline`] |
+//! | a reason why a node runs | [`plan`] |
+//! | how processes are started, watched and stopped | [`run`] |
+//! | what is on the screen during a run | [`display`], which sees only events |
+//! | a subcommand | one file in [`commands`] |
+//! | how bytes are kept | `cache/` |
+//!
+//! ## Invariants
+//!
+//! - This crate never links libtorch, and a plan starts no process (but with `reproducibility: Exact`, which asks the
+//!   worker once what machine it is on).
+//! - The store knows bytes and digests; the words node, kind and pipeline do not occur in it.
+//! - The spec computes nothing: no file is read and no tensor made there.
+//! - The worker never touches the store. It sees directories: its inputs, its output, its scratch.
+//! - `hyper-flow-diffusion` knows no pipeline, no job and no artifact.
+//! - A key has no names, paths, times, threads or devices in it, and inputs are in it by the digest of their content: a
+//!   renamed node is the same node, and a node that comes out as before ends the wave.
+//! - Nothing that varies gets into an artifact: no time, no host, no path, no order of a hash map.
+//! - Every random number of a node is a function of (seed, kind, purpose, step). No generator is carried along, so a resumed
+//!   training is the same training.
+//! - An artifact is there whole or not at all: the record that makes it visible is written last.
+//! - Losing the index (`cache/`'s sled) loses nothing; it holds no fact that the files do not.
+//! - No function recurses over the graph.
+//! - Only `main`, `output` and `display` print.
+//!
+//! ## One run, from file to record
+//!
+//! 1. [`pipeline::load`] reads the file field by field, reports every mistake at once, and returns a `Pipeline`, which is
+//!    proof that there is none left.
+//! 2. [`plan`] orders the graph. A node whose inputs are known has a [`plan::Preimage`]: kind, version, parameters, digests
+//!    of inputs and files, seed. The key is the blake3 of its canonical JSON, which is kept beside the record, so that `why`
+//!    is a comparison of two files.
+//! 3. [`run`] starts each node when its inputs are there and the machine has room: it takes the key's lock, looks the key
+//!    up once more, links the inputs into a job directory, starts `hyper-flow-worker run job.json` (or the program of a
+//!    `Command`), and passes its events on.
+//! 4. The output directory is hashed into the store and the record written. The next node's key is made of that digest.
 
 pub mod cli;
 pub mod commands;

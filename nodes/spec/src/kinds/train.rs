@@ -52,7 +52,7 @@ training_kind! {
         /// Pictures; each distinct caption is a class.
         data: Ref<types::Dataset>,
         /// Channels of the first convolution.
-        #[serde(default = "int::count::<24>")]
+        #[serde(default = "int::count::<16>")]
         width: Count,
         /// Dimension of the features.
         #[serde(default = "int::count::<64>")]
