@@ -1,14 +1,19 @@
-//! Prints the JSON Schema of the kinds.
+//! `hyper-flow schema`.
 
 use crate::commands::context::Context;
 use crate::error::Failure;
+use crate::pipeline;
 
-/// Prints the JSON Schema of the kinds.
+/// Prints the JSON Schema of pipelines and their kinds, for editors and tools
+///
+/// A string with `x-artifact` is the name of a node that yields this artifact, one with `x-file` a path.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
 /// Carries the command out.
-pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let _ = (args, context);
-    Err(Failure::usage("not implemented yet", ""))
+pub fn execute(Args {}: &Args, context: &Context) -> Result<(), Failure> {
+    context.print(|_, out| {
+        serde_json::to_writer_pretty(&mut *out, &pipeline::json_schema())?;
+        writeln!(out)
+    })
 }

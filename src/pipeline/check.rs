@@ -17,7 +17,7 @@ use super::repeated::tell_repeated;
 use super::source::{Sources, Span};
 use super::suggest::instead;
 use super::syntax::{options, read};
-use super::tree::{Entry, Place, Shape, Tree};
+use super::tree::{Entry, Shape, Tree};
 use super::typed::Reader;
 
 /// The settings of nodes by name, with those for all under `"*"`.
@@ -53,7 +53,8 @@ fn top_level(sources: &Sources, root: Tree) -> Result<Tree, Box<Draft>> {
         Shape::Fields(..) if name.is_none_or(|name| name == "Pipeline") => Ok(root),
         _ => {
             let span = root.name().unwrap_or(Span { end: root.span.start + 1, ..root.span });
-            let draft = Draft::error("a pipeline file holds `Pipeline(name: …, nodes: {…})`").at(span, "something else");
+            let draft =
+                Draft::error("a pipeline file holds `Pipeline(name: …, nodes: {…})`").at(span, "something else");
             Err(Box::new(draft.help("start it with `Pipeline(`")))
         }
     }
@@ -174,9 +175,8 @@ impl Checker<'_> {
             }
             return None;
         };
-        let owner = "a node's settings";
-        let place: Place = entry.key.place();
-        Reader { sources: self.sources, description, owner, place }.read(entries, self.findings)
+        let place = entry.key.place();
+        Reader { sources: self.sources, description, owner: "`settings`", place }.read(entries, self.findings)
     }
 
     /// Warns of settings that the node does not obey.

@@ -105,6 +105,11 @@ impl Description {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// The schema of the field of this name.
+    pub(super) fn schema(&self, name: &str) -> Option<&Value> {
+        self.field(name).map(|field| &field.schema)
+    }
+
     /// The names of the fields.
     pub fn names(&self) -> Vec<&str> {
         self.fields.iter().map(|field| field.name.as_str()).collect()
@@ -113,6 +118,16 @@ impl Description {
     /// What a field takes, in words: "a whole number from 1 to 1000".
     pub fn takes(&self, field: &Field) -> String {
         words::of(&self.definitions, &field.schema)
+    }
+
+    /// What a field is when it is not given, as it would be written.
+    pub fn default(&self, field: &Field) -> Option<String> {
+        Some(words::literal(&self.definitions, &field.schema, field.default.as_ref()?))
+    }
+
+    /// What the struct is for, in one sentence.
+    pub fn summary(&self) -> String {
+        first_sentence(&self.doc)
     }
 
     /// What something inside takes, in words.
@@ -127,14 +142,27 @@ impl Description {
 
     /// What a field takes, and what it is for.
     pub(super) fn hint(&self, field: &Field) -> String {
-        format!("`{}` is {}: {}", field.name, self.takes(field), first_sentence(&field.doc))
+        self.hint_of(&field.name, &field.schema)
+    }
+
+    /// As [`Description::hint`], for something inside.
+    pub(super) fn hint_of(&self, name: &str, schema: &Value) -> String {
+        let takes = self.takes_schema(schema);
+        match first_sentence(&doc(schema)) {
+            none if none.is_empty() => format!("`{name}` takes {takes}"),
+            doc => format!("`{name}` takes {takes}. {doc}"),
+        }
     }
 
     /// Visits a field's value and everything inside, as far as it has the form that the schema wants, with
     /// the path of the port that it would be.
     pub(super) fn walk<'a>(&'a self, sources: &Sources, entry: &'a Entry, visit: &mut Visit<'_, 'a>) {
         if let Some(field) = self.field(&entry.key.text) {
-            Walk { sources, definitions: &self.definitions, visit }.value(&field.schema, &entry.value, field.name.clone());
+            Walk { sources, definitions: &self.definitions, visit }.value(
+                &field.schema,
+                &entry.value,
+                field.name.clone(),
+            );
         }
     }
 }
@@ -226,7 +254,7 @@ pub(super) fn resolve<'a>(definitions: &'a Map<String, Value>, schema: &'a Value
 }
 
 /// The first sentence of a documentation.
-pub(crate) fn first_sentence(doc: &str) -> String {
+fn first_sentence(doc: &str) -> String {
     let paragraph = doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
     match paragraph.find(". ") {
         Some(end) => paragraph[..=end].to_owned(),

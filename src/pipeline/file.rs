@@ -36,6 +36,11 @@ pub(super) struct File {
     reproducibility: Reproducibility,
 }
 
+/// The JSON Schema of a pipeline file, with all kinds in it.
+pub fn json_schema() -> Value {
+    schemars::schema_for!(File).to_value()
+}
+
 /// The plain fields of a [`File`].
 #[derive(Deserialize)]
 pub(super) struct Header {

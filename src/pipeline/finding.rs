@@ -71,7 +71,11 @@ impl Diagnostic for Finding {
         let span = |(i, label): (usize, &Label)| {
             let text = (!label.text.is_empty()).then(|| label.text.clone());
             let (start, len) = (label.range.start, label.range.len());
-            if i == 0 { LabeledSpan::new_primary_with_span(text, (start, len)) } else { LabeledSpan::new(text, start, len) }
+            if i == 0 {
+                LabeledSpan::new_primary_with_span(text, (start, len))
+            } else {
+                LabeledSpan::new(text, start, len)
+            }
         };
         Some(Box::new(self.labels.iter().enumerate().map(span)))
     }

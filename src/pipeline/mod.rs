@@ -1,12 +1,12 @@
 //! The pipeline language: a RON file becomes a checked [`Pipeline`], or all of its mistakes at once.
 //!
-//! 1. [`syntax`]: ron says whether the text is RON; [`scan`] then finds out what stands where, as a [`tree`].
-//! 2. [`overrides`], [`params`]: `--set`, `--params` and `Param("x")` are edits of that tree.
-//! 3. [`nodes`], [`typed`]: every struct is rendered back to text ([`fragment`]) and parsed by ron into the
+//! 1. `syntax`: ron says whether the text is RON; `scan` then finds out what stands where, as a `tree`.
+//! 2. `overrides`, `params`: `--set`, `--params` and `Param("x")` are edits of that tree.
+//! 3. `nodes`, `typed`: every struct is rendered back to text (`fragment`) and parsed by ron into the
 //!    types of the kinds, whole if it is right, field by field if not.
-//! 4. [`references`], [`cycle`]: what points out of a node is followed.
+//! 4. `references`, `cycle`: what points out of a node is followed.
 //!
-//! Every step adds to one list of findings ([`draft`]) and goes on.
+//! Every step adds to one list of findings (`draft`) and goes on.
 
 mod check;
 mod cycle;
@@ -23,7 +23,7 @@ mod references;
 mod repeated;
 mod scan;
 mod source;
-mod suggest;
+pub(crate) mod suggest;
 mod syntax;
 mod tree;
 mod typed;
@@ -31,5 +31,6 @@ mod units;
 mod words;
 
 pub use describe::{Description, Field, KindDescription};
+pub use file::json_schema;
 pub use finding::{Finding, Label, PipelineErrors};
 pub use model::{Node, Overrides, Pipeline, Settings, load};

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::describe::{Description, KindDescription, Kinds};
 use super::draft::{Draft, Findings};
-use super::source::Sources;
+use super::source::{Sources, Span};
 use super::suggest::instead;
 use super::syntax::options;
 use super::tree::{Entry, Place, Shape, Tree};
@@ -65,7 +65,8 @@ impl NodeReader<'_> {
             files: Vec::new(),
         };
         self.name(entry);
-        if let (false, Some(kind)) = (entry.value.broken() && entry.value.entries().is_none(), self.kind(&entry.value)) {
+        if let (false, Some(kind)) = (entry.value.broken() && entry.value.entries().is_none(), self.kind(&entry.value))
+        {
             self.params(&kind, &entry.value, &mut sketch);
         }
         sketch
@@ -87,7 +88,8 @@ impl NodeReader<'_> {
     /// The kind that the node names.
     fn kind(&mut self, tree: &Tree) -> Option<KindDescription> {
         let text = tree.text(self.sources);
-        let Some(span) = tree.name().filter(|_| text.is_none()) else {
+        let is_name = |span: &Span| self.sources.slice(*span).starts_with(|c: char| c.is_alphabetic() || c == '_');
+        let Some(span) = tree.name().filter(|span| text.is_none() && is_name(span)) else {
             let help = "write for example `Command(program: [\"true\"])`; `hyper-flow kinds` lists the kinds";
             self.findings.push(Draft::error("a node starts with its kind").at(tree.place(), "no kind").help(help));
             return None;
@@ -95,7 +97,7 @@ impl NodeReader<'_> {
         let name = self.sources.slice(span);
         let Some(kind) = self.kinds.get(name) else {
             let draft = Draft::error(format!("there is no kind `{name}`"));
-            let help = format!("{}; `hyper-flow kinds` tells about them", instead(name, Kind::NAMES, "kinds"));
+            let help = instead(name, Kind::NAMES, "kinds");
             self.findings.push(draft.at(Place { span, via: tree.via }, "unknown kind").help(help));
             return None;
         };

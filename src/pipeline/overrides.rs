@@ -134,12 +134,18 @@ impl Edit<'_> {
                 let index: Option<usize> = self.argument[start..end].parse().ok();
                 match index.and_then(|index| items.get_mut(index)) {
                     Some(item) => self.go_on(item, end),
-                    None => Err(self.nothing(start, end, &format!("it has items 0 to {}", items.len().max(1) - 1))),
+                    None => {
+                        let help = match items.len() {
+                            0 => "it is empty".to_owned(),
+                            n => format!("it has items 0 to {}", n - 1),
+                        };
+                        Err(self.nothing(start, end, &help))
+                    }
                 }
             }
             Shape::Atom | Shape::Broken => {
                 let end = self.end_of_name(start)?;
-                Err(self.nothing(start, end, "set the whole value"))
+                Err(self.nothing(start, end, &self.whole(start.saturating_sub(1))))
             }
         }
     }
@@ -172,7 +178,7 @@ impl Edit<'_> {
             return Err(Box::new(draft.help(instead(&name, &known, "nodes"))));
         }
         if !self.argument[end..].starts_with('=') {
-            return Err(self.nothing(start, end, "set the whole of what holds it"));
+            return Err(self.nothing(start, end, &self.whole(end)));
         }
         let key = Key { span: self.span(start, end), text: name, quoted: matches!(tree.shape, Shape::Map(_)) };
         let value = self.value(end + 1)?;
@@ -203,6 +209,11 @@ impl Edit<'_> {
         let name = &self.argument[start..end];
         let draft = Draft::error(format!("there is no `{name}` to set")).at(self.span(start, end), "not in the file");
         Box::new(draft.help(help))
+    }
+
+    /// Advice to set what a path leads to, up to a byte of the argument.
+    fn whole(&self, end: usize) -> String {
+        format!("set the whole value: `--set {}=…`", &self.argument[..end])
     }
 
     fn span(&self, start: usize, end: usize) -> Span {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use hyper_flow_spec::{Artifact, Kind};
+use hyper_flow_spec::Kind;
 
 use super::draft::{Draft, Findings};
 use super::finding::SHOWN;
@@ -12,6 +12,7 @@ use super::nodes::{FileUse, Reference, Sketch};
 use super::source::Sources;
 use super::suggest::{closest, instead, quoted};
 use super::tree::{Entry, Shape};
+use super::words::with_article;
 
 /// The place of each node, by name.
 pub(super) type Index<'a> = HashMap<&'a str, usize>;
@@ -19,10 +20,15 @@ pub(super) type Index<'a> = HashMap<&'a str, usize>;
 /// Tells every reference to no node, or to one that yields something else.
 pub(super) fn tell_references(sketches: &[Sketch], index: &Index<'_>, findings: &mut Findings) {
     let names: Vec<&str> = sketches.iter().map(|sketch| sketch.name.as_str()).collect();
-    for reference in sketches.iter().flat_map(|sketch| &sketch.references) {
-        match index.get(reference.name.as_str()) {
-            Some(&node) => tell_type(reference, &sketches[node], sketches, findings),
-            None => findings.push(unknown_node(reference, &names, findings.count())),
+    for sketch in sketches {
+        for reference in &sketch.references {
+            match index.get(reference.name.as_str()) {
+                Some(&taken) => {
+                    let others = sketches.iter().filter(|other| other.name != sketch.name);
+                    tell_type(reference, &sketches[taken], others, findings);
+                }
+                None => findings.push(unknown_node(reference, &names, findings.count())),
+            }
         }
     }
 }
@@ -33,25 +39,28 @@ fn unknown_node(reference: &Reference, names: &[&str], told: usize) -> Draft {
     if told < SHOWN { draft.help(instead(&reference.name, names, "nodes")) } else { draft }
 }
 
-fn tell_type(reference: &Reference, node: &Sketch, sketches: &[Sketch], findings: &mut Findings) {
-    let (Some(output), takes) = (node.output, reference.takes) else { return };
-    if takes.accepts(output) {
-        return;
-    }
+fn tell_type<'s>(
+    reference: &Reference,
+    taken: &Sketch,
+    others: impl Iterator<Item = &'s Sketch>,
+    findings: &mut Findings,
+) {
+    let Some(output) = taken.output.filter(|output| !reference.takes.accepts(*output)) else { return };
     let port = reference.port.split('.').next().unwrap_or_default();
-    let message = format!("`{port}` takes a {takes}, but `{}` yields a {output}", node.name);
-    let draft = Draft::error(message).at(reference.place, format!("this is a {output}"));
-    findings.push(draft.help(right_type(takes, node, sketches)));
-}
-
-fn right_type(takes: Artifact, node: &Sketch, sketches: &[Sketch]) -> String {
-    let fitting = sketches.iter().filter(|sketch| sketch.output == Some(takes)).map(|sketch| sketch.name.as_str());
+    let takes = with_article(&reference.takes.to_string());
+    let output = with_article(&output.to_string());
+    let fitting = others.filter(|other| other.output == Some(reference.takes)).map(|other| other.name.as_str());
     let fitting: Vec<&str> = fitting.take(6).collect();
-    match fitting.as_slice() {
-        _ if node.kind_name == Some("Command") => format!("if `{}` makes one, say `output: {takes}` in it", node.name),
-        [] => format!("no node of this pipeline yields a {takes}"),
-        fitting => format!("these yield a {takes}: {}", quoted(fitting.iter().copied())),
-    }
+    let help = match fitting.as_slice() {
+        _ if taken.kind_name == Some("Command") => {
+            format!("if `{}` makes one, say `output: {}` in it", taken.name, reference.takes)
+        }
+        [] => format!("no other node of this pipeline yields {takes}"),
+        [one] => format!("`{one}` yields {takes}"),
+        fitting => format!("these yield {takes}: {}", quoted(fitting.iter().copied())),
+    };
+    let message = format!("`{port}` takes {takes}, but `{}` yields {output}", taken.name);
+    findings.push(Draft::error(message).at(reference.place, format!("yields {output}")).help(help));
 }
 
 /// Looks for files, relative to the folder of the pipeline.
@@ -92,6 +101,12 @@ impl Files<'_> {
         }))
     }
 
+    /// Whether an argument names a file or folder; `.` is the command's own directory.
+    fn is_there(&self, argument: &str) -> bool {
+        let metadata = || std::fs::metadata(self.base.join(argument));
+        !matches!(argument, "" | "." | "..") && metadata().is_ok_and(|found| found.is_file() || found.is_dir())
+    }
+
     /// Warns of arguments that name files which are not in `files`: a change of them would go unnoticed.
     pub(super) fn tell_unlisted(&self, entry: &Entry, sketch: &Sketch, findings: &mut Findings) {
         let (Some(Kind::Command(_)), Some(program)) = (&sketch.kind, entry.value.entry("program")) else { return };
@@ -101,7 +116,7 @@ impl Files<'_> {
             let Some(text) = argument.text(self.sources) else { continue };
             // The program itself is looked for on the path, unless it is a path.
             let is_path = i > 0 || text.contains('/') && !text.starts_with('/');
-            if !is_path || text.is_empty() || !self.base.join(&text).exists() {
+            if !is_path || !self.is_there(&text) {
                 continue;
             }
             let help = if listed.contains(Path::new(&text)) {

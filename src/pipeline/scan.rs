@@ -249,3 +249,104 @@ impl<'a> Scanner<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    use super::super::syntax::options;
+    use super::*;
+
+    fn assert_children_are_inside(text: &str, tree: &Tree) {
+        assert!(text.get(tree.span.start..tree.span.end).is_some());
+        for child in tree.children() {
+            assert!(tree.span.start <= child.span.start && child.span.end <= tree.span.end);
+            assert_children_are_inside(text, child);
+        }
+    }
+
+    #[test]
+    fn literals_end_where_ron_ends_them() {
+        let whole = [
+            r#""a""#,
+            r#""a\"b""#,
+            r#""a\\""#,
+            r##"r#"a"b"#"##,
+            r#"r"\""#,
+            r#"b"x""#,
+            r##"br#"x"#"##,
+            "'x'",
+            r"'\''",
+            "'''",
+            "b'x'",
+        ];
+        for text in whole {
+            assert!(options().from_str::<IgnoredAny>(text).is_ok(), "{text}");
+            assert_eq!(literal(&format!("{text} ,")), Some(text.len()), "{text}");
+        }
+        for text in ["r#type", "real", "b", "bread", "1.5", "(", ""] {
+            assert_eq!(literal(text), Some(0), "{text}");
+        }
+        for text in [r#""a"#, r##"r#"a""##, "'a", r#""a\""#] {
+            assert_eq!(literal(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn comments_and_attributes_are_skipped() {
+        let text = "#![enable(implicit_some)]\n// a\n/* b /* c */ */ P( /* x: */ a : 1 , // y\n b: [ ] , ) // end";
+        let tree = scan(0, text, 0).unwrap();
+        let keys: Vec<&str> = tree.entries().unwrap().iter().map(|entry| entry.key.text.as_str()).collect();
+        assert_eq!(keys, ["a", "b"]);
+    }
+
+    const WORDS: &[&str] = &[
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "a",
+        "Name",
+        "r#type",
+        "1",
+        "-1.5e3",
+        "0x1F_u8",
+        "'x'",
+        r"'\''",
+        r#""t""#,
+        r#""\"""#,
+        r##"r#"("#"##,
+        r#"b"x""#,
+        " ",
+        "\n",
+        "//c\n",
+        "/*(*/",
+        "None",
+        "Some(1)",
+        "true",
+        "inf",
+        "a: 1",
+        "(a: 1)",
+        r#""k": [1, 2]"#,
+        "N(x, y)",
+        "()",
+    ];
+
+    proptest! {
+        /// What ron accepts, the scanner reads.
+        #[test]
+        fn it_reads_what_ron_accepts(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..12)) {
+            let text = words.concat();
+            if options().from_str::<IgnoredAny>(&text).is_ok() {
+                let tree = scan(0, &text, 0);
+                prop_assert!(tree.is_some(), "{text:?}");
+                tree.iter().for_each(|tree| assert_children_are_inside(&text, tree));
+            }
+        }
+    }
+}

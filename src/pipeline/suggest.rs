@@ -4,7 +4,9 @@ use std::borrow::Borrow;
 
 /// The candidate that is most like `word`, if one is like it.
 pub(crate) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    // A word of one letter is like every other one.
+    let limit = (length / 3).max(1).min(length.saturating_sub(1));
     let near = candidates.into_iter().filter(|candidate| candidate.len().abs_diff(word.len()) <= 2 * limit);
     let scored = near.map(|candidate| (distance(word, candidate), candidate));
     scored.filter(|(distance, _)| *distance <= limit).min().map(|(_, candidate)| candidate)
@@ -22,7 +24,7 @@ pub(crate) fn instead<S: Borrow<str>>(word: &str, candidates: &[S], plural: &str
     }
     match candidates.len() {
         0 => format!("there are no {plural}"),
-        n if n > 12 => format!("there are {n} {plural}"),
+        n if n > 24 => format!("there are {n} {plural}"),
         _ => format!("the {plural} are {}", quoted(names())),
     }
 }

@@ -22,8 +22,9 @@ pub(super) fn options() -> Options {
 pub(super) fn read(sources: &Sources, source: usize, from: usize) -> Result<Tree, Box<Draft>> {
     let text = &sources.text(source)[from..];
     let found = match options().from_str::<IgnoredAny>(text) {
-        Ok(_) => scan(source, sources.text(source), from)
-            .ok_or_else(|| Complaint::at(0, "this cannot be read as RON", "")),
+        Ok(_) => {
+            scan(source, sources.text(source), from).ok_or_else(|| Complaint::at(0, "this cannot be read as RON", ""))
+        }
         Err(error) => Err(explain(text, &error)),
     };
     found.map_err(|complaint| Box::new(complaint.draft(source, from, text)))
@@ -58,13 +59,17 @@ impl Complaint {
         if let Some((at, text)) = self.other {
             draft = draft.at(span(at), text);
         }
-        if self.help.is_empty() { draft } else { draft.help(self.help) }
+        draft.help(self.help)
     }
 }
 
 fn explain(text: &str, error: &SpannedError) -> Complaint {
     let at = offset(text, error.span.end.clone()).min(text.len());
-    unbalanced(text, at).or_else(|| in_words(text, at, error)).unwrap_or_else(|| {
+    let told = match error.code {
+        Error::UnclosedBlockComment | Error::ExceededRecursionLimit => in_words(text, at, error),
+        _ => unbalanced(text, at).or_else(|| in_words(text, at, error)),
+    };
+    told.unwrap_or_else(|| {
         let message = error.code.to_string();
         Complaint::at(before_space(text, at), lower_first(&message), "")
     })
@@ -136,14 +141,13 @@ fn in_words(text: &str, at: usize, error: &SpannedError) -> Option<Complaint> {
             Complaint::at(0, "there is nothing here", help)
         }
         (Error::ExpectedAttribute, _) | (Error::UnexpectedChar('#'), _) => {
-            Complaint::at(at.saturating_sub(1), "`#` starts no comment here", "a comment starts with `//`")
+            let start = text[..at].rfind('#').unwrap_or(at);
+            Complaint::at(start, "`#` starts no comment here", "a comment starts with `//`")
         }
         (Error::ExpectedComma | Error::ExpectedMapColon, Some('=')) => {
             Complaint::at(at, "a colon is expected, not `=`", "write `name: value`")
         }
-        (Error::ExpectedComma, Some(':')) => {
-            Complaint::at(at, "a colon does not belong here", colon_help(text, at))
-        }
+        (Error::ExpectedComma, Some(':')) => Complaint::at(at, "a colon does not belong here", colon_help(text, at)),
         (Error::ExpectedComma, Some(';')) => {
             Complaint::at(at, "a comma is expected, not `;`", "separate fields with `,`")
         }
@@ -170,7 +174,7 @@ fn in_words(text: &str, at: usize, error: &SpannedError) -> Option<Complaint> {
         ),
         (Error::InvalidEscape(_), _) => {
             let help = "write `\\\\` for a backslash, or a raw text r\"like this\"";
-            Complaint::at(at.saturating_sub(1), "this escape is unknown", help)
+            Complaint::at(text[..at].rfind('\\').unwrap_or(at), "this escape is unknown", help)
         }
         (Error::UnclosedBlockComment, _) => {
             Complaint::at(text.rfind("/*")?, "this comment is never closed", "add `*/`")

@@ -115,37 +115,36 @@ impl Reader<'_> {
 
     fn mistake(&self, entry: &Entry, fragment: &Fragment<'_>, at: usize, error: &Error) -> Draft {
         let around = || fragment.around(at).unwrap_or(entry.value.place());
-        let touching = || fragment.touching(at).unwrap_or(entry.value.place());
-        let field = &entry.key.text;
+        let touching = fragment.touching(at).unwrap_or(entry.value.place());
+        let inner = self.innermost(entry, touching);
+        let name = &inner.name;
         match error {
-            Error::Message(message) if message.starts_with("must ") => Draft::error(format!("`{field}` {message}"))
-                .at(touching(), "out of range")
-                .help(self.help(field)),
+            Error::Message(message) if message.starts_with("must ") => {
+                Draft::error(format!("`{name}` {message}")).at(touching, "not allowed").help(self.help(&inner))
+            }
             Error::Message(message) => {
-                Draft::error(format!("`{field}`: {message}")).at(touching(), "here").help(self.help(field))
+                Draft::error(format!("`{name}`: {message}")).at(touching, "not allowed").help(self.help(&inner))
+            }
+            Error::IntegerOutOfBounds => {
+                Draft::error(format!("`{name}` is out of range")).at(touching, "not allowed").help(self.help(&inner))
             }
             Error::NoSuchStructField { expected, found, outer } => {
-                let owner = outer.as_deref().unwrap_or(field);
-                Draft::error(format!("`{owner}` has no field `{found}`"))
-                    .at(touching(), "unknown field")
+                Draft::error(format!("`{}` has no field `{found}`", outer.as_deref().unwrap_or(name)))
+                    .at(touching, "unknown field")
                     .help(instead(found, expected, "fields"))
             }
             Error::MissingStructField { field: missing, outer } => {
-                let owner = outer.as_deref().unwrap_or(field);
-                Draft::error(format!("`{owner}` needs `{missing}`"))
-                    .at(around(), format!("`{missing}` missing"))
-                    .help(self.help(field))
+                Draft::error(format!("`{}` needs `{missing}`", outer.as_deref().unwrap_or(name)))
+                    .at(self.name(entry, around()), format!("`{missing}` missing"))
+                    .help(self.help(&inner))
             }
-            Error::NoSuchEnumVariant { expected, found, .. } => {
-                Draft::error(format!("`{field}` cannot be `{found}`"))
-                    .at(self.name(entry, touching()), "unknown")
-                    .help(instead(found, expected, "choices"))
+            Error::NoSuchEnumVariant { expected, found, .. } => Draft::error(format!("`{name}` cannot be `{found}`"))
+                .at(self.name(entry, touching), "unknown")
+                .help(instead(found, expected, "choices")),
+            Error::ExpectedDifferentLength { .. } | Error::ExpectedStructLikeEnd => {
+                self.ill_typed(&self.innermost(entry, around()))
             }
-            Error::ExpectedDifferentLength { .. } | Error::ExpectedStructLikeEnd => self.ill_typed(entry, around()),
-            Error::IntegerOutOfBounds => Draft::error(format!("`{field}` is out of range"))
-                .at(touching(), "out of range")
-                .help(self.help(field)),
-            _ => self.ill_typed(entry, touching()),
+            _ => self.ill_typed(&inner),
         }
     }
 
@@ -156,25 +155,33 @@ impl Reader<'_> {
         Place { span: name.unwrap_or(place.span), via: place.via }
     }
 
-    fn ill_typed(&self, entry: &Entry, place: Place) -> Draft {
-        let mut expected: Option<(&Value, &Tree)> = None;
-        // The innermost value that has a schema and holds the place.
-        self.description.walk(self.sources, entry, &mut |_, schema, tree| {
-            let holds = |outer: &Tree| find(outer, place).is_some();
-            if holds(tree) {
-                expected = Some((schema, tree));
+    /// The innermost value that holds a place, as far as the schema goes.
+    fn innermost<'e>(&'e self, entry: &'e Entry, place: Place) -> Inner<'e> {
+        let field = entry.key.text.clone();
+        let named = self.description.schema(&field);
+        let mut inner = Inner { name: field, inside: false, schema: None, named, tree: &entry.value };
+        let mut before = String::new();
+        self.description.walk(self.sources, entry, &mut |path, schema, tree| {
+            if find(tree, place).is_some() {
+                let is_index = |name: &&str| name.parse::<usize>().is_ok();
+                let inside = path.rsplit('.').next().is_some_and(|name| is_index(&name));
+                let name = path.rsplit('.').find(|name| !is_index(name)).unwrap_or(path).to_owned();
+                // What a variant holds has the path of the variant.
+                let named = if inside || path == before { inner.named } else { Some(schema) };
+                path.clone_into(&mut before);
+                inner = Inner { name, inside, schema: Some(schema), named, tree };
             }
         });
-        let field = &entry.key.text;
-        let (takes, tree) = match expected {
-            Some((schema, tree)) => (self.description.takes_schema(schema), tree),
-            None => ("another value".to_owned(), &entry.value),
-        };
-        let found = found(self.sources, tree);
-        let inside = if std::ptr::eq(tree, &entry.value) { "" } else { "inside " };
-        Draft::error(format!("{inside}`{field}`, {takes} is expected, not {found}"))
-            .at(tree.place(), "another value is expected")
-            .help(self.form(tree, expected.map(|(schema, _)| schema)).unwrap_or_else(|| self.help(field)))
+        inner
+    }
+
+    fn ill_typed(&self, inner: &Inner<'_>) -> Draft {
+        let Inner { name, inside, schema, tree, .. } = inner;
+        let takes = schema.map_or("another value".to_owned(), |schema| self.description.takes_schema(schema));
+        let inside = if *inside { "inside " } else { "" };
+        Draft::error(format!("{inside}`{name}`: expected {takes}; found {}", found(self.sources, tree)))
+            .at(tree.place(), "not expected")
+            .help(self.form(tree, *schema).unwrap_or_else(|| self.help(inner)))
     }
 
     /// Advice on how to write what was meant.
@@ -190,9 +197,23 @@ impl Reader<'_> {
             .map(|bare| format!("text goes in double quotes: `\"{bare}\"`"))
     }
 
-    fn help(&self, field: &str) -> String {
-        self.description.field(field).map(|field| self.description.hint(field)).unwrap_or_default()
+    /// What the value is, and what it is for.
+    fn help(&self, inner: &Inner<'_>) -> String {
+        inner.named.map(|schema| self.description.hint_of(&inner.name, schema)).unwrap_or_default()
     }
+}
+
+/// A value inside a field.
+struct Inner<'e> {
+    /// The name of the field or key that is closest.
+    name: String,
+    /// Whether it is an item of what has that name.
+    inside: bool,
+    /// What the value must be.
+    schema: Option<&'e Value>,
+    /// What that which has the name must be.
+    named: Option<&'e Value>,
+    tree: &'e Tree,
 }
 
 /// The value at a place.

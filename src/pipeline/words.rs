@@ -11,7 +11,7 @@ pub(super) fn of(definitions: &Map<String, Value>, schema: &Value) -> String {
     if let Some(artifact) = text("x-artifact") {
         return match artifact {
             "Files" => "the name of a node".to_owned(),
-            _ => format!("the name of a node that yields a {artifact}"),
+            _ => format!("the name of a node that yields {}", with_article(artifact)),
         };
     }
     if schema.get("x-file").is_some() {
@@ -28,6 +28,32 @@ pub(super) fn of(definitions: &Map<String, Value>, schema: &Value) -> String {
         Some("array") => array(definitions, schema),
         Some("object") => object(definitions, schema),
         _ => "a value".to_owned(),
+    }
+}
+
+/// An artifact type in a sentence: some are plural.
+pub(super) fn with_article(artifact: &str) -> String {
+    if artifact.ends_with('s') { artifact.to_owned() } else { format!("a {artifact}") }
+}
+
+/// A value in RON, as the schema says that it is written.
+pub(super) fn literal(definitions: &Map<String, Value>, schema: &Value, value: &Value) -> String {
+    let resolved = resolve(definitions, schema);
+    let each = |items: &[Value]| {
+        let nothing = Value::Null;
+        let tuple = resolved.get("prefixItems").and_then(Value::as_array);
+        let schema = |i: usize| tuple.map_or(resolved.get("items"), |items| items.get(i)).unwrap_or(&nothing);
+        let items = items.iter().enumerate().map(|(i, item)| literal(definitions, schema(i), item));
+        items.collect::<Vec<_>>().join(", ")
+    };
+    match value {
+        Value::String(name) if variants(definitions, schema).contains(name) => name.clone(),
+        Value::Array(items) if resolved.get("prefixItems").is_some() => format!("({})", each(items)),
+        Value::Array(items) => format!("[{}]", each(items)),
+        Value::Object(fields) if resolved.get("oneOf").is_some() => {
+            fields.iter().map(|(name, payload)| format!("{name}({payload})")).collect()
+        }
+        other => other.to_string(),
     }
 }
 
