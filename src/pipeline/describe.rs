@@ -1,6 +1,7 @@
 //! What a kind, or any struct of the language, takes: read off its JSON Schema, which is made from the types.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use hyper_flow_spec::{Artifact, Kind, KindSpec, KindVisitor};
 use schemars::JsonSchema;
@@ -66,16 +67,17 @@ impl KindVisitor for Describe {
 
 /// Every kind that was asked for so far.
 #[derive(Debug, Default)]
-pub(super) struct Kinds(BTreeMap<&'static str, KindDescription>);
+pub(super) struct Kinds(BTreeMap<&'static str, Rc<KindDescription>>);
 
 impl Kinds {
     /// The kind of this name.
-    pub(super) fn get(&mut self, name: &str) -> Option<&KindDescription> {
-        let name = Kind::NAMES.iter().find(|known| **known == name)?;
-        if !self.0.contains_key(name) {
-            self.0.insert(name, KindDescription::of(name)?);
+    pub(super) fn get(&mut self, name: &str) -> Option<Rc<KindDescription>> {
+        if let Some(known) = self.0.get(name) {
+            return Some(known.clone());
         }
-        self.0.get(name)
+        let kind = Rc::new(KindDescription::of(name)?);
+        self.0.insert(kind.name, kind.clone());
+        Some(kind)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reads the nodes one by one, each as far as it is right.
 
+use std::rc::Rc;
+
 use hyper_flow_spec::{Artifact, Kind, KindSpec, KindVisitor, Problem};
 use ron::error::SpannedError;
 use serde_json::Value;
@@ -86,7 +88,7 @@ impl NodeReader<'_> {
     }
 
     /// The kind that the node names.
-    fn kind(&mut self, tree: &Tree) -> Option<KindDescription> {
+    fn kind(&mut self, tree: &Tree) -> Option<Rc<KindDescription>> {
         let text = tree.text(self.sources);
         let is_name = |span: &Span| self.sources.slice(*span).starts_with(|c: char| c.is_alphabetic() || c == '_');
         let Some(span) = tree.name().filter(|span| text.is_none() && is_name(span)) else {
@@ -101,7 +103,7 @@ impl NodeReader<'_> {
             self.findings.push(draft.at(Place { span, via: tree.via }, "unknown kind").help(help));
             return None;
         };
-        Some(kind.clone())
+        Some(kind)
     }
 
     fn params(&mut self, kind: &KindDescription, tree: &Tree, sketch: &mut Sketch) {

@@ -1,0 +1,8 @@
+//! The pipeline language: what it means, and every mistake that it tells.
+
+mod documentation;
+mod meaning;
+mod mistakes;
+mod properties;
+mod size;
+mod support;

@@ -1,0 +1,179 @@
+//! Every mistake, as the user reads it.
+
+use hyper_flow::pipeline::{Overrides, load};
+
+use crate::support::{DIGITS, FULL, Folder, mistakes, mistakes_with, node, set};
+
+#[test]
+fn eight_kinds_of_mistake_are_told_in_one_go() {
+    let text = r#"Pipeline(
+    name: "eight",
+    nodes: {
+        "digits":  Digits(file: "data/digts.csv.gz"),
+        "clip":    TrainClip(data: "digit", stepps: 300, steps: 10),
+        "teacher": TrainTeacher(data: "digits", text: "digits", steps: 1200),
+        "tscd-8":  SegmentDistil(teacher: "teacher", data: "digits", segments: 8, steps: 150),
+        "tscd-4":  SegmentDistill(teacher: "teacher", data: "digits", segments: 0, steps: 150),
+        "reward":  RewardFinetune(teacher: "teacher", student: "tscd-4", data: "digits", rewards: [Clip(model: "clip", weight: "1")], steps: 60),
+        "a":       Command(program: ["true"], inputs: {"left": "b"}),
+        "b":       Command(program: ["true"], inputs: {"left": "a"}),
+    },
+)
+"#;
+    let folder = Folder::new();
+    let errors = folder.parse(text, &Overrides::default()).unwrap_err();
+    assert_eq!(errors.findings.len(), 8, "{}", folder.render(&errors));
+    insta::assert_snapshot!(folder.render(&errors));
+}
+
+macro_rules! told {
+    ($($name:ident: $report:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            insta::assert_snapshot!(stringify!($name), $report);
+        })*
+    };
+}
+
+told! {
+    unknown_field: node(r#""j": TrainJudge(data: "digits", steps: 1, wdth: 3)"#);
+    unknown_field_inside: node(r#""r": RewardFinetune(teacher: "teacher", student: "x", data: "digits", steps: 1, rewards: [Clip(model: "clip", weight: 1.0), Clip(model: "clip", wight: 1.0)])"#);
+    missing_fields: node(r#""j": TrainTeacher(data: "digits")"#);
+    missing_field_inside: node(r#""r": RewardFinetune(teacher: "teacher", student: "x", data: "digits", steps: 1, rewards: [Clip(model: "clip")])"#);
+    no_fields_at_all: node(r#""j": Digits"#);
+    repeated_field: node(r#""j": TrainJudge(data: "digits", steps: 1, steps: 2)"#);
+    repeated_key: node(r#""c": Command(program: ["true"], inputs: {"left": "clip", "left": "teacher"})"#);
+    repeated_node: node(r#""clip": TrainClip(data: "digits", steps: 20)"#);
+    repeated_top_level: mistakes("Pipeline(name: \"a\", name: \"b\", nodes: {}, nodes: {})");
+    text_for_a_number: node(r#""j": TrainJudge(data: "digits", steps: "many")"#);
+    fraction_for_a_whole_number: node(r#""j": TrainJudge(data: "digits", steps: 1.5)"#);
+    name_for_text: node(r#""j": TrainJudge(data: digits, steps: 1)"#);
+    text_for_a_name: node(r#""t": TrainTeacher(data: "digits", text: "clip", steps: 1, prediction: "V")"#);
+    list_for_a_pair: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1, guidance: [1.0, 2.0])"#);
+    too_few_in_a_pair: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1, guidance: (1.0))"#);
+    too_many_in_a_pair: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1, guidance: (1.0, 2.0, 3.0))"#);
+    wrong_inside_a_list: node(r#""m": LoraMerge(loras: [("teacher", 1.0), ("clip", "2")])"#);
+    wrong_payload: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1, distance: Huber("x"))"#);
+    payload_missing: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1, distance: Huber)"#);
+    payload_too_many: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1, distance: Mse(1))"#);
+    unknown_choice: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1, distance: Hubert(0.1), target: Em)"#);
+    port_name: node(r#""c": Command(program: ["true"], inputs: {"Left": "clip"}, env: ["A B"])"#);
+    out_of_range: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 0, rank: 0, solver_steps: 667, steps: 5000000000, lr: 0.0)"#);
+    out_of_range_inside: node(r#""r": RewardFinetune(teacher: "teacher", student: "x", data: "digits", steps: 1, rollouts: [1, 2000], rewards: [Clip(model: "clip", weight: -1.0)])"#);
+    impossible_together: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 40, solver_steps: 20, guidance: (3.0, 2.0), steps: 1)"#);
+    unknown_kind: node(r#""s": SegmentDistil(teacher: "teacher", anything: 1)"#);
+    no_kind: node(r#""s": "digits", "t": (data: "digits"), "u": 3"#);
+    positional_fields: node(r#""s": Digits("data/digits.csv.gz")"#);
+    bad_node_names: node(r#"s: Digits(file: "data"), "*": Digits(file: "data"), "": Digits(file: "data"), "a\nb": Digits(file: "data")"#);
+    unknown_node: node(r#""j": TrainJudge(data: "digit", steps: 1), "k": TrainJudge(data: "pictures", steps: 1)"#);
+    wrong_artifact: node(r#""j": TrainJudge(data: "teacher", steps: 1), "m": LoraMerge(loras: [("teacher", 1.0)])"#);
+    wrong_artifact_of_a_command: node(r#""c": Command(program: ["true"]), "j": TrainJudge(data: "c", steps: 1)"#);
+    cycle_of_three: node(r#""a": Command(program: ["true"], inputs: {"x": "c"}), "b": Command(program: ["true"], inputs: {"x": "clip", "y": "a"}), "c": Command(program: ["true"], inputs: {"x": "b"}), "d": Command(program: ["true"], inputs: {"x": "c"})"#);
+    cycle_of_one: node(r#""a": Command(program: ["true"], inputs: {"x": "a"})"#);
+    two_cycles: node(r#""a": Command(program: ["true"], inputs: {"x": "b"}), "b": Command(program: ["true"], inputs: {"x": "a", "y": "c"}), "c": Command(program: ["true"], inputs: {"x": "c"})"#);
+    missing_file: node(r#""d": Digits(file: "data/digit.csv.gz"), "e": ImageFolder(folder: "nowhere/pictures"), "f": Digits(file: "")"#);
+    unknown_settings: mistakes(&DIGITS.replace("})", r#"}, settings: {"teachr": (seed: 1), "clip": (sede: 1), "digits": 3})"#));
+    wrong_settings: mistakes(&DIGITS.replace("})", r#"}, settings: {"teacher": (threads: 0, memory: "2 GiX", timeout: "soon"), "*": (device: Gpu, seed: -1)})"#));
+    wrong_top_level: mistakes(r#"Pipeline(sed: 3, nodes: [], seed: "x", reproducibility: exact)"#);
+    no_pipeline: mistakes(r#"{"digits": Digits(file: "x")}"#);
+    another_name: mistakes(r#"Pipelin(name: "x", nodes: {})"#);
+    unknown_param: mistakes(&FULL.replace("Param(\"guidance\")", "Param(\"guidence\")"));
+    undeclared_param: node(r#""j": TrainJudge(data: "digits", steps: Param("steps"))"#);
+    ill_typed_param: mistakes(&FULL.replace("1.5, \"threads\": 2", "\"high\", \"threads\": 0"));
+    misused_param: node(r#""j": TrainJudge(data: Param(digits), steps: Param())"#);
+    param_of_a_param: mistakes(&FULL.replace("{\"guidance\": 1.5", "{\"guidance\": Param(\"threads\")"));
+    syntax_nothing: mistakes(" \n");
+    syntax_comma: mistakes("Pipeline(\n    name: \"x\"\n    nodes: {},\n)");
+    syntax_equals: mistakes("Pipeline(name = \"x\", nodes: {})");
+    syntax_unclosed: mistakes("Pipeline(\n    name: \"x\",\n    nodes: {\n)");
+    syntax_never_closed: mistakes("Pipeline(\n    name: \"x\",\n    nodes: {}\n");
+    syntax_closed_twice: mistakes("Pipeline(name: \"x\", nodes: {}))");
+    syntax_text: mistakes("Pipeline(name: \"x, nodes: {})");
+    syntax_single_quotes: mistakes("Pipeline(name: 'digits', nodes: {})");
+    syntax_hash_comment: mistakes("# digits\nPipeline(name: \"x\", nodes: {})");
+    syntax_quoted_field: mistakes("Pipeline(\"name\": \"x\", nodes: {})");
+    syntax_map_colon: mistakes("Pipeline(name: \"x\", nodes: {\"a\" Digits()})");
+    syntax_no_value: mistakes("Pipeline(name: , nodes: {})");
+    syntax_two_commas: mistakes("Pipeline(name: \"x\",, nodes: {})");
+    syntax_dash: mistakes("Pipeline(name: x-y, nodes: {})");
+    syntax_escape: mistakes(r#"Pipeline(name: "a\qb", nodes: {})"#);
+    syntax_after_the_end: mistakes("Pipeline(name: \"x\", nodes: {}) more");
+    syntax_comment: mistakes("Pipeline(name: \"x\", /* nodes: {})");
+    syntax_depth: mistakes(&format!("Pipeline(name: {}", "[".repeat(300)));
+    set_mistakes: mistakes_with(FULL, &set(&[
+        "tscd-8.steps=0",
+        "tscd.4.stepps=3",
+        "techer.steps=3",
+        "tscd-8.rank=[1",
+        "tscd.4.student=\"tscd-9\"",
+        "reward.rewards.0.weight=-1",
+        "reward.rewards.7.weight=1",
+        "merged.loras.0.0.deeper=1",
+        "text.env.0=\"A\"",
+        "eval.judges.x=1",
+        "params.guidance=\"high\"",
+        "params.thread=3",
+        "settings.clp.threads=1",
+        "settings.clip.threads=0",
+        "seed=-1",
+        "teacher",
+        "",
+    ]));
+}
+
+#[test]
+fn mistakes_in_a_file_of_parameters_point_into_it() {
+    let folder = Folder::new();
+    let told = |name: &str, text: &str| {
+        std::fs::write(folder.path(name), text).unwrap();
+        let overrides = Overrides { set: Vec::new(), params: Some(folder.path(name)) };
+        folder.render(&folder.parse(FULL, &overrides).unwrap_err())
+    };
+    insta::assert_snapshot!(
+        "params_file",
+        [
+            told("a.ron", "{\n    \"guidance\": \"high\",\n    \"thread\": 2,\n}"),
+            told("b.ron", "{\"guidance\": 1.0, \"guidance\": 2.0, \"threads\" 3}"),
+            told("c.ron", "(guidance: 1.0)"),
+        ]
+        .join("\n")
+    );
+    let overrides = Overrides { set: Vec::new(), params: Some(folder.path("absent.ron")) };
+    let errors = folder.parse(FULL, &overrides).unwrap_err();
+    assert!(errors.findings[0].message.starts_with("failed to read the parameters in "), "{errors:?}");
+}
+
+#[test]
+fn warnings_do_not_stop_a_pipeline() {
+    let folder = Folder::new();
+    let text = r#"Pipeline(name: "p", params: {"unused": 1}, nodes: {
+        "a": Command(program: ["python3", "data/digits.csv.gz"]),
+        "b": Command(program: ["sh", "-c", "cat data/digits.csv.gz", "data"], files: {"src": "data"}),
+        "d": Digits(file: "data/digits.csv.gz"),
+    }, settings: {"a": (sample_every: 3), "d": (checkpoint_seconds: 3.0), "*": (sample_every: 5)})"#;
+    let pipeline = folder.parse(text, &Overrides::default()).unwrap();
+    let told: Vec<String> = pipeline.warnings.iter().map(|warning| folder.render(warning)).collect();
+    insta::assert_snapshot!("warnings", told.join("\n"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told() {
+    let folder = Folder::new();
+    let errors = load(&folder.path("absent.ron"), &Overrides::default()).unwrap_err();
+    let told = folder.render(&errors);
+    assert!(told.contains("failed to read absent.ron: No such file"), "{told}");
+    std::fs::write(folder.path("latin.ron"), b"Pipeline(name: \"\xff\")").unwrap();
+    let told = folder.render(&load(&folder.path("latin.ron"), &Overrides::default()).unwrap_err());
+    assert!(told.contains("failed to read latin.ron") && told.contains("UTF-8"), "{told}");
+}
+
+#[test]
+fn a_finding_as_json_has_line_and_column() {
+    let folder = Folder::new();
+    let errors = folder.parse("Pipeline(\n  name: \"é\", sed: 3, nodes: {})", &Overrides::default()).unwrap_err();
+    let json = serde_json::to_value(&errors.findings[0]).unwrap();
+    assert_eq!(json["message"], "`Pipeline` has no field `sed`");
+    assert_eq!(json["help"], "did you mean `seed`?");
+    assert_eq!((json["line"].as_u64(), json["column"].as_u64()), (Some(2), Some(14)));
+    assert!(json["file"].as_str().unwrap().ends_with("p.ron"));
+}
