@@ -5,11 +5,11 @@ use std::borrow::Borrow;
 /// The candidate that is most like `word`, if one is like it.
 pub(crate) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
-    // A word of one letter is like every other one.
-    let limit = (length / 3).max(1).min(length.saturating_sub(1));
+    let limit = (length / 3).max(1);
     let near = candidates.into_iter().filter(|candidate| candidate.len().abs_diff(word.len()) <= 2 * limit);
     let scored = near.map(|candidate| (distance(word, candidate), candidate));
-    scored.filter(|(distance, _)| *distance <= limit).min().map(|(_, candidate)| candidate)
+    // A word of one letter is at distance 1 from every other one.
+    scored.filter(|(distance, _)| *distance <= limit && *distance < length).min().map(|(_, candidate)| candidate)
 }
 
 fn distance(a: &str, b: &str) -> usize {

@@ -64,7 +64,7 @@ impl Complaint {
 }
 
 fn explain(text: &str, error: &SpannedError) -> Complaint {
-    let at = offset(text, error.span.end.clone()).min(text.len());
+    let at = offset(text, error.span.end).min(text.len());
     let told = match error.code {
         Error::UnclosedBlockComment | Error::ExceededRecursionLimit => in_words(text, at, error),
         _ => unbalanced(text, at).or_else(|| in_words(text, at, error)),

@@ -105,7 +105,7 @@ impl Reader<'_> {
         for entry in entries {
             let alone = Fragment::of_fields(self.sources, [*entry]);
             let Err(error) = parse(&alone.text) else { continue };
-            let at = offset(&alone.text, error.span.end.clone());
+            let at = offset(&alone.text, error.span.end);
             // Past the value, it is the other fields that are missing.
             if at < alone.end_of_value() + 1 || !matches!(error.code, Error::MissingStructField { .. }) {
                 findings.push(self.mistake(entry, &alone, at, &error.code));
