@@ -1,15 +1,19 @@
-//! Runs the nodes whose results are not in the store.
+//! `hyper-flow run`.
 
 use std::time::Duration;
 
-use crate::commands::context::Context;
+use hyper_flow_cache::{Store, StoreError, StoreLock};
+
+use crate::commands::context::{Context, Format};
+use crate::commands::plan::state;
 use crate::commands::source::{self, Overriding};
 use crate::display;
 use crate::error::Failure;
+use crate::output::report::Planned;
 use crate::plan::{self, Classes};
 use crate::run::{self, Finished, Machine, Options, RunError};
 
-/// Runs the nodes whose results are not in the store.
+/// Runs the nodes whose results are not in the store
 ///
 /// Nodes run side by side as their inputs and the machine allow. The first failure keeps more nodes from
 /// starting; those that run are let finish, and what they yield is kept. Ctrl-C asks the nodes to stop:
@@ -51,9 +55,13 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     context.warn(&pipeline.warnings);
     let store = context.open_store()?;
     // Before the plan, so that nothing is collected between looking it up and using it.
-    let _lock = store.lock_shared()?;
+    let _lock = lock(&store, context)?;
     let classes = Classes::of(&pipeline, &store)?;
     let plan = plan::plan(&pipeline, &store, targets, classes)?;
+    if args.dry_run {
+        let report = Planned { pipeline: pipeline.name, nodes: plan.nodes.iter().map(state).collect() };
+        return context.print(|output, out| output.planned(out, &report));
+    }
     let display = display::choose(context);
     let finished = run::execute((pipeline, plan), targets, store.clone(), args.options(), display)?;
     exit(finished)
@@ -75,6 +83,19 @@ fn exit(finished: Finished) -> Result<(), Failure> {
         Finished { interrupted: true, .. } => Err(Failure::Interrupted),
         Finished { summary, .. } if !summary.failed.is_empty() => Err(Failure::Node),
         _ => Ok(()),
+    }
+}
+
+/// Keeps garbage collection away, and says so if it has to wait for one.
+fn lock(store: &Store, context: &Context) -> Result<StoreLock, StoreError> {
+    match store.try_lock_shared() {
+        Err(StoreError::Busy { .. }) => {
+            if context.format == Format::Human {
+                display::say("waiting for garbage collection to end");
+            }
+            store.lock_shared()
+        }
+        taken => taken,
     }
 }
 

@@ -7,7 +7,7 @@ mod plain;
 mod results;
 mod words;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 pub use json::Json;
 pub use live::Live;
@@ -21,6 +21,11 @@ use crate::run::Event;
 pub trait Display: Send {
     /// Takes notice of an event, in order.
     fn event(&mut self, event: &Event);
+}
+
+/// Says something before there is a display.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// The display that the command line asks for.

@@ -64,8 +64,8 @@ pub(super) fn line(event: &Event) -> Option<Line> {
             Line::new(Tone::Plain, "waiting", node, format!("for {holder}, which works on the same"))
         }
         Event::NodeCached { node, .. } => Line::new(Tone::Plain, "cached", node, ""),
-        Event::NodeStarted { node, kind, threads, gpus, attempt, .. } => {
-            Line::new(Tone::Plain, "started", node, started(kind, *threads, gpus, *attempt))
+        Event::NodeStarted { node, kind, threads, gpus, attempt, reason, .. } => {
+            Line::new(Tone::Plain, "started", node, started(kind, *threads, gpus, *attempt, reason.as_deref()))
         }
         Event::NodeRetried { node, message, left } => {
             Line::new(Tone::Warning, "again", node, format!("{message}; {} left", count(*left as usize, "attempt")))
@@ -107,7 +107,7 @@ fn failed(node: &str, message: &str, output: Option<&str>, log: Option<&std::pat
     line
 }
 
-fn started(kind: &str, threads: usize, gpus: &[String], attempt: u32) -> String {
+fn started(kind: &str, threads: usize, gpus: &[String], attempt: u32, reason: Option<&str>) -> String {
     let mut text = format!("{kind}, {}", count(threads, "thread"));
     if !gpus.is_empty() {
         text.push_str(&format!(", GPU {}", gpus.join(", ")));
@@ -115,6 +115,7 @@ fn started(kind: &str, threads: usize, gpus: &[String], attempt: u32) -> String 
     if attempt > 1 {
         text.push_str(&format!(", attempt {attempt}"));
     }
+    text.extend(reason.map(|reason| format!(": {reason}")));
     text
 }
 

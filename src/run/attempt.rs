@@ -12,13 +12,13 @@ use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::Event;
 use super::job::{Job, Output};
-use super::log::node_directory;
+use super::log::{io_error, node_directory};
 use super::made::{Made, Said};
 use super::process::Limits;
 use super::resources::{Grant, Need};
 use super::{command, worker};
 use crate::pipeline::Node;
-use crate::plan::Provenance;
+use crate::plan::{Provenance, State};
 
 /// A node whose inputs are there.
 #[derive(Debug)]
@@ -153,17 +153,25 @@ async fn attempt(context: &Arc<Context>, work: &Work, gpus: &[String], number: u
         node: node.name.clone(),
         kind: node.kind.name(),
         key: work.key,
+        reason: reason(context, work.index),
         attempt: number,
         threads: work.need.threads,
         gpus: gpus.to_vec(),
     });
     let log = node_directory(&context.directory, &node.name);
+    std::fs::create_dir_all(&log).map_err(io_error("create", &log))?;
     let attempt = Attempt { context, node, key: &work.key, job: &job, log, threads: work.need.threads, gpus };
     let ended = match &node.kind {
         Kind::Command(program) => command::run(&attempt, program).await,
         _ => worker::run(&attempt).await,
     };
     finish(context, work, job, ended, started).await
+}
+
+/// What the plan said, where it knew.
+fn reason(context: &Context, index: usize) -> Option<String> {
+    let planned = &context.plan.nodes[index];
+    (planned.state == State::Run).then(|| planned.reason.clone())
 }
 
 async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Job, NodeError> {

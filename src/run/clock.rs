@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn known_times() {
-        let at = |seconds| Utc::at(Duration::from_millis(seconds * 1000 + 5)).rfc3339();
+        let at = |seconds: u64| Utc::at(Duration::from_millis(seconds * 1000 + 5)).rfc3339();
         assert_eq!(at(0), "1970-01-01T00:00:00.005Z");
         assert_eq!(at(951_827_696), "2000-02-29T12:34:56.005Z");
         assert_eq!(at(1_735_689_599), "2024-12-31T23:59:59.005Z");

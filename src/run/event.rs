@@ -46,6 +46,9 @@ pub enum Event {
         kind: &'static str,
         /// Its key.
         key: Key,
+        /// Why it was planned to run; none if only an input that came out different made it run.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
         /// Which attempt this is, from 1.
         attempt: u32,
         /// Threads it computes with.
@@ -84,8 +87,10 @@ pub enum Event {
         /// Why, and what to do.
         message: String,
         /// The end of what it printed.
+        #[serde(skip_serializing_if = "Option::is_none")]
         output: Option<String>,
-        /// Where all of what it printed is.
+        /// The directory with all of what it printed.
+        #[serde(skip_serializing_if = "Option::is_none")]
         log: Option<PathBuf>,
     },
     /// A node was stopped before it was done.

@@ -8,7 +8,8 @@ use crate::lab::{Lab, sh};
 fn it_sees_its_inputs_its_files_and_only_the_environment_it_lists() {
     let lab = Lab::new();
     lab.write("data/one.txt", "from a file");
-    let show = "cat $FLOW_FILE_SRC/one.txt $FLOW_IN_LEFT/deep/l > $FLOW_OUT/seen; env > $FLOW_OUT/env; ls -A > $FLOW_OUT/ls";
+    let show =
+        "cat $FLOW_FILE_SRC/one.txt $FLOW_IN_LEFT/deep/l > $FLOW_OUT/seen; env > $FLOW_OUT/env; ls -A > $FLOW_OUT/ls";
     lab.pipeline(
         &[
             ("left", sh("mkdir $FLOW_OUT/deep; echo -n ' and an input' > $FLOW_OUT/deep/l", "")),

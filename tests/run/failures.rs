@@ -111,7 +111,10 @@ fn an_altered_input_fails_the_node_and_is_made_anew() {
 fn a_source_that_changes_meanwhile_is_not_published() {
     let lab = Lab::new();
     lab.write("src.txt", "before");
-    lab.pipeline(&[("a", sh("cat $FLOW_FILE_SRC > $FLOW_OUT/out; echo after > $FLOW_FILE_SRC", r#"files: {"src": "src.txt"}"#))], "");
+    lab.pipeline(
+        &[("a", sh("cat $FLOW_FILE_SRC > $FLOW_OUT/out; echo after > $FLOW_FILE_SRC", r#"files: {"src": "src.txt"}"#))],
+        "",
+    );
     let run = lab.run(&[]);
     assert!(run.failure("a").contains("src.txt` changed while the node ran"), "{}", run.failure("a"));
     assert_eq!(lab.stored("records").len(), 0);
@@ -155,12 +158,17 @@ fn nodes_that_run_when_another_fails_are_let_finish() {
 #[test]
 fn retries_are_counted_and_say_so() {
     let lab = Lab::new();
-    let script = lab.tally("tries") + &format!("[ $(wc -l < {}) -ge 3 ] && echo x > $FLOW_OUT/out", lab.text_path("tries"));
+    let script =
+        lab.tally("tries") + &format!("[ $(wc -l < {}) -ge 3 ] && echo x > $FLOW_OUT/out", lab.text_path("tries"));
     lab.pipeline(&[("a", sh(&script, ""))], r#""a": (retries: 2)"#);
     let run = lab.run(&[]);
     run.expect_ran(&["a"]);
-    let left: Vec<u64> =
-        run.events.iter().filter(|event| event["event"] == "node_retried").map(|event| event["left"].as_u64().unwrap()).collect();
+    let left: Vec<u64> = run
+        .events
+        .iter()
+        .filter(|event| event["event"] == "node_retried")
+        .map(|event| event["left"].as_u64().unwrap())
+        .collect();
     assert_eq!(left, [1, 0]);
     let lab = Lab::new();
     lab.pipeline(&[("a", sh(&(lab.tally("tries") + "exit 1"), ""))], r#""a": (retries: 2)"#);

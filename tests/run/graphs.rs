@@ -36,7 +36,8 @@ fn a_chain_of_100_runs_and_runs_again_from_where_it_changed() {
 #[test]
 fn a_fan_of_100_runs_and_runs_again_where_it_changed() {
     let lab = Lab::new();
-    let leaf = |index: usize, word: &str| (format!("leaf{index:03}"), sh(&format!("echo {word}{index} > $FLOW_OUT/n"), ""));
+    let leaf =
+        |index: usize, word: &str| (format!("leaf{index:03}"), sh(&format!("echo {word}{index} > $FLOW_OUT/n"), ""));
     let mut nodes: Vec<(String, String)> = (0..100).map(|index| leaf(index, "")).collect();
     let inputs: Vec<String> = (0..100).map(|index| format!("\"p{index:03}\": \"leaf{index:03}\"")).collect();
     let gather = "for i in $(env | grep ^FLOW_IN_ | sort | cut -d= -f2); do cat $i/n; done > $FLOW_OUT/all";
@@ -82,7 +83,14 @@ fn targets_run_what_they_need_and_nothing_else() {
     assert_eq!(run.list("skipped").len(), 0);
     let run = lab.run(&["n00003", "aside"]);
     assert_eq!(run.list("cached"), ["n00000", "n00001", "n00002"]);
-    assert_eq!({ let mut ran = run.ran(); ran.sort_unstable(); ran }, ["aside", "n00003"]);
+    assert_eq!(
+        {
+            let mut ran = run.ran();
+            ran.sort_unstable();
+            ran
+        },
+        ["aside", "n00003"]
+    );
 }
 
 #[test]

@@ -14,10 +14,13 @@ const ALL: [&str; 6] = ["a", "b", "c", "d", "e", "merge"];
 fn leaves(lab: &Lab, script: impl Fn(&str) -> String) {
     let mut nodes: Vec<(&str, String)> = LEAVES
         .iter()
-        .map(|leaf| (*leaf, sh(&(lab.tally("leaves") + &script(leaf)), &format!("files: {{\"src\": \"src/{leaf}.txt\"}}"))))
+        .map(|leaf| {
+            (*leaf, sh(&(lab.tally("leaves") + &script(leaf)), &format!("files: {{\"src\": \"src/{leaf}.txt\"}}")))
+        })
         .collect();
     let inputs: Vec<String> = LEAVES.iter().map(|leaf| format!("\"{leaf}\": \"{leaf}\"")).collect();
-    let merge = lab.tally("merges") + "cat $FLOW_IN_A/out $FLOW_IN_B/out $FLOW_IN_C/out $FLOW_IN_D/out $FLOW_IN_E/out > $FLOW_OUT/all";
+    let merge = lab.tally("merges")
+        + "cat $FLOW_IN_A/out $FLOW_IN_B/out $FLOW_IN_C/out $FLOW_IN_D/out $FLOW_IN_E/out > $FLOW_OUT/all";
     nodes.push(("merge", sh(&merge, &format!("inputs: {{{}}}", inputs.join(", ")))));
     lab.pipeline(&nodes, "");
 }
@@ -161,7 +164,8 @@ fn renaming_a_node_or_a_file_runs_nothing() {
     let lab = ready();
     fs::rename(lab.path("src/a.txt"), lab.path("src/renamed.txt")).unwrap();
     let text = lab.read("p.ron").replace("src/a.txt", "src/renamed.txt");
-    let text = text.replace("        \"b\": Command", "        \"bee\": Command").replace("\"b\": \"b\"", "\"b\": \"bee\"");
+    let text =
+        text.replace("        \"b\": Command", "        \"bee\": Command").replace("\"b\": \"b\"", "\"b\": \"bee\"");
     lab.write("p.ron", &text);
     lab.run(&[]).expect_ran(&[]);
     assert_eq!((lab.tallied("leaves"), lab.tallied("merges")), (5, 1));

@@ -82,7 +82,10 @@ fn what_a_worker_says_is_told_and_what_it_shows_is_shown_again_when_cached() {
     assert_eq!(shop.scratch(), 0, "checkpoints go when the artifact is there");
     let people = shop.lab.command(&["run", "p.ron"]).env("HYPER_FLOW_WORKER", &shop.worker).output().unwrap();
     let people = String::from_utf8(people.stdout).unwrap();
-    assert!(people.contains("\na table\n") && people.contains("grid.png") && people.contains("nothing ran"), "{people}");
+    assert!(
+        people.contains("\na table\n") && people.contains("grid.png") && people.contains("nothing ran"),
+        "{people}"
+    );
 }
 
 #[test]
@@ -203,7 +206,8 @@ fn a_node_gets_the_threads_and_devices_that_it_asks_for() {
     run.expect_ran(&["a"]);
     assert_eq!(run.find("node_started", "a").unwrap()["threads"], 3);
     assert_eq!(shop.lab.artifact("a", "x"), "3 3 []\n");
-    shop.lab.pipeline(&[("a", "Digits(file: \"does.sh\")".to_owned())], r#""a": (threads: 3, device: Cuda(1), seed: 9)"#);
+    shop.lab
+        .pipeline(&[("a", "Digits(file: \"does.sh\")".to_owned())], r#""a": (threads: 3, device: Cuda(1), seed: 9)"#);
     let two = [("HYPER_FLOW_WORKER", shop.worker.as_str()), ("CUDA_VISIBLE_DEVICES", "4,7")];
     shop.lab.run_with(&[], &two).expect_ran(&["a"]);
     assert_eq!(shop.lab.artifact("a", "x"), "3 3 [7]\n");
