@@ -1,5 +1,6 @@
 //! The pipeline language: what it means, and every mistake that it tells.
 
+mod commands;
 mod documentation;
 mod meaning;
 mod mistakes;
