@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper_flow_spec::{Event as Said, Level};
 
+use crate::output::units::{bytes, count, number, seconds};
 use crate::run::{Event, Summary};
 
 /// What a line is about, in the first column.
@@ -58,7 +59,7 @@ fn indented(text: &str) -> String {
 pub(super) fn line(event: &Event) -> Option<Line> {
     let line = match event {
         Event::RunStarted { run, pipeline, nodes, .. } => {
-            Line::new(Tone::Plain, "run", "", format!("{run}: {}, {}", pipeline, count(*nodes, "node")))
+            Line::new(Tone::Plain, "run", "", format!("{run}: {}, {}", pipeline, count(*nodes as u64, "node")))
         }
         Event::NodeWaiting { node, holder } => {
             Line::new(Tone::Plain, "waiting", node, format!("for {holder}, which works on the same"))
@@ -68,10 +69,10 @@ pub(super) fn line(event: &Event) -> Option<Line> {
             Line::new(Tone::Plain, "started", node, started(kind, *threads, gpus, *attempt, reason.as_deref()))
         }
         Event::NodeRetried { node, message, left } => {
-            Line::new(Tone::Warning, "again", node, format!("{message}; {} left", count(*left as usize, "attempt")))
+            Line::new(Tone::Warning, "again", node, format!("{message}; {} left", count(u64::from(*left), "attempt")))
         }
-        Event::NodeRan { node, bytes, files, seconds, .. } => {
-            let text = format!("{} in {}", made(*files, *bytes), duration(Duration::from_secs_f64(seconds.max(0.0))));
+        Event::NodeRan { node, bytes: size, files, seconds: taken, .. } => {
+            let text = format!("{}, {} in {}", count(*files, "file"), bytes(*size), seconds(*taken));
             Line::new(Tone::Good, "done", node, text)
         }
         Event::NodeFailed { node, message, output, log } => failed(node, message, output.as_deref(), log.as_deref()),
@@ -79,7 +80,7 @@ pub(super) fn line(event: &Event) -> Option<Line> {
         Event::NodeSkipped { node, because } => Line::new(Tone::Plain, "skipped", node, because),
         Event::NodeRepaired { node, message } => Line::new(Tone::Warning, "again", node, message),
         Event::Stopping { now: false, running } => {
-            let text = format!("{} to stop; once more kills", count(*running, "node"));
+            let text = format!("{} to stop; once more kills", count(*running as u64, "node"));
             Line::new(Tone::Warning, "stopping", "", format!("waiting for {text}"))
         }
         Event::Stopping { now: true, .. } => Line::new(Tone::Warning, "stopping", "", "killing what still runs"),
@@ -108,7 +109,7 @@ fn failed(node: &str, message: &str, output: Option<&str>, log: Option<&std::pat
 }
 
 fn started(kind: &str, threads: usize, gpus: &[String], attempt: u32, reason: Option<&str>) -> String {
-    let mut text = format!("{kind}, {}", count(threads, "thread"));
+    let mut text = format!("{kind}, {}", count(threads as u64, "thread"));
     if !gpus.is_empty() {
         text.push_str(&format!(", GPU {}", gpus.join(", ")));
     }
@@ -123,10 +124,6 @@ fn stopped(checkpoint: Option<u64>) -> String {
     checkpoint.map_or_else(String::new, |step| format!("the next run goes on after step {step}"))
 }
 
-fn made(files: u64, bytes: u64) -> String {
-    format!("{}, {}", count(files as usize, "file"), size(bytes))
-}
-
 /// A step of a training: `120/1200  loss 0.1234  64 samples/s  1 min 5 s left`.
 pub(super) fn step(event: &Said, left: Option<Duration>) -> Option<String> {
     let mut parts = match event {
@@ -139,7 +136,7 @@ pub(super) fn step(event: &Said, left: Option<Duration>) -> Option<String> {
         Said::Progress { done, of, unit } => vec![format!("{done}/{of} {unit}")],
         _ => return None,
     };
-    parts.extend(left.map(|left| format!("{} left", duration(left))));
+    parts.extend(left.map(|left| format!("{} left", seconds(left.as_secs_f64()))));
     Some(parts.join("  "))
 }
 
@@ -160,55 +157,9 @@ pub(super) fn summary(summary: &Summary) -> String {
     said.collect::<Vec<_>>().join(", ")
 }
 
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// Four digits are enough to see a loss move.
-fn number(value: f64) -> String {
-    match value.abs() {
-        magnitude if magnitude >= 1000.0 => format!("{value:.0}"),
-        magnitude if magnitude >= 10.0 => format!("{value:.1}"),
-        magnitude if magnitude >= 0.001 || value == 0.0 => format!("{value:.4}"),
-        _ => format!("{value:.2e}"),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KB", "MB", "GB", "TB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if unit == 0 { count(bytes as usize, "byte") } else { format!("{value:.1} {}", UNITS[unit]) }
-}
-
-fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..10 => format!("{:.1} s", time.as_secs_f64()),
-        10..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(
-            [1234.5, 12.34, 0.5, 0.0, -0.25, 1e-6].map(number),
-            ["1234", "12.3", "0.5000", "0.0000", "-0.2500", "1.00e-6"]
-        );
-        assert_eq!([0, 1, 999, 1000, 12_345_678].map(size), ["0 bytes", "1 byte", "999 bytes", "1.0 KB", "12.3 MB"]);
-        let times = [0.04, 9.96, 59.9, 61.0, 3725.0].map(|seconds| duration(Duration::from_secs_f64(seconds)));
-        assert_eq!(times, ["0.0 s", "10.0 s", "59 s", "1 min 1 s", "1 h 2 min"]);
-    }
 
     #[test]
     fn a_failure_shows_its_output_below() {

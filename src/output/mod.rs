@@ -7,4 +7,5 @@ mod quiet;
 pub mod report;
 mod sink;
 
+pub(crate) use human::units;
 pub use sink::{Output, output};

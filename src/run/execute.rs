@@ -24,7 +24,7 @@ const FILE_THREADS: usize = 16;
 pub struct Finished {
     /// What became of each node.
     pub summary: Summary,
-    /// Whether the user stopped it.
+    /// Whether the user stopped it before everything was done.
     pub interrupted: bool,
     /// Why the run could not go on.
     pub fatal: Option<StoreError>,
@@ -63,7 +63,8 @@ async fn run(context: Arc<Context>) -> Finished {
     let ends = outcomes.iter().enumerate();
     let summary = Summary::of(ends.map(|(index, end)| (context.name(index), end.unwrap_or(Outcome::Skipped))));
     context.emit(Event::Summary(summary.clone()));
-    Finished { summary, interrupted: context.stop.urgency() > Urgency::None, fatal }
+    let unfinished = !summary.interrupted.is_empty() || !summary.skipped.is_empty();
+    Finished { summary, interrupted: unfinished && context.stop.urgency() > Urgency::None, fatal }
 }
 
 /// Says of each node that was not started which failure it goes back to.

@@ -25,7 +25,7 @@ impl Machine {
     pub fn detect() -> Machine {
         Machine {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: memory().unwrap_or(u64::MAX),
+            memory: memory().unwrap_or(u64::MAX).min(memory_of_group().unwrap_or(u64::MAX)),
             gpus: visible_gpus().unwrap_or_else(|| (0..gpu_count()).map(|i| i.to_string()).collect()),
         }
     }
@@ -37,6 +37,11 @@ fn memory() -> Option<u64> {
     let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
+}
+
+/// What a container may take of it.
+fn memory_of_group() -> Option<u64> {
+    fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
 }
 
 /// What the environment already restricts us to.

@@ -99,3 +99,14 @@ fn standard_input_is_empty() {
     lab.run(&[]).expect_ran(&["a"]);
     assert_eq!(lab.artifact("a", "out"), "");
 }
+
+#[test]
+fn names_can_be_any_text() {
+    let lab = Lab::new();
+    let name = "../Bär: 1/2 'x'";
+    lab.pipeline(&[(name, sh("echo said; echo x > $FLOW_OUT/n", ""))], "");
+    lab.run(&[]).expect_ran(&[name]);
+    assert_eq!(lab.flow(&["export", "p.ron", name, "dest"]).status.code(), Some(0));
+    let log = lab.stored("runs").into_iter().find(|path| path.ends_with("stdout.log")).unwrap();
+    assert!(log.parent().unwrap().parent().unwrap().ends_with("nodes"), "{}", log.display());
+}

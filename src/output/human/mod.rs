@@ -7,7 +7,7 @@ mod plan;
 mod printer;
 mod store;
 mod table;
-mod units;
+pub(crate) mod units;
 
 use paint::Paint;
 pub(super) use printer::Human;
