@@ -73,10 +73,13 @@ fn variable(prefix: &str, port: &str) -> String {
 fn refused(program: &str, source: io::Error) -> NodeError {
     let program = program.to_owned();
     match source.kind() {
-        io::ErrorKind::NotFound if !program.contains('/') => {
+        // A folder of PATH that may not be searched is told like a program that may not be executed.
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+            if !program.contains('/') && !is_on_path(&program) =>
+        {
             NodeError::NoProgram { program, why: "install it, or see that it is on PATH" }
         }
-        io::ErrorKind::NotFound if program.starts_with('/') => NodeError::NoProgram {
+        io::ErrorKind::NotFound if program.starts_with('/') || !program.contains('/') => NodeError::NoProgram {
             program,
             why: "neither the file itself nor, if it is a script, its interpreter may be missing",
         },
@@ -87,6 +90,11 @@ fn refused(program: &str, source: io::Error) -> NodeError {
         },
         _ => NodeError::Start { program, source },
     }
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn capture(attempt: &Attempt<'_>, stream: impl tokio::io::AsyncRead + Unpin + Send + 'static, file: &str) -> Capture {

@@ -1,6 +1,6 @@
 //! Running a plan: which node is next, its process, and what is told about it.
 //!
-//! [`execute`] is the way in. The scheduler decides what starts; an attempt takes one node from its key to
+//! [`execute()`] is the way in. The scheduler decides what starts; an attempt takes one node from its key to
 //! its record; `command` and `worker` run the process; everything that happens is one [`Event`], for the
 //! display and for the log of the run.
 

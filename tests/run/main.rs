@@ -3,6 +3,7 @@
 mod command_nodes;
 mod failures;
 mod graphs;
+mod hello;
 mod interruption;
 mod lab;
 mod six_rows;
