@@ -58,6 +58,14 @@ struct Finder<'a> {
     plan: &'a Plan,
 }
 
+/// In what a node differs from a record.
+struct Changes<'n> {
+    /// In itself: fields, files, and ports that are new, gone, or take another node.
+    own: Vec<Difference>,
+    /// The ports whose artifact is or may become another one, with the key it had.
+    inputs: Vec<(&'n str, Option<Key>)>,
+}
+
 /// A node to look at, and what it was when its artifact was last used.
 struct Open<'a> {
     node: &'a str,
@@ -66,16 +74,10 @@ struct Open<'a> {
 
 impl<'a> Finder<'a> {
     fn causes(&self, node: &Node, last: &Last) -> Result<Vec<Cause>, StoreError> {
-        let mut causes = Vec::new();
-        for difference in self.history.differences(self.plan, node, last)? {
-            if self.followed(node, &difference, last)?.is_none() {
-                causes.push(self.field(node, last, difference)?);
-            }
-        }
-        for (port, before) in self.changed_inputs(node, last)? {
-            causes.push(self.input(node, port, before)?);
-        }
-        Ok(causes)
+        let Changes { own, inputs } = self.changes(node, last)?;
+        let own = own.into_iter().map(|difference| self.field(node, last, difference));
+        let inputs = inputs.into_iter().map(|(port, before)| self.input(node, port, before));
+        own.chain(inputs).collect()
     }
 
     fn field(&self, node: &Node, last: &Last, difference: Difference) -> Result<Cause, StoreError> {
@@ -97,33 +99,28 @@ impl<'a> Finder<'a> {
         Ok(Cause { place, text, old: None, new: None, node: Some(name.clone()), because })
     }
 
-    /// The port of an input that took the same node before and now, so that the change is in that node.
-    fn followed<'d>(
-        &self,
-        node: &Node,
-        difference: &'d Difference,
-        last: &Last,
-    ) -> Result<Option<&'d str>, StoreError> {
-        let both = difference.part == Part::Inputs && difference.old.is_some() && difference.new.is_some();
-        let port = &difference.path;
-        Ok((both && self.history.rewired(node, port, last)?.is_none()).then_some(port))
+    fn changes<'n>(&self, node: &'n Node, last: &Last) -> Result<Changes<'n>, StoreError> {
+        let mut own = Vec::new();
+        let mut followed = BTreeSet::new();
+        for difference in self.history.differences(self.plan, node, last)? {
+            if self.is_in_its_node(node, &difference, last)? {
+                followed.insert(difference.path);
+            } else {
+                own.push(difference);
+            }
+        }
+        let told = |port: &str| own.iter().any(|told| told.part == Part::Inputs && told.path == port);
+        let pending = |name: &str| self.plan.get(name).is_some_and(|planned| planned.state != State::Cached);
+        let changed = |port: &String, name: &str| followed.contains(port) || pending(name) && !told(port);
+        let ports = node.inputs.iter().filter(|(port, name)| changed(port, name));
+        let inputs = ports.map(|(port, _)| (port.as_str(), last.inputs.get(port).copied())).collect();
+        Ok(Changes { own, inputs })
     }
 
-    /// The ports whose artifact is or may become another one, with the key it had.
-    fn changed_inputs<'n>(&self, node: &'n Node, last: &Last) -> Result<Vec<(&'n str, Option<Key>)>, StoreError> {
-        let mut followed = BTreeSet::new();
-        let mut told = BTreeSet::new();
-        for difference in self.history.differences(self.plan, node, last)? {
-            let port = self.followed(node, &difference, last)?.map(str::to_owned);
-            if difference.part == Part::Inputs && port.is_none() {
-                told.insert(difference.path.clone());
-            }
-            followed.extend(port);
-        }
-        let pending = |name: &str| self.plan.get(name).is_some_and(|planned| planned.state != State::Cached);
-        let changed = |port: &String, name: &str| followed.contains(port) || pending(name) && !told.contains(port);
-        let ports = node.inputs.iter().filter(|(port, name)| changed(port, name));
-        Ok(ports.map(|(port, _)| (port.as_str(), last.inputs.get(port).copied())).collect())
+    /// Whether a port took the same node before and now, so that the change is in that node.
+    fn is_in_its_node(&self, node: &Node, difference: &Difference, last: &Last) -> Result<bool, StoreError> {
+        let both = difference.part == Part::Inputs && difference.old.is_some() && difference.new.is_some();
+        Ok(both && self.history.rewired(node, &difference.path, last)?.is_none())
     }
 
     /// Walks from a changed node up through changed inputs, without recursion.
@@ -152,14 +149,10 @@ impl<'a> Finder<'a> {
             return Ok((vec![same_key(planned)], Vec::new()));
         }
         let node = &self.history.pipeline.nodes[at.node];
-        let mut texts = Vec::new();
-        for difference in self.history.differences(self.plan, node, &last)? {
-            if self.followed(node, &difference, &last)?.is_none() {
-                texts.push(tell(self.history, node, &last, &difference)?);
-            }
-        }
-        let inputs: Vec<Open<'a>> = self
-            .changed_inputs(node, &last)?
+        let Changes { own, inputs } = self.changes(node, &last)?;
+        let mut texts: Vec<String> =
+            own.iter().map(|difference| tell(self.history, node, &last, difference)).collect::<Result<_, _>>()?;
+        let inputs: Vec<Open<'a>> = inputs
             .into_iter()
             .filter_map(|(port, before)| Some(Open { node: self.selected(&node.inputs[port])?, before }))
             .collect();

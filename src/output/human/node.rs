@@ -103,7 +103,7 @@ fn ended(report: &Logged) -> String {
 /// Some ten steps, evenly spaced, with the first and the last.
 fn steps(out: &mut dyn Write, paint: Paint, steps: &[Step]) -> io::Result<()> {
     let last = steps.len() - 1;
-    let shown = last.min(STEPS - 1).max(1);
+    let shown = last.clamp(1, STEPS - 1);
     let mut indices: Vec<usize> = (0..=shown).map(|i| i * last / shown).collect();
     indices.dedup();
     let names: Vec<&String> = steps[last].losses.keys().collect();
