@@ -27,7 +27,7 @@ pub struct Command {
     /// Files and folders outside the store, by port name, relative to the pipeline file.
     #[serde(default)]
     pub files: BTreeMap<PortName, File>,
-    /// Environment variables that the program sees.
+    /// Environment variables that the program sees. One that is not set stays so, and setting it makes another key.
     #[serde(default)]
     pub env: BTreeSet<EnvName>,
     /// What `$FLOW_OUT` holds, for the ports that take it.
