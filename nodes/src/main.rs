@@ -34,6 +34,8 @@ fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
+    // A panic becomes the job's error message; where it happened is for developers (RUST_LOG=debug).
+    std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
     match Cli::parse().command {
         Command::Run { job } => match run(&job) {
             Outcome::Done => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ use hyper_flow_diffusion::weights::{load_var_store, save_var_store};
 use serde_json::json;
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
+use crate::dataset::{Dataset, Shape};
 use crate::{NodeError, files};
 
 const UNET_WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
@@ -86,6 +87,20 @@ impl Model {
     /// What losses and samplers ask for predictions.
     pub(crate) fn denoiser(&self) -> Denoiser<'_> {
         Denoiser { unet: &self.unet, schedule: &self.schedule }
+    }
+
+    /// That it draws pictures of the dataset's size.
+    pub(crate) fn check_fits(&self, data: &Dataset) -> Result<(), NodeError> {
+        let [channels, side, _] = self.sample_shape()?;
+        let found = data.shape();
+        if found == (Shape { channels, side }) {
+            return Ok(());
+        }
+        Err(NodeError::Unfit(format!(
+            "the model draws pictures of {channels} channels and {side} pixels, and the dataset's have {} and {}; train \
+             a model on this dataset",
+            found.channels, found.side
+        )))
     }
 
     /// (channels, height, width) of what it draws.

@@ -35,6 +35,14 @@ pub(crate) fn sampler(sampler: kinds::Sampler) -> Sampler {
     }
 }
 
+/// Refuses pictures that are no numbers: they would be black squares, or rows of nothing.
+pub(crate) fn check_finite(pictures: &Tensor, whose: &str, steps: i64) -> Result<(), NodeError> {
+    if pictures.isfinite().all().int64_value(&[]) == 1 {
+        return Ok(());
+    }
+    Err(NodeError::Unfit(format!("the pictures of `{whose}` in {steps} steps are not finite; its weights are broken")))
+}
+
 /// Drawing in a few DDIM steps without guidance, as a student is meant to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Few<'a> {
@@ -50,9 +58,15 @@ impl Few<'_> {
         adapters: &Adapters<'_>,
         seed: u64,
     ) -> Result<Tensor, NodeError> {
+        let (noise, texts) = data.showcase(seed);
+        self.draw(&noise, &texts, adapters)
+    }
+
+    /// Pictures (b, c, h, w) from noise and texts. Without gradient.
+    pub(crate) fn draw(&self, noise: &Tensor, texts: &Tensor, adapters: &Adapters<'_>) -> Result<Tensor, NodeError> {
         let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, self.steps)?;
         let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters, guidance: None };
-        let (noise, texts) = data.showcase(seed);
-        Ok(painter.draw(&noise, &texts, &mut Rng::at(seed, "showcase/fresh", 0)))
+        // DDIM mixes in no fresh noise: nothing is drawn from this stream.
+        Ok(painter.draw(noise, texts, &mut Rng::at(0, "DDIM", 0)))
     }
 }

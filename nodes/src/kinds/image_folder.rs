@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     let mut examples = Vec::new();
     for (done, (path, text)) in captions.iter().enumerate() {
         examples.push(Example { pixels: read_square(path, side as u32, channels)?, text: text.clone() });
-        context.reporter.progress(done as u64 + 1, captions.len() as u64, "pictures");
+        context.progress(done + 1, captions.len(), "pictures")?;
     }
     let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();
     if uncaptioned > 0 {
@@ -46,12 +46,7 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
 fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, String>, NodeError> {
     let metadata = folder.join(METADATA);
     if metadata.exists() {
-        let lines: Vec<Line> = files::read_lines(&metadata)?;
-        let missing = lines.iter().find(|line| !folder.join(&line.file_name).is_file());
-        return match missing {
-            Some(line) => Err(NodeError::content(&metadata, format!("{} is not there", line.file_name.display()))),
-            None => Ok(lines.into_iter().map(|line| (folder.join(line.file_name), line.text)).collect()),
-        };
+        return described(folder, files::read_lines(&metadata)?).map_err(|e| NodeError::content(&metadata, e));
     }
     let mut captions = BTreeMap::new();
     for picture in pictures(folder)? {
@@ -64,6 +59,24 @@ fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, String>, NodeError> {
         true => Err(NodeError::content(folder, "has no metadata.jsonl, and no picture with a .txt file of its name")),
         false => Ok(captions),
     }
+}
+
+/// The pictures that lines of metadata name: each in the folder (what lies outside is not in the node's key), and once.
+fn described(folder: &Path, lines: Vec<Line>) -> Result<BTreeMap<PathBuf, String>, String> {
+    let mut captions = BTreeMap::new();
+    for Line { file_name, text } in lines {
+        let (name, path) = (file_name.display(), folder.join(&file_name));
+        if file_name.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Err(format!("{name} is not a path within the folder"));
+        }
+        if !path.is_file() {
+            return Err(format!("{name} is not there"));
+        }
+        if captions.insert(path, text).is_some() {
+            return Err(format!("{name} has two captions"));
+        }
+    }
+    Ok(captions)
 }
 
 /// Every PNG and JPEG in the folder and below.

@@ -98,6 +98,7 @@ fn judges(context: &Context, params: &RewardFinetune, captions: &[String]) -> Re
 pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), NodeError> {
     let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
     let dataset = Dataset::read(context.input(&params.data)?)?;
+    teacher.check_fits(&dataset)?;
     let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
     let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
     let frozen = student::read(context, &params.student, &teacher.unet)?;

@@ -40,9 +40,10 @@ pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
             lines.push(Line { file_name: format!("{:04}.png", drawn.len()), text: prompt });
             drawn.push(picture);
         }
-        context.reporter.progress(i as u64 + 1, params.prompts.len() as u64, "captions");
+        context.progress(i + 1, params.prompts.len(), "captions")?;
     }
     let pictures = Tensor::cat(&drawn, 0);
+    paint::check_finite(&pictures, "model", params.steps.get())?;
     for (line, picture) in lines.iter().zip(to_bytes(&pictures)) {
         save(&context.output(&line.file_name), &picture)?;
     }

@@ -2,7 +2,7 @@
 
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
-    Consistency, Denoiser, consistency_loss, denoising_loss, distribution_matching_loss,
+    Consistency, Denoiser, Distance, consistency_loss, denoising_loss, distribution_matching_loss,
 };
 use hyper_flow_diffusion::schedulers::SegmentGrid;
 use hyper_flow_spec::kinds::ScoreDistill;
@@ -28,23 +28,31 @@ struct Score<'a> {
     data: &'a Conditioned<'a>,
     grid: SegmentGrid,
     student: &'a Student,
+    /// The student as it was at the start.
+    start: &'a Lora,
     fake: &'a Lora,
     seed: u64,
 }
 
+/// The student's one-step pictures (b, c, h, w), with what they were drawn from.
+struct Drawn {
+    x: Tensor,
+    noise: Tensor,
+    text: Tensor,
+}
+
 impl Score<'_> {
-    /// The student's one-step pictures and their texts.
-    fn pictures(&self, draw: &Draw<'_>) -> (Tensor, Tensor) {
+    fn pictures(&self, draw: &Draw<'_>) -> Drawn {
         let (x0, text) = self.data.batch(draw);
         let noise = draw.randn("one-step", &x0.size()[1..]);
         let t = self.params.timestep.get();
         let output = self.denoiser.output(&noise, t, &text, &Adapters::one(&self.student.lora));
-        (self.denoiser.schedule.jump(&output, &noise, t, END), text)
+        Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, text }
     }
 
     /// The fake score's denoising loss on the student's pictures.
     fn fake_losses(&self, draw: &Draw<'_>) -> Losses {
-        let (x, text) = no_grad(|| self.pictures(draw));
+        let Drawn { x, text, .. } = no_grad(|| self.pictures(draw));
         let noise = draw.randn("noise", &x.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.denoiser.schedule.train_timesteps());
         let loss = denoising_loss(&self.denoiser, &x, &noise, &t, &text, &Adapters::one(self.fake));
@@ -52,19 +60,25 @@ impl Score<'_> {
     }
 
     /// The distribution matching loss of the student's pictures.
-    fn matching_loss(&self, draw: &Draw<'_>) -> Tensor {
-        let (x, text) = self.pictures(draw);
+    fn matching_loss(&self, Drawn { x, text, .. }: &Drawn, draw: &Draw<'_>) -> Tensor {
         let schedule = self.denoiser.schedule;
         let train = schedule.train_timesteps() as f64;
         let t = draw.stratified("timesteps", (MARGIN * train) as i64, ((1.0 - MARGIN) * train) as i64);
-        let x_t = no_grad(|| schedule.add_noise(&x, &draw.randn("noise", &x.size()[1..]), &t));
+        let x_t = no_grad(|| schedule.add_noise(x, &draw.randn("noise", &x.size()[1..]), &t));
         let (real, fake) = no_grad(|| {
             let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
-            let real = self.denoiser.guided(&x_t, &t, &text, &self.data.empty, &w, &Adapters::none());
-            let fake = self.denoiser.output(&x_t, &t, &text, &Adapters::one(self.fake));
+            let real = self.denoiser.guided(&x_t, &t, text, &self.data.empty, &w, &Adapters::none());
+            let fake = self.denoiser.output(&x_t, &t, text, &Adapters::one(self.fake));
             (schedule.prediction(&real, &x_t, &t).x0, schedule.prediction(&fake, &x_t, &t).x0)
         });
-        distribution_matching_loss(&x, &real, &fake)
+        distribution_matching_loss(x, &real, &fake)
+    }
+
+    /// The distance of the student's pictures to those that it drew in more steps at the start.
+    fn anchor_loss(&self, drawn: &Drawn) -> Result<Tensor, NodeError> {
+        let few = Few { denoiser: self.denoiser, steps: self.params.anchor_steps.index() };
+        let goal = few.draw(&drawn.noise, &drawn.text, &Adapters::one(self.start))?;
+        Ok(Distance::Mse.between(&drawn.x, &goal))
     }
 
     /// The consistency loss of `SegmentDistill` with one segment, from all points but the noisiest: from there the score
@@ -98,7 +112,11 @@ impl Recipe for Score<'_> {
         if group == FAKE {
             return Ok(self.fake_losses(draw));
         }
-        let mut losses = vec![("score".into(), self.matching_loss(draw) * self.params.score.get())];
+        let drawn = self.pictures(draw);
+        let mut losses = vec![("score".into(), self.matching_loss(&drawn, draw) * self.params.score.get())];
+        if self.params.anchor.get() > 0.0 {
+            losses.push(("anchor".into(), self.anchor_loss(&drawn)? * self.params.anchor.get()));
+        }
         if self.params.consistency.get() > 0.0 {
             losses.push(("consistency".into(), self.consistency_loss(draw) * self.params.consistency.get()));
         }
@@ -114,9 +132,11 @@ impl Recipe for Score<'_> {
 pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeError> {
     let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
     let dataset = Dataset::read(context.input(&params.data)?)?;
+    teacher.check_fits(&dataset)?;
     let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
     let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
     let student = Student::new(context, &teacher.unet, params.student.as_ref(), spec)?;
+    let start = student.lora.deep_copy();
     let fake = student::fresh(context, &teacher.unet, spec, FAKE)?;
     let score = Score {
         params,
@@ -124,6 +144,7 @@ pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeEr
         data: &data,
         grid: SegmentGrid::new(teacher.schedule.train_timesteps(), params.solver_steps.index(), 1)?,
         student: &student,
+        start: &start,
         fake: &fake,
         seed: context.seed(),
     };

@@ -58,6 +58,7 @@ impl Recipe for Stage<'_> {
 pub(super) fn run(context: &Context, params: &SegmentDistill) -> Result<(), NodeError> {
     let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
     let dataset = Dataset::read(context.input(&params.data)?)?;
+    teacher.check_fits(&dataset)?;
     let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
     let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
     let student = Student::new(context, &teacher.unet, params.student.as_ref(), spec)?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use image::ImageReader;
 use image::imageops::FilterType;
 
 use crate::NodeError;
@@ -9,7 +10,10 @@ use crate::NodeError;
 /// Reads a picture, scales its shorter side to `side` and cuts a square out of its middle; bytes channel by channel.
 /// Transparency is laid on white.
 pub(crate) fn read_square(path: &Path, side: u32, channels: i64) -> Result<Vec<u8>, NodeError> {
-    let picture = image::open(path).map_err(|e| NodeError::content(path, e))?.to_rgba8();
+    // By content: many a PNG in the wild is a JPEG by another name.
+    let reader =
+        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(NodeError::io("read", path))?;
+    let picture = reader.decode().map_err(|e| NodeError::content(path, e))?.to_rgba8();
     let mut flat = image::RgbImage::new(picture.width(), picture.height());
     for (x, y, pixel) in picture.enumerate_pixels() {
         let [r, g, b, a] = pixel.0.map(u32::from);

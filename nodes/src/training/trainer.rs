@@ -40,6 +40,10 @@ struct Trainer<'a, R> {
     kept: u64,
 }
 
+fn is_finite(tensor: &Tensor) -> bool {
+    tensor.isfinite().all().int64_value(&[]) == 1
+}
+
 /// The mean of each loss term over the parts of a batch.
 type Means = BTreeMap<String, f64>;
 
@@ -98,13 +102,9 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     /// One step: each group's updates, then the average.
     fn step(&mut self, step: u64) -> Result<Means, NodeError> {
         let mut all = Means::new();
-        let prefixed = self.groups.len() > 1;
         for index in 0..self.groups.len() {
             for update in self.groups[index].0.updates_of(step) {
-                let losses = self.update(step, index, update)?;
-                let name = self.groups[index].0.name;
-                let rename = |(term, value)| (if prefixed { format!("{name}.{term}") } else { term }, value);
-                all.extend(losses.into_iter().map(rename));
+                all.extend(self.update(step, index, update)?);
             }
         }
         let decay = self.training.ema.get().min((1.0 + step as f64) / (10.0 + step as f64));
@@ -120,6 +120,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     /// One update of one group: gradients of all parts of its batch, clipped, then a step of its optimiser.
     fn update(&mut self, step: u64, index: usize, update: u64) -> Result<Means, NodeError> {
         let parts = self.training.accumulate.get();
+        let prefixed = self.groups.len() > 1;
         let (group, optimiser) = &mut self.groups[index];
         optimiser.zero_grad();
         let mut means = Means::new();
@@ -136,12 +137,13 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             };
             let losses = self.recipe.losses(group.name, &draw)?;
             for (name, loss) in &losses {
+                let name = if prefixed { format!("{}.{name}", group.name) } else { name.to_string() };
                 let value = loss.double_value(&[]);
                 if !value.is_finite() {
                     let term = format!("the loss term `{name}`");
                     return Err(NodeError::NonFinite { step, term, value, checkpoint: self.kept });
                 }
-                *means.entry(name.to_string()).or_default() += value / parts as f64;
+                *means.entry(name).or_default() += value / parts as f64;
             }
             let total: Tensor = losses.into_iter().map(|(_, loss)| loss).sum();
             (total / parts as f64).f_backward()?;
@@ -182,6 +184,11 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             }
         }
         tensors.extend(self.averages.iter().map(|(name, tensor)| (format!("average/{name}"), tensor.detach())));
+        // Finite losses and gradients may still lead to weights that overflow: those must not replace the good ones.
+        if let Some((name, tensor)) = tensors.iter().find(|(_, tensor)| !is_finite(tensor)) {
+            let (term, value) = (format!("the weight `{name}`"), tensor.abs().max().double_value(&[]));
+            return Err(NodeError::NonFinite { step, term, value, checkpoint: self.kept });
+        }
         checkpoint::write(&self.checkpoint_path(), step, tensors)?;
         self.kept = step;
         self.context.reporter.event(&Event::Checkpoint { step });

@@ -32,6 +32,12 @@ impl Cancel {
         Ok(cancel)
     }
 
+    /// Asks to stop, as a signal would.
+    #[cfg(test)]
+    pub(crate) fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Whether to write a checkpoint and stop.
     pub(crate) fn requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)

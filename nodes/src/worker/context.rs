@@ -6,6 +6,7 @@ use hyper_flow_spec::{ArtifactType, File, Job, JobError, Ref};
 use tch::Device;
 
 use super::{Cancel, Reporter};
+use crate::NodeError;
 
 /// A job, where it computes, and whom it reports to.
 pub(crate) struct Context {
@@ -24,6 +25,17 @@ impl Context {
     /// A file outside the store.
     pub(crate) fn file(&self, port: &File) -> Result<&Path, JobError> {
         self.job.file(port)
+    }
+
+    /// Stops what is not training, and so has no checkpoint, if that is asked for.
+    pub(crate) fn stop_if_asked(&self) -> Result<(), NodeError> {
+        if self.cancel.requested() { Err(NodeError::Interrupted { step: 0 }) } else { Ok(()) }
+    }
+
+    /// Reports how far something that is not training has come, and stops it if that is asked for.
+    pub(crate) fn progress(&self, done: usize, of: usize, unit: &str) -> Result<(), NodeError> {
+        self.reporter.progress(done as u64, of as u64, unit);
+        self.stop_if_asked()
     }
 
     /// A file of the artifact.

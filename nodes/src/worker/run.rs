@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hyper_flow_diffusion::catch;
 use hyper_flow_spec::{Event, Job, Level, PROTOCOL, VERSION};
+use serde::Deserialize;
 
 use super::describe::LIBTORCH;
 use super::{Cancel, Context, Reporter, device};
@@ -18,6 +19,12 @@ pub enum Outcome {
     Failed,
     /// It was asked to stop, and wrote a checkpoint if it had anything to keep.
     Interrupted,
+}
+
+/// What every job file says, of whatever protocol.
+#[derive(Deserialize)]
+struct Spoken {
+    protocol: u32,
 }
 
 /// Reads a job and runs it. What happens is reported on standard output.
@@ -37,12 +44,14 @@ pub fn run(job: &Path) -> Outcome {
 }
 
 fn start(path: &Path, reporter: &Reporter) -> Result<Context, NodeError> {
-    let job: Job = files::read_json(path)?;
-    if job.protocol != PROTOCOL {
+    // Before all else is read: another protocol may have other fields.
+    let Spoken { protocol } = files::read_json(path)?;
+    if protocol != PROTOCOL {
         let message =
-            format!("the job speaks protocol {}, this worker {PROTOCOL}; build both from one version", job.protocol);
+            format!("the job speaks protocol {protocol}, this worker {PROTOCOL}; build both from one version");
         return Err(NodeError::content(path, message));
     }
+    let job: Job = files::read_json(path)?;
     let cancel = Cancel::listen().map_err(NodeError::io("listen for signals in", path))?;
     // Before the first tensor: libtorch sizes its pools once.
     tch::set_num_threads(i32::try_from(job.threads).unwrap_or(i32::MAX));

@@ -163,6 +163,13 @@ training_kind! {
         /// How much each sample of the consistency loss counts.
         #[serde(default = "jump")]
         weighting: Weighting,
+        /// Weight of the mean squared distance between the one-step picture and the one that the student, as it was at
+        /// the start, draws from the same noise in `anchor_steps`: the stabilising term of the paper.
+        #[serde(default = "zero")]
+        anchor: NonNegative,
+        /// Steps of the pictures that `anchor` pulls to.
+        #[serde(default = "int::steps::<4>")]
+        anchor_steps: Steps,
         /// Updates of the fake score before each update of the student.
         #[serde(default = "int::count::<5>")]
         fake_updates: Count,

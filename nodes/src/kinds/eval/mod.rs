@@ -26,6 +26,7 @@ const GRID: &str = "grid.png";
 pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
     let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
     let data = Dataset::read(context.input(&params.data)?)?;
+    teacher.check_fits(&data)?;
     let (judge, config) = Classifier::load(context.input(&params.judge)?, context.device)?;
     let clip = Scorer::load(context.input(&params.clip)?, context.device)?;
     let reward =
@@ -47,7 +48,7 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
         let pictures = if is_reference { reference.shallow_clone() } else { easel.draw(subject)? };
         rows.push(meter.row(subject, &pictures, (!is_reference).then_some(&reference))?);
         sheet.add(subject, &pictures);
-        context.reporter.progress(done as u64 + 1, subjects.len() as u64, "rows");
+        context.progress(done + 1, subjects.len(), "rows")?;
     }
     write(context, &rows, &sheet)
 }

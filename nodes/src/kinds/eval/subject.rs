@@ -6,7 +6,7 @@ use hyper_flow_diffusion::sample::{Guidance, Painter};
 use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_spec::Steps;
 use hyper_flow_spec::kinds::Eval;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
@@ -50,14 +50,13 @@ pub(super) struct Easel<'a> {
     /// For each picture to draw, the position of its caption among `data.captions`.
     captions: Vec<i64>,
     shape: [i64; 3],
-    seed: u64,
-    device: Device,
+    context: &'a Context,
 }
 
 impl<'a> Easel<'a> {
     /// Captions are those of the training pictures, in random order, as often as it takes.
     pub(super) fn new(
-        context: &Context,
+        context: &'a Context,
         params: &'a Eval,
         teacher: &'a Model,
         data: &'a Dataset,
@@ -71,8 +70,7 @@ impl<'a> Easel<'a> {
             captions: conditioned.caption_indices_of(&pictures),
             data: conditioned,
             shape: teacher.sample_shape()?,
-            seed: context.seed(),
-            device: context.device,
+            context,
         })
     }
 
@@ -88,7 +86,7 @@ impl<'a> Easel<'a> {
         captions.filter_map(|(i, text)| Some((first(i)? as i64, text.as_str()))).collect()
     }
 
-    /// Pictures (samples, c, h, w).
+    /// Pictures (samples, c, h, w), cut to [−1, 1] as a file would hold them.
     pub(super) fn draw(&self, subject: &Subject<'_>) -> Result<Tensor, NodeError> {
         let sampler = if subject.lora.is_some() { paint::sampler(self.params.sampler) } else { Sampler::DDIM_TRAILING };
         let plan = sampler.plan(&self.teacher.schedule, subject.steps.index())?;
@@ -99,14 +97,18 @@ impl<'a> Easel<'a> {
             adapters: &subject.lora.map_or_else(Adapters::none, Adapters::one),
             guidance: subject.lora.is_none().then_some(guidance),
         };
-        let batch = self.params.batch.index();
-        let drawn = self.captions.chunks(batch).enumerate().map(|(i, captions)| {
-            let mut rng = Rng::at(self.seed, "Eval/noise", i as u64);
+        let device = self.context.device;
+        let mut drawn = Vec::new();
+        for (i, captions) in self.captions.chunks(self.params.batch.index()).enumerate() {
+            self.context.stop_if_asked()?;
+            let mut rng = Rng::at(self.context.seed(), "Eval/noise", i as u64);
             let [c, h, w] = self.shape;
-            let noise = rng.randn(&[captions.len() as i64, c, h, w], (Kind::Float, self.device));
-            let captions = Tensor::from_slice(captions).to_device(self.device);
-            painter.draw(&noise, &self.data.texts.index_select(0, &captions), &mut rng)
-        });
-        Ok(Tensor::cat(&drawn.collect::<Vec<_>>(), 0))
+            let noise = rng.randn(&[captions.len() as i64, c, h, w], (Kind::Float, device));
+            let captions = Tensor::from_slice(captions).to_device(device);
+            drawn.push(painter.draw(&noise, &self.data.texts.index_select(0, &captions), &mut rng));
+        }
+        let pictures = Tensor::cat(&drawn, 0);
+        paint::check_finite(&pictures, subject.name, subject.steps.get())?;
+        Ok(pictures.clamp(-1.0, 1.0))
     }
 }
