@@ -3,6 +3,8 @@
 mod checkpoint;
 mod draw;
 mod recipe;
+#[cfg(test)]
+mod tests;
 mod trainer;
 mod twin;
 

@@ -1,0 +1,186 @@
+//! The loop with a loss of a few numbers.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io::sink;
+use std::path::Path;
+
+use hyper_flow_diffusion::weights::read_tensors;
+use hyper_flow_spec::kinds::{TrainJudge, Training};
+use hyper_flow_spec::{Job, Kind, PROTOCOL};
+use serde_json::{Value, json};
+use tch::{Device, Tensor};
+
+use super::{Draw, Group, Losses, Recipe, checkpoint, train};
+use crate::NodeError;
+use crate::worker::{Cancel, Context, Reporter};
+
+/// What goes wrong, in an update counted from 0.
+#[derive(Clone, Copy)]
+enum Wrong {
+    Loss(u64),
+    Gradient(u64),
+}
+
+/// Pulls weights towards random numbers, by two groups of which the second is yielded.
+#[derive(Default)]
+struct Toy {
+    weights: BTreeMap<&'static str, Tensor>,
+    wrong: Cell<Option<Wrong>>,
+    /// (group, update, part) of every loss.
+    asked: std::cell::RefCell<Vec<(String, u64, i64)>>,
+    cancel: Cancel,
+    cancel_at: Option<u64>,
+}
+
+impl Toy {
+    fn new() -> Self {
+        let weights = |name| (name, Tensor::from_slice(&[1f32, -2.0, 0.5]).set_requires_grad(true));
+        Self { weights: [weights("helper"), weights("main")].into(), ..Self::default() }
+    }
+
+    fn group(&self, name: &'static str, updates: u64, first_updates: u64) -> Group {
+        let parameters = vec![("w".to_owned(), self.weights[name].shallow_clone())];
+        Group { updates, first_updates, ..Group::main(name, parameters, 0.1) }
+    }
+}
+
+impl Recipe for Toy {
+    fn name(&self) -> &'static str {
+        "Toy"
+    }
+
+    fn losses(&self, group: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+        self.asked.borrow_mut().push((group.to_owned(), draw.update, draw.part));
+        if group == "main" && Some(draw.update) == self.cancel_at {
+            self.cancel.request();
+        }
+        let weights = &self.weights[group];
+        let pull = (weights - draw.randn("target", &[3])).square().mean(tch::Kind::Float);
+        let mut losses: Losses = vec![("pull".into(), pull)];
+        match self.wrong.get() {
+            Some(Wrong::Loss(update)) if group == "main" && update == draw.update => {
+                losses.push(("broken".into(), weights.sum(tch::Kind::Float) * f64::INFINITY));
+            }
+            // √0 is 0, and its slope is not finite.
+            Some(Wrong::Gradient(update)) if group == "main" && update == draw.update => {
+                losses.push(("steep".into(), (weights - weights.detach()).sqrt().sum(tch::Kind::Float)));
+            }
+            _ => {}
+        }
+        Ok(losses)
+    }
+}
+
+fn context(folder: &Path, cancel: &Cancel) -> Context {
+    let kind = Kind::from_json("TrainJudge", json!({"data": "data", "steps": 1})).unwrap();
+    let job = Job {
+        protocol: PROTOCOL,
+        kind,
+        inputs: BTreeMap::new(),
+        files: BTreeMap::new(),
+        output: folder.to_owned(),
+        scratch: folder.to_owned(),
+        log: folder.to_owned(),
+        device: hyper_flow_spec::Device::Cpu,
+        threads: 1,
+        seed: 3,
+        sample_every: 0,
+        checkpoint_seconds: 0.0,
+    };
+    Context { job, device: Device::Cpu, reporter: Reporter::new(sink()), cancel: cancel.clone() }
+}
+
+fn training(changes: Value) -> Training {
+    let mut params = json!({"data": "data", "steps": 6, "batch": 8, "ema": 0.5});
+    params.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    serde_json::from_value::<TrainJudge>(params).unwrap().training()
+}
+
+/// Trains, and gives the average that is yielded.
+fn run(folder: &Path, toy: &Toy, training: &Training) -> Result<Tensor, NodeError> {
+    let average = toy.weights["main"].detach().copy();
+    let groups = vec![toy.group("helper", 2, 3), toy.group("main", 1, 0)];
+    let averages = vec![("w".to_owned(), average.shallow_clone())];
+    train(&context(folder, &toy.cancel), training, groups, averages, toy)?;
+    Ok(average)
+}
+
+fn kept(folder: &Path) -> i64 {
+    read_tensors(&checkpoint::path(folder), tch::Kind::Float, Device::Cpu).unwrap()["step"].int64_value(&[])
+}
+
+#[test]
+fn a_non_finite_number_names_step_and_term_and_keeps_the_checkpoint() {
+    let training = training(json!({}));
+    let whole = run(tempfile::tempdir().unwrap().path(), &Toy::new(), &training).unwrap();
+    for (wrong, what) in [
+        (Wrong::Loss(3), "step 4: the loss term `main.broken` is -inf; nothing after step 3 is kept"),
+        (Wrong::Gradient(3), "step 4: the gradient of `main` is inf; nothing after step 3 is kept"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let toy = Toy::new();
+        toy.wrong.set(Some(wrong));
+        let error = run(folder.path(), &toy, &training).unwrap_err().to_string();
+        assert!(error.starts_with(what), "{error}");
+        assert_eq!(kept(folder.path()), 3);
+        // What was kept is good: without the mistake, the training goes on as if nothing had happened.
+        assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_mistake_in_the_first_step_leaves_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let toy = Toy::new();
+    toy.wrong.set(Some(Wrong::Loss(0)));
+    let error = run(folder.path(), &toy, &training(json!({}))).unwrap_err().to_string();
+    assert!(error.contains("nothing after step 0 is kept"), "{error}");
+    assert!(!checkpoint::path(folder.path()).exists());
+}
+
+#[test]
+fn groups_are_updated_as_often_as_they_say() {
+    let toy = Toy::new();
+    let _ = run(tempfile::tempdir().unwrap().path(), &toy, &training(json!({"steps": 2, "accumulate": 2}))).unwrap();
+    let parts = |group: &str, update| [0, 1].map(|part| (group.to_owned(), update, part));
+    let helper = |updates: std::ops::Range<u64>| updates.flat_map(|update| parts("helper", update));
+    let expected = helper(0..5).chain(parts("main", 0)).chain(helper(5..7)).chain(parts("main", 1));
+    assert_eq!(*toy.asked.borrow(), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn parts_of_a_batch_train_as_the_whole() {
+    let trained = |batch: i64, parts: i64| {
+        let training = training(json!({"batch": batch, "accumulate": parts}));
+        run(tempfile::tempdir().unwrap().path(), &Toy::new(), &training).unwrap()
+    };
+    let difference = (trained(16, 1) - trained(4, 4)).abs().max().double_value(&[]);
+    assert!(difference < 1e-6, "{difference:e}");
+}
+
+#[test]
+fn a_training_that_was_asked_to_stop_goes_on_to_the_same_weights() {
+    let training = training(json!({}));
+    let whole = run(tempfile::tempdir().unwrap().path(), &Toy::new(), &training).unwrap();
+    for update in 0..6 {
+        let folder = tempfile::tempdir().unwrap();
+        let toy = Toy { cancel_at: Some(update), ..Toy::new() };
+        let error = run(folder.path(), &toy, &training).unwrap_err();
+        assert!(matches!(error, NodeError::Interrupted { step } if step == update + 1), "{error}");
+        assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole);
+    }
+}
+
+#[test]
+fn the_average_follows_the_weights() {
+    let yielded = |ema: f64| {
+        let toy = Toy::new();
+        let average = run(tempfile::tempdir().unwrap().path(), &toy, &training(json!({"ema": ema}))).unwrap();
+        (average, toy.weights["main"].detach().copy())
+    };
+    let (average, last) = yielded(0.0);
+    assert_eq!(average, last, "without an average the last weights are yielded");
+    let (average, last) = yielded(0.9);
+    assert_ne!(average, last);
+}
