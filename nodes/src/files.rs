@@ -44,10 +44,16 @@ pub(crate) fn write_lines<T: Serialize>(path: &Path, values: &[T]) -> Result<(),
     write(path, text)
 }
 
+/// A mistake in one line, which the parser takes for the first.
+fn at_line(line: usize, error: &serde_json::Error) -> String {
+    let (text, column) = (error.to_string(), error.column());
+    let what = text.strip_suffix(&format!(" at line 1 column {column}")).unwrap_or(&text);
+    format!("line {line}, column {column}: {what}")
+}
+
 /// Reads one JSON value a line; says which line is wrong.
 pub(crate) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, NodeError> {
     let text = read(path)?;
-    let parse =
-        |(i, line)| serde_json::from_str(line).map_err(|e| NodeError::content(path, format!("line {}: {e}", i + 1)));
+    let parse = |(i, line)| serde_json::from_str(line).map_err(|e| NodeError::content(path, at_line(i + 1, &e)));
     text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
 }
