@@ -1,0 +1,141 @@
+//! `Sample` and `Eval`: what they draw and what they measure.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use hyper_flow_spec::Event;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::chain::{eval, sample, tscd};
+use crate::lab::{Files, Work};
+
+fn rows(files: &Files) -> Vec<Value> {
+    let metrics: Value = serde_json::from_slice(&files["metrics.json"]).unwrap();
+    assert_eq!(metrics.as_object().unwrap().keys().collect::<Vec<_>>(), ["rows"]);
+    metrics["rows"].as_array().unwrap().clone()
+}
+
+const NUMBERS: [&str; 7] = ["frechet", "clip_score", "reward", "diversity", "coverage", "accuracy", "trajectory_mse"];
+
+#[test]
+fn every_candidate_is_measured_at_every_step_count_beside_the_teacher() {
+    let work = eval(json!({}));
+    let files = work.artifact();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["grid.png", "metrics.json", "table.txt"]);
+    let rows = rows(&files);
+    let who: Vec<_> = rows.iter().map(|row| (row["candidate"].as_str().unwrap(), row["steps"].as_i64())).collect();
+    let teacher = [1, 2, 4].map(|steps| ("teacher", Some(steps)));
+    let loras = ["merged", "tscd"].map(|name| [1, 2].map(|steps| (name, Some(steps)))).concat();
+    assert_eq!(who, [vec![("real, held out", None)], teacher.to_vec(), loras].concat());
+    let fields: BTreeSet<_> = ["candidate", "steps"].into_iter().chain(NUMBERS).collect();
+    for row in &rows {
+        assert_eq!(row.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), fields);
+        // Real pictures have no noise, and the reference's distance to itself says nothing.
+        let on_trajectory = row["candidate"] != "real, held out" && row["steps"] != 4;
+        for number in NUMBERS {
+            let meaningful = number != "trajectory_mse" || on_trajectory;
+            assert_eq!(row[number].is_f64(), meaningful, "{number} of {row}");
+        }
+        for share in ["coverage", "accuracy"] {
+            assert!((0.0..=1.0).contains(&row[share].as_f64().unwrap()), "{share} of {row}");
+        }
+    }
+    let floor = rows[0]["frechet"].as_f64().unwrap();
+    assert!(rows[1..].iter().all(|row| row["frechet"].as_f64().unwrap() > floor), "real pictures are closest to real");
+}
+
+#[test]
+fn without_a_reward_its_column_is_null() {
+    let rows = rows(&eval(json!({"reward": null, "loras": {}, "steps": [1]})).artifact());
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row["reward"].is_null() && row["clip_score"].is_f64()));
+}
+
+#[test]
+fn the_table_and_the_picture_are_shown() {
+    let work = eval(json!({}));
+    let ended = work.run();
+    let shown: Vec<_> = ended
+        .succeeded()
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Show { path } = event { Some(path.display().to_string()) } else { None })
+        .collect();
+    assert_eq!(shown, ["table.txt", "grid.png"]);
+    let table = fs::read_to_string(work.job.output.join("table.txt")).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines[0].starts_with("candidate") && lines[0].ends_with("trajectory"));
+    let numbered = lines.iter().filter(|line| line.split_whitespace().count() >= 9 && !line.contains(':'));
+    assert_eq!(numbered.count(), 1 + 8, "{table}");
+    let widths: BTreeSet<_> =
+        lines.iter().filter(|line| line.contains("  ")).map(|line| line.chars().count()).collect();
+    assert_eq!(widths.len(), 1, "the columns are aligned:\n{table}");
+    let grid = image::open(work.job.output.join("grid.png")).unwrap().to_rgb8();
+    assert!(grid.height() > 7 * 64 && grid.width() > 10 * 64, "{}x{}", grid.width(), grid.height());
+}
+
+#[test]
+fn a_candidate_is_the_lora_and_not_the_base() {
+    let rows = rows(&eval(json!({"loras": {"tscd": "loras.tscd"}, "steps": [4], "guidance": 1.0})).artifact());
+    let [_, teacher, lora] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!(teacher["trajectory_mse"], Value::Null);
+    assert!(lora["trajectory_mse"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn what_does_not_train_stops_too_when_asked() {
+    let work = eval(json!({"samples": 4000, "steps": [8]}));
+    let mut worker = work.start();
+    worker.until(|event| matches!(event, Event::Started { .. }));
+    let ended = worker.signal(Signal::TERM);
+    assert_eq!(ended.status.code(), Some(143), "{ended:#?}");
+    assert_eq!(ended.interrupted(), Some(0));
+    assert!(work.files().is_empty());
+}
+
+fn drawn(changes: Value) -> Files {
+    sample(changes).artifact()
+}
+
+#[test]
+fn every_caption_is_drawn_as_often_as_asked() {
+    let files = drawn(json!({}));
+    let names = ["0000.png", "0001.png", "0002.png", "0003.png", "grid.png", "metadata.jsonl"];
+    assert_eq!(files.keys().collect::<Vec<_>>(), names);
+    let lines: Vec<Value> = String::from_utf8(files["metadata.jsonl"].clone())
+        .unwrap()
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let captions = ["a handwritten digit seven", "a handwritten digit one"];
+    let expected = |i: usize| json!({"file_name": names[i], "text": captions.get(i / 2)});
+    assert_eq!(lines, (0..4).map(expected).collect::<Vec<_>>());
+    assert!((0..3).all(|i| files[names[i]] != files[names[i + 1]]));
+}
+
+#[test]
+fn a_picture_depends_on_its_own_caption_and_number_alone() {
+    let all = drawn(json!({}));
+    let fewer = drawn(json!({"prompts": ["a handwritten digit seven"], "count": 1}));
+    assert_eq!(fewer["0000.png"], all["0000.png"]);
+    for changed in [
+        drawn(json!({"steps": 3})),
+        drawn(json!({"guidance": 3.0})),
+        drawn(json!({"sampler": {"Tcd": 1.0}})),
+        drawn(json!({"prompts": ["a handwritten digit one"]})),
+        sample(json!({})).with(|job| job.seed = 8).artifact(),
+        sample(json!({"lora": "lora"})).input("lora", tscd()).artifact(),
+    ] {
+        assert_ne!(changed["0000.png"], all["0000.png"]);
+    }
+}
+
+#[test]
+fn pictures_are_a_folder_that_image_folder_reads() {
+    let pictures = sample(json!({}));
+    pictures.artifact();
+    let again = Work::new("ImageFolder", json!({"folder": "folder", "size": 8, "channels": 1, "held_out": 0.5}))
+        .file("folder", &pictures.job.output);
+    assert_eq!(again.artifact().len(), 4);
+}

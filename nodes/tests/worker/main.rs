@@ -1,0 +1,13 @@
+//! The worker as the engine uses it: a job file in, events and an artifact out.
+
+mod bad_inputs;
+mod bad_jobs;
+mod chain;
+mod eval;
+mod image_folder;
+mod lab;
+mod merging;
+mod non_finite;
+mod resume;
+mod sameness;
+mod samples;

@@ -1,0 +1,115 @@
+//! The same job gives the same bytes, and one batch cut in parts gives the same gradients.
+
+use std::collections::BTreeMap;
+
+use hyper_flow_diffusion::weights::read_tensors;
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+use crate::chain::{
+    digits_file, eval, lora_merge, reward_finetune, sample, score_distill, segment_distill, train_clip, train_judge,
+    train_teacher, trainings,
+};
+use crate::lab::{Work, assert_same};
+
+fn digits(seed: u64) -> Work {
+    Work::new("Digits", json!({"file": "file"})).file("file", &digits_file()).with(|job| job.seed = seed)
+}
+
+#[test]
+fn what_does_not_train_gives_the_same_bytes_twice() {
+    for make in [|| digits(7), || lora_merge(json!({"rank": 3})), || sample(json!({})), || eval(json!({}))] {
+        let work = make();
+        let name = work.job.kind.name();
+        assert_same(name, &work.artifact(), &make().artifact());
+    }
+}
+
+#[test]
+fn two_threads_give_the_same_bytes_twice() {
+    let work = || segment_distill(json!({"steps": 3, "batch": 64})).with(|job| job.threads = 2);
+    assert_same("two threads", &work().artifact(), &work().artifact());
+}
+
+#[test]
+fn artifacts_tell_nothing_of_where_they_were_made() {
+    for (kind, work) in trainings(2) {
+        let place = work.job.output.parent().unwrap().display().to_string();
+        for (name, bytes) in work.artifact() {
+            assert!(!bytes.windows(place.len()).any(|window| window == place.as_bytes()), "{kind}: {name}");
+        }
+    }
+}
+
+#[test]
+fn another_seed_gives_another_artifact() {
+    for ((kind, work), (_, other)) in trainings(2).into_iter().zip(trainings(2)) {
+        let weights = |files: crate::lab::Files| -> Vec<_> {
+            files.into_iter().filter(|(name, _)| name.ends_with(".safetensors")).collect()
+        };
+        let (one, two) = (work.artifact(), other.with(|job| job.seed = 8).artifact());
+        assert_ne!(weights(one), weights(two), "{kind}");
+    }
+    assert_ne!(digits(7).artifact(), digits(8).artifact());
+}
+
+/// The gradients of the first step, which AdamW's first moments are but for a factor, and its losses.
+fn first_gradients(work: &Work) -> (BTreeMap<String, Tensor>, BTreeMap<String, f64>) {
+    let ended = work.run();
+    let losses = ended.succeeded().losses().remove(0);
+    let tensors = read_tensors(&work.checkpoint(), Kind::Float, Device::Cpu).unwrap();
+    let moments: BTreeMap<_, _> = tensors.into_iter().filter(|(name, _)| name.ends_with("exp_avg")).collect();
+    assert!(!moments.is_empty());
+    (moments, losses)
+}
+
+/// The largest difference of gradients between one batch of 64 and four parts of 16, relative to the largest of each
+/// group's gradients; and the largest of the losses.
+fn difference(make: impl Fn(Value) -> Work, parameters: Value) -> (f64, f64) {
+    let of = |batch: i64, parts: i64| {
+        let mut changes = parameters.clone();
+        let ours = json!({
+            "steps": 1, "batch": batch, "accumulate": parts, "ema": 0.0, "grad_clip": 1e9, "lr_decay": "Constant",
+        });
+        changes.as_object_mut().unwrap().extend(ours.as_object().unwrap().clone());
+        first_gradients(&make(changes))
+    };
+    let ((whole, losses), (parts, part_losses)) = (of(64, 1), of(16, 4));
+    assert_eq!(whole.keys().collect::<Vec<_>>(), parts.keys().collect::<Vec<_>>());
+    let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (name, gradient) in &whole {
+        let group = groups.entry(name.split('/').next().unwrap()).or_default();
+        let largest = |x: &Tensor| x.abs().max().double_value(&[]);
+        group.0 = group.0.max(largest(&(gradient - &parts[name])));
+        group.1 = group.1.max(largest(gradient));
+    }
+    let gradients = groups.values().map(|(difference, largest)| difference / largest).fold(0.0, f64::max);
+    let losses = losses.iter().map(|(term, loss)| (loss - part_losses[term]).abs() / loss.abs()).fold(0.0, f64::max);
+    (gradients, losses)
+}
+
+#[test]
+fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
+    let student = || json!({"student": "student"});
+    // Its rate so small that the student meets the same fake score: AdamW's first step is a sign.
+    let score = json!({"student": "student", "fake_updates": 1, "fake_warmup": 0, "fake_lr": 1e-9});
+    let cases = [
+        ("TrainJudge", difference(train_judge, json!({}))),
+        ("TrainTeacher", difference(train_teacher, json!({}))),
+        ("SegmentDistill, fresh", difference(segment_distill, json!({}))),
+        ("SegmentDistill", difference(segment_distill, student())),
+        ("SegmentDistill, weighted", difference(segment_distill, json!({"student": "student", "weighting": "Jump"}))),
+        ("RewardFinetune", difference(reward_finetune, json!({}))),
+        ("ScoreDistill", difference(score_distill, score)),
+    ];
+    for (kind, (gradients, losses)) in cases {
+        assert!(gradients < 1e-5 && losses < 1e-5, "{kind}: gradients {gradients:e}, losses {losses:e}");
+    }
+}
+
+#[test]
+fn a_contrastive_loss_compares_within_a_part_only() {
+    // Captions are told from those of the same part: four parts of 16 are another loss than one batch of 64.
+    let (gradients, losses) = difference(train_clip, json!({}));
+    assert!(gradients > 1e-2 && losses > 1e-2, "gradients {gradients:e}, losses {losses:e}");
+}
