@@ -46,7 +46,7 @@ pub(super) struct Scheduler {
     grants: HashMap<usize, Grant>,
     pool: Pool,
     /// The node that is at a key, and those that will take what it yields.
-    leaders: HashMap<Key, (usize, Vec<usize>)>,
+    leaders: HashMap<Key, (usize, BTreeSet<usize>)>,
     /// The key that a leader is at.
     led: HashMap<usize, Key>,
     /// Nodes that run again because what they yielded is damaged, and who waits for each.
@@ -198,18 +198,22 @@ impl Scheduler {
         }
     }
 
-    /// The first node of a key runs; the others take what it yields.
+    /// The first node of a key runs; the others take what it yields. Which of them is looked up first is
+    /// chance, so that one that comes before a leader that has not started takes its place.
     fn missed(&mut self, index: usize, work: Box<Work>) {
         if let Some(lacking) = work.need.lacking(&self.context.options.machine) {
             return self.failed(index, NodeError::Lacking(lacking));
         }
-        match self.leaders.get_mut(&work.key) {
-            Some((leader, followers)) if *leader != index => followers.push(index),
-            _ => {
-                self.leaders.entry(work.key).or_insert((index, Vec::new()));
-                self.led.insert(index, work.key);
-                self.waiting.insert(index, work);
-            }
+        let (leader, followers) = self.leaders.entry(work.key).or_insert((index, BTreeSet::new()));
+        if index < *leader && self.waiting.remove(leader).is_some() {
+            self.led.remove(leader);
+            followers.insert(std::mem::replace(leader, index));
+        }
+        if *leader == index {
+            self.led.insert(index, work.key);
+            self.waiting.insert(index, work);
+        } else {
+            followers.insert(index);
         }
     }
 
@@ -261,9 +265,9 @@ impl Scheduler {
     }
 
     /// Gives up the lead of a key; returns who followed.
-    fn leave(&mut self, index: usize) -> Vec<usize> {
+    fn leave(&mut self, index: usize) -> BTreeSet<usize> {
         let key = self.led.remove(&index);
-        key.and_then(|key| self.leaders.remove(&key)).map_or_else(Vec::new, |(_, followers)| followers)
+        key.and_then(|key| self.leaders.remove(&key)).map(|(_, followers)| followers).unwrap_or_default()
     }
 
     fn failed(&mut self, index: usize, error: NodeError) {
