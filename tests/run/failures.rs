@@ -1,6 +1,6 @@
 //! How things go wrong, and what is said about it.
 
-use crate::lab::{Lab, eventually, lives, sh};
+use crate::lab::{Lab, TICK, eventually, lives, sh};
 
 fn one(script: &str) -> Lab {
     let lab = Lab::new();
@@ -78,7 +78,7 @@ fn a_program_that_hangs_is_killed_with_all_that_it_started() {
 #[test]
 fn a_program_that_ignores_being_asked_is_killed_after_the_grace() {
     let lab = Lab::new();
-    lab.pipeline(&[("a", sh("trap '' TERM; while :; do sleep 0.05; done", ""))], r#""a": (timeout: "1 s")"#);
+    lab.pipeline(&[("a", sh(&format!("trap '' TERM; while :; do {TICK}; done"), ""))], r#""a": (timeout: "1 s")"#);
     assert!(lab.run(&["--grace", "0"]).failure("a").contains("timeout of 1 s"));
 }
 
@@ -145,9 +145,8 @@ fn the_first_failure_keeps_more_nodes_from_starting_unless_told_to_keep_going() 
 #[test]
 fn nodes_that_run_when_another_fails_are_let_finish() {
     let lab = Lab::new();
-    let wait_for = |file: &str| format!("while ! [ -e {} ]; do sleep 0.02; done; ", lab.text_path(file));
-    let slow = format!("touch {}; {}echo x > $FLOW_OUT/out", lab.text_path("slow-runs"), wait_for("a-failed"));
-    lab.pipeline(&[("a", sh(&(wait_for("slow-runs") + "exit 1"), "")), ("slow", sh(&slow, ""))], "");
+    let slow = format!("touch {}; {}echo x > $FLOW_OUT/out", lab.text_path("slow-runs"), lab.await_file("a-failed"));
+    lab.pipeline(&[("a", sh(&(lab.await_file("slow-runs") + "exit 1"), "")), ("slow", sh(&slow, ""))], "");
     let mut running = lab.start(&["--threads", "2"], &[]);
     running.until("node_failed");
     lab.write("a-failed", "");

@@ -2,14 +2,14 @@
 
 use rustix::process::Signal;
 
-use crate::lab::{Lab, eventually, lives, sh};
+use crate::lab::{Lab, TICK, eventually, lives, sh};
 
 /// `first` is done at once; `slow` waits for a file that the test makes.
 fn slow() -> Lab {
     let lab = Lab::new();
     let wait = format!(
-        "echo $$ > {pid}.new; mv {pid}.new {pid}; while ! [ -e {} ]; do sleep 0.02; done; cat $FLOW_IN_FIRST/n > $FLOW_OUT/n",
-        lab.text_path("go"),
+        "echo $$ > {pid}.new; mv {pid}.new {pid}; {}cat $FLOW_IN_FIRST/n > $FLOW_OUT/n",
+        lab.await_file("go"),
         pid = lab.text_path("pid")
     );
     lab.pipeline(
@@ -51,7 +51,7 @@ fn ctrl_c_stops_what_runs_and_keeps_what_is_done() {
 #[test]
 fn ctrl_c_twice_kills_what_will_not_listen() {
     let lab = Lab::new();
-    let script = format!("trap '' TERM; touch {}; while :; do sleep 0.02; done", lab.text_path("deaf"));
+    let script = format!("trap '' TERM; touch {}; while :; do {TICK}; done", lab.text_path("deaf"));
     lab.pipeline(&[("deaf", sh(&script, ""))], "");
     let mut running = lab.start(&["--grace", "600"], &[]);
     eventually("it runs", || lab.path("deaf").exists());
@@ -67,7 +67,7 @@ fn ctrl_c_twice_kills_what_will_not_listen() {
 fn what_ends_well_after_being_asked_to_stop_is_not_published() {
     let lab = Lab::new();
     let script = format!(
-        "trap 'echo half > $FLOW_OUT/n; exit 0' TERM; touch {}; while :; do sleep 0.02; done",
+        "trap 'echo half > $FLOW_OUT/n; exit 0' TERM; touch {}; while :; do {TICK}; done",
         lab.text_path("begun")
     );
     lab.pipeline(&[("a", sh(&script, ""))], "");

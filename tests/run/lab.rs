@@ -14,6 +14,10 @@ use tempfile::TempDir;
 /// Long enough for any machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A piece of shell for the body of a loop: waits a little, and ends the shell when that was so often that
+/// its test must be gone, however that was killed.
+pub(crate) const TICK: &str = "sleep 0.02; [ $((ticks += 1)) -lt 5000 ] || exit 1";
+
 /// A place to run pipelines in.
 pub(crate) struct Lab {
     dir: TempDir,
@@ -28,7 +32,7 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// A run that goes on.
+/// A run that goes on. Dropped, as by a test that fails, it is killed, and with it what it runs.
 pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -73,6 +77,11 @@ impl Lab {
     /// A piece of shell that counts executions where no engine could.
     pub(crate) fn tally(&self, name: &str) -> String {
         format!("echo x >> {}; ", self.text_path(name))
+    }
+
+    /// A piece of shell that waits until the test has made a file.
+    pub(crate) fn await_file(&self, name: &str) -> String {
+        format!("until [ -e {} ]; do {TICK}; done; ", self.text_path(name))
     }
 
     /// Writes `p.ron` with these nodes.
@@ -206,14 +215,22 @@ impl Ran {
 impl Running {
     /// Reads events until one is `event`.
     pub(crate) fn until(&mut self, event: &str) -> &Value {
-        loop {
-            let mut line = String::new();
-            assert!(self.stdout.read_line(&mut line).unwrap() > 0, "no {event}: {:#?}", self.events);
-            self.events.push(serde_json::from_str(&line).unwrap());
+        while self.next() {
             if self.events.last().unwrap()["event"] == event {
                 return self.events.last().unwrap();
             }
         }
+        panic!("no {event}: {:#?}", self.events);
+    }
+
+    /// Reads one event; false at the end.
+    fn next(&mut self) -> bool {
+        let mut line = String::new();
+        let more = self.stdout.read_line(&mut line).unwrap() > 0;
+        if more {
+            self.events.push(serde_json::from_str(&line).unwrap());
+        }
+        more
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -221,10 +238,16 @@ impl Running {
     }
 
     pub(crate) fn end(mut self) -> Ran {
-        for line in self.stdout.lines() {
-            self.events.push(serde_json::from_str(&line.unwrap()).unwrap());
-        }
-        Ran { code: self.child.wait().unwrap().code(), events: self.events, stderr: String::new() }
+        while self.next() {}
+        let code = self.child.wait().unwrap().code();
+        Ran { code, events: std::mem::take(&mut self.events), stderr: String::new() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -6,10 +6,10 @@ use crate::lab::{Lab, eventually, sh};
 fn the_second_waits_says_for_whom_and_takes_what_the_first_made() {
     let lab = Lab::new();
     let script = format!(
-        "{}touch {}; while ! [ -e {} ]; do sleep 0.02; done; echo x > $FLOW_OUT/n",
+        "{}touch {}; {}echo x > $FLOW_OUT/n",
         lab.tally("runs"),
         lab.text_path("begun"),
-        lab.text_path("go")
+        lab.await_file("go")
     );
     lab.pipeline(&[("a", sh(&script, "")), ("b", sh("cat $FLOW_IN_A/n > $FLOW_OUT/n", r#"inputs: {"a": "a"}"#))], "");
     let mut first = lab.start(&[], &[]);

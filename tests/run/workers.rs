@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 
-use crate::lab::{Lab, Ran, Running, eventually};
+use crate::lab::{Lab, Ran, Running, TICK, eventually};
 
 const WORKER: &str = r#"#!/bin/sh
 if [ "$1" = describe ]; then
@@ -113,14 +113,13 @@ fn a_killed_worker_fails_the_run_and_goes_on_from_its_checkpoint() {
 
 #[test]
 fn ctrl_c_lets_the_worker_write_a_checkpoint() {
-    let shop = Workshop::new(
-        r#"
+    let does = r#"
         if [ -e $scratch/checkpoint ]; then echo x > $out/x; exit; fi
         trap 'checkpoint 2; say interrupted "\"step\":2"; exit 143' TERM
         step 1; step 2
-        while :; do sleep 0.02; done
-        "#,
-    );
+        while :; do TICK; done
+    "#;
+    let shop = Workshop::new(&does.replace("TICK", TICK));
     let mut running = shop.start();
     running.until("step");
     running.signal(Signal::INT);
