@@ -10,8 +10,8 @@ use crate::training::Draw;
 
 /// Captions are encoded once, each distinct one once.
 #[derive(Debug)]
-pub(crate) struct Conditioned<'a> {
-    data: &'a Split,
+pub(crate) struct Conditioned {
+    data: Split,
     device: Device,
     /// Distinct captions of this half, sorted.
     pub(crate) captions: Vec<String>,
@@ -23,16 +23,16 @@ pub(crate) struct Conditioned<'a> {
     pub(crate) empty: Tensor,
 }
 
-impl<'a> Conditioned<'a> {
+impl Conditioned {
     /// Encodes the captions of one half of a dataset.
-    pub(crate) fn new(data: &'a Split, encoder: &TextEncoder, device: Device) -> Result<Self, DiffusionError> {
+    pub(crate) fn new(data: &Split, encoder: &TextEncoder, device: Device) -> Result<Self, DiffusionError> {
         let mut captions = data.captions.clone();
         captions.sort();
         captions.dedup();
         let texts = encoder.encode(&captions)?;
         let empty = encoder.encode(&[String::new()])?;
         let caption_of = data.caption_indices(&captions);
-        Ok(Self { data, device, captions, texts, caption_of, empty })
+        Ok(Self { data: data.shallow_clone(), device, captions, texts, caption_of, empty })
     }
 
     /// Pictures (b, c, h, w) in [−1, 1] and their texts (b, length, dim): the next samples of this training.

@@ -125,6 +125,11 @@ impl Split {
         Ok(Self { images, captions: lines.into_iter().map(|line| line.text).collect() })
     }
 
+    /// The same pictures, not copied.
+    pub(crate) fn shallow_clone(&self) -> Self {
+        Self { images: self.images.shallow_clone(), captions: self.captions.clone() }
+    }
+
     /// How many pictures there are.
     pub(crate) fn len(&self) -> i64 {
         self.images.size()[0]

@@ -52,12 +52,7 @@ pub(crate) struct Few<'a> {
 
 impl Few<'_> {
     /// Pictures from the showcase's noise and captions.
-    pub(crate) fn showcase(
-        &self,
-        data: &Conditioned<'_>,
-        adapters: &Adapters<'_>,
-        seed: u64,
-    ) -> Result<Tensor, NodeError> {
+    pub(crate) fn showcase(&self, data: &Conditioned, adapters: &Adapters<'_>, seed: u64) -> Result<Tensor, NodeError> {
         let (noise, texts) = data.showcase(seed);
         self.draw(&noise, &texts, adapters)
     }

@@ -2,7 +2,8 @@
 
 use hyper_flow_diffusion::lora::{LORA_TARGETS, Lora, read_kohya, write_kohya};
 use hyper_flow_diffusion::unet::UNet2DConditionModel;
-use hyper_flow_spec::{Level, Positive, Rank, Ref, types};
+use hyper_flow_spec::kinds::LoraParams;
+use hyper_flow_spec::{Level, Positive, Ref, types};
 use tch::Tensor;
 
 use crate::NodeError;
@@ -11,14 +12,6 @@ use crate::worker::Context;
 
 /// The file of a `Lora` artifact.
 pub(crate) const LORA_FILE: &str = "lora.safetensors";
-
-/// Which LoRA to make.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LoraSpec<'a> {
-    pub(crate) rank: Rank,
-    pub(crate) alpha: Option<Positive>,
-    pub(crate) modules: Option<&'a [String]>,
-}
 
 /// A LoRA in training and its moving average, which is what the node yields.
 #[derive(Debug)]
@@ -31,7 +24,7 @@ pub(crate) struct Student {
 pub(crate) fn fresh(
     context: &Context,
     unet: &UNet2DConditionModel,
-    spec: LoraSpec<'_>,
+    spec: LoraParams<'_>,
     purpose: &str,
 ) -> Result<Lora, NodeError> {
     let names: Vec<&str> = match spec.modules {
@@ -63,7 +56,7 @@ impl Student {
         context: &Context,
         unet: &UNet2DConditionModel,
         parent: Option<&Ref<types::Lora>>,
-        spec: LoraSpec<'_>,
+        spec: LoraParams<'_>,
     ) -> Result<Self, NodeError> {
         let lora = match parent {
             None => fresh(context, unet, spec, "student")?,
@@ -101,7 +94,7 @@ pub(crate) fn named(lora: &Lora) -> Vec<(String, Tensor)> {
     halves.collect()
 }
 
-fn check(parent: &Lora, unet: &UNet2DConditionModel, spec: LoraSpec<'_>) -> Result<(), NodeError> {
+fn check(parent: &Lora, unet: &UNet2DConditionModel, spec: LoraParams<'_>) -> Result<(), NodeError> {
     match spec.modules {
         Some(modules) => {
             let names: Vec<&str> = modules.iter().map(String::as_str).collect();

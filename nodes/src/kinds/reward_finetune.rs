@@ -9,11 +9,10 @@ use tch::{Tensor, no_grad};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
-use crate::dataset::Dataset;
-use crate::model::Model;
+use crate::distillation::Distillation;
 use crate::paint::Few;
 use crate::scorer::{Scorer, cosine};
-use crate::student::{self, LoraSpec, Student};
+use crate::student::{self, Student};
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
 
@@ -28,7 +27,7 @@ struct Judge {
 struct Feedback<'a> {
     params: &'a RewardFinetune,
     denoiser: Denoiser<'a>,
-    data: &'a Conditioned<'a>,
+    data: &'a Conditioned,
     judges: Vec<Judge>,
     frozen: &'a Lora,
     delta: &'a Student,
@@ -96,13 +95,9 @@ fn judges(context: &Context, params: &RewardFinetune, captions: &[String]) -> Re
 }
 
 pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), NodeError> {
-    let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
-    let dataset = Dataset::read(context.input(&params.data)?)?;
-    teacher.check_fits(&dataset)?;
-    let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
-    let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
+    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data)?;
     let frozen = student::read(context, &params.student, &teacher.unet)?;
-    let delta = Student::new(context, &teacher.unet, None, spec)?;
+    let delta = Student::new(context, &teacher.unet, None, params.lora())?;
     let feedback = Feedback {
         params,
         denoiser: teacher.denoiser(),

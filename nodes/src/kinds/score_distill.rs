@@ -10,10 +10,9 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
-use crate::dataset::Dataset;
-use crate::model::Model;
+use crate::distillation::Distillation;
 use crate::paint::{Few, distance, weighting};
-use crate::student::{self, LoraSpec, Student};
+use crate::student::{self, Student};
 use crate::training::{Draw, Group, Losses, Recipe, train};
 use crate::worker::Context;
 
@@ -25,7 +24,7 @@ const MARGIN: f64 = 0.02;
 struct Score<'a> {
     params: &'a ScoreDistill,
     denoiser: Denoiser<'a>,
-    data: &'a Conditioned<'a>,
+    data: &'a Conditioned,
     grid: SegmentGrid,
     student: &'a Student,
     /// The student as it was at the start.
@@ -130,14 +129,10 @@ impl Recipe for Score<'_> {
 }
 
 pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeError> {
-    let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
-    let dataset = Dataset::read(context.input(&params.data)?)?;
-    teacher.check_fits(&dataset)?;
-    let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
-    let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
-    let student = Student::new(context, &teacher.unet, params.student.as_ref(), spec)?;
+    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data)?;
+    let student = Student::new(context, &teacher.unet, params.student.as_ref(), params.lora())?;
     let start = student.lora.deep_copy();
-    let fake = student::fresh(context, &teacher.unet, spec, FAKE)?;
+    let fake = student::fresh(context, &teacher.unet, params.lora(), FAKE)?;
     let score = Score {
         params,
         denoiser: teacher.denoiser(),

@@ -8,17 +8,16 @@ use tch::Tensor;
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
-use crate::dataset::Dataset;
-use crate::model::Model;
+use crate::distillation::Distillation;
 use crate::paint::{Few, distance, weighting};
-use crate::student::{LoraSpec, Student};
+use crate::student::Student;
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
 
 struct Stage<'a> {
     params: &'a SegmentDistill,
     denoiser: Denoiser<'a>,
-    data: &'a Conditioned<'a>,
+    data: &'a Conditioned,
     grid: SegmentGrid,
     student: &'a Student,
     seed: u64,
@@ -56,12 +55,8 @@ impl Recipe for Stage<'_> {
 }
 
 pub(super) fn run(context: &Context, params: &SegmentDistill) -> Result<(), NodeError> {
-    let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
-    let dataset = Dataset::read(context.input(&params.data)?)?;
-    teacher.check_fits(&dataset)?;
-    let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
-    let spec = LoraSpec { rank: params.rank, alpha: params.alpha, modules: params.modules.as_deref() };
-    let student = Student::new(context, &teacher.unet, params.student.as_ref(), spec)?;
+    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data)?;
+    let student = Student::new(context, &teacher.unet, params.student.as_ref(), params.lora())?;
     let train_timesteps = teacher.schedule.train_timesteps();
     let stage = Stage {
         params,

@@ -22,7 +22,7 @@ const SAMPLE_STEPS: usize = 20;
 struct Denoising<'a> {
     twin: &'a Twin<UNet2DConditionModel>,
     schedule: &'a NoiseSchedule,
-    data: &'a Conditioned<'a>,
+    data: &'a Conditioned,
     caption_dropout: f64,
     seed: u64,
 }

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use super::training::training_kind;
+use super::training::{distillation_kind, training_kind};
 use crate::bounded::int;
-use crate::{Amount, Count, Int, NonNegative, Positive, Rank, Ref, SolverSteps, Steps, types};
+use crate::{Amount, Count, Int, NonNegative, Positive, Ref, SolverSteps, Steps, types};
 
 /// How far apart two points are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ pub enum Reward {
     },
 }
 
-training_kind! {
+distillation_kind! {
     /// Trajectory segmented consistency distillation (Hyper-SD, §3.1): one stage.
     ///
     /// The teacher's trajectory is cut into `segments` pieces; the student learns to jump from any point to
@@ -74,15 +74,6 @@ training_kind! {
         /// Range of the teacher's guidance scale w in ε_u + w·(ε_c − ε_u): drawn evenly for each sample. 1 is no guidance.
         #[serde(default = "guidance_range")]
         guidance: (NonNegative, NonNegative),
-        /// Rank of the LoRA; clipped to a module's smaller side. With a `student`, its rank.
-        #[serde(default = "int::rank::<16>")]
-        rank: Rank,
-        /// Alpha of the LoRA (scale = alpha/rank); the rank when absent.
-        #[serde(default)]
-        alpha: Option<Positive>,
-        /// Names of the modules to adapt; the 14 of LCM-LoRA when absent.
-        #[serde(default)]
-        modules: Option<Vec<String>>,
         /// Distance between prediction and target.
         #[serde(default = "huber")]
         distance: Distance,
@@ -95,7 +86,7 @@ training_kind! {
     }
 }
 
-training_kind! {
+distillation_kind! {
     /// Human feedback learning (Hyper-SD, §3.2): a LoRA that raises rewards, on top of a frozen student.
     ///
     /// The student draws in a few steps without gradient, then takes one step with gradient, whose picture
@@ -116,19 +107,10 @@ training_kind! {
         /// keeps the delta from spoiling what the reward does not see.
         #[serde(default = "one_non_negative")]
         anchor: NonNegative,
-        /// Rank of the delta.
-        #[serde(default = "int::rank::<16>")]
-        rank: Rank,
-        /// Alpha of the delta (scale = alpha/rank); the rank when absent.
-        #[serde(default)]
-        alpha: Option<Positive>,
-        /// Names of the modules to adapt; the 14 of LCM-LoRA when absent.
-        #[serde(default)]
-        modules: Option<Vec<String>>,
     }
 }
 
-training_kind! {
+distillation_kind! {
     /// Score distillation for one step (Hyper-SD, §3.3; DMD, arXiv 2311.18828).
     ///
     /// The student draws in one step; the difference of the teacher's and an online-trained fake score at a
@@ -180,15 +162,6 @@ training_kind! {
         /// Learning rate of the fake score; it does not decay.
         #[serde(default = "fake_lr")]
         fake_lr: Positive,
-        /// Rank of the student and of the fake score. With a `student`, its rank.
-        #[serde(default = "int::rank::<16>")]
-        rank: Rank,
-        /// Alpha of both (scale = alpha/rank); the rank when absent.
-        #[serde(default)]
-        alpha: Option<Positive>,
-        /// Names of the modules to adapt; the 14 of LCM-LoRA when absent.
-        #[serde(default)]
-        modules: Option<Vec<String>>,
     }
 }
 

@@ -16,4 +16,4 @@ pub use lora::LoraMerge;
 pub use picture::{Eval, Sample, Sampler};
 pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use train::{Prediction, TrainClip, TrainJudge, TrainTeacher};
-pub use training::{LrDecay, Training};
+pub use training::{LoraParams, LrDecay, Training};

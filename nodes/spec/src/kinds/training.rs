@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Count, Fraction, NonNegative, Positive};
+use crate::{Amount, Count, Fraction, NonNegative, Positive, Rank};
 
 /// How the learning rate falls over a training's steps, after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -118,4 +118,44 @@ macro_rules! training_kind {
     };
 }
 
-pub(super) use training_kind;
+/// Which LoRA a distillation trains; the fields that every distillation kind carries.
+#[derive(Debug, Clone, Copy)]
+pub struct LoraParams<'a> {
+    /// Rank; clipped to a module's smaller side.
+    pub rank: Rank,
+    /// Numerator of the scale alpha/rank.
+    pub alpha: Option<Positive>,
+    /// Names of the modules to adapt.
+    pub modules: Option<&'a [String]>,
+}
+
+/// Defines the parameters of a training kind that trains a LoRA: its own fields, those of [`LoraParams`], then those of
+/// [`Training`].
+macro_rules! distillation_kind {
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
+        training_kind! {
+            $(#[$doc])* $name {
+                $($fields)*
+                /// Rank of each LoRA that is trained; clipped to a module's smaller side. One that goes on from a
+                /// `student` must have its rank.
+                #[serde(default = "crate::bounded::int::rank::<16>")]
+                rank: crate::Rank,
+                /// Alpha of each LoRA that is trained (scale = alpha/rank); the rank when absent.
+                #[serde(default)]
+                alpha: Option<crate::Positive>,
+                /// Names of the modules to adapt; the 14 of LCM-LoRA when absent.
+                #[serde(default)]
+                modules: Option<Vec<String>>,
+            }
+        }
+
+        impl $name {
+            /// Which LoRA it trains.
+            pub fn lora(&self) -> crate::kinds::LoraParams<'_> {
+                crate::kinds::LoraParams { rank: self.rank, alpha: self.alpha, modules: self.modules.as_deref() }
+            }
+        }
+    };
+}
+
+pub(super) use {distillation_kind, training_kind};

@@ -66,8 +66,8 @@ impl<'a> Sheet<'a> {
 fn common_prefix<'a>(captions: &[&'a str]) -> &'a str {
     let Some((first, rest)) = captions.split_first() else { return "" };
     let ends = first.char_indices().filter(|(_, c)| *c == ' ').map(|(i, _)| i + 1);
-    let shared = ends.filter(|&end| rest.iter().all(|caption| caption.starts_with(&first[..end])));
-    &first[..shared.last().unwrap_or(0)]
+    let mut shared = ends.filter(|&end| rest.iter().all(|caption| caption.starts_with(&first[..end])));
+    &first[..shared.next_back().unwrap_or(0)]
 }
 
 #[cfg(test)]

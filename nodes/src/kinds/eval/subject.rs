@@ -46,7 +46,7 @@ pub(super) fn all<'a>(params: &Eval, loras: &'a [(&'a str, Lora)]) -> Vec<Subjec
 pub(super) struct Easel<'a> {
     params: &'a Eval,
     teacher: &'a Model,
-    data: Conditioned<'a>,
+    data: Conditioned,
     /// For each picture to draw, the position of its caption among `data.captions`.
     captions: Vec<i64>,
     shape: [i64; 3],

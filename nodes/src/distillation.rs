@@ -1,0 +1,31 @@
+//! What every distillation begins with.
+
+use hyper_flow_spec::{Ref, types};
+
+use crate::NodeError;
+use crate::conditioned::Conditioned;
+use crate::dataset::Dataset;
+use crate::model::Model;
+use crate::worker::Context;
+
+/// A frozen teacher, and the pictures and captions to distil it with.
+#[derive(Debug)]
+pub(crate) struct Distillation {
+    pub(crate) teacher: Model,
+    pub(crate) data: Conditioned,
+}
+
+impl Distillation {
+    /// Reads both; they must fit each other.
+    pub(crate) fn load(
+        context: &Context,
+        teacher: &Ref<types::Model>,
+        data: &Ref<types::Dataset>,
+    ) -> Result<Self, NodeError> {
+        let teacher = Model::load(context.input(teacher)?, context.device)?;
+        let dataset = Dataset::read(context.input(data)?)?;
+        teacher.check_fits(&dataset)?;
+        let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
+        Ok(Self { teacher, data })
+    }
+}
