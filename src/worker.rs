@@ -7,7 +7,6 @@ use std::time::UNIX_EPOCH;
 use hyper_flow_cache::{Digest, Store};
 use hyper_flow_spec::{Description, Device, PROTOCOL, VERSION};
 use miette::Diagnostic;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
 use crate::pipeline::Settings;
@@ -86,12 +85,11 @@ pub fn find() -> Result<PathBuf, WorkerError> {
 /// driver and processor, because it takes a while to start; the store remembers the answer.
 pub fn describe(worker: &Path, store: &Store) -> Result<Description, WorkerError> {
     let stamp = stamp(worker);
-    let memo = store.root().join("worker.json");
-    if let Some(description) = remembered(&memo, stamp) {
+    if let Some(description) = remembered(store, &stamp) {
         return Ok(description);
     }
     let description = ask(worker)?;
-    remember(store, &memo, &Memo { stamp, description: description.clone() });
+    remember(store, &stamp, &description);
     Ok(description)
 }
 
@@ -131,37 +129,25 @@ fn ask(worker: &Path) -> Result<Description, WorkerError> {
     serde_json::from_value(said).map_err(|error| broken(format!("its answer is not understood: {error}")))
 }
 
-#[derive(Serialize, Deserialize)]
-struct Memo {
-    stamp: Digest,
-    description: Description,
+fn remembered(store: &Store, stamp: &Digest) -> Option<Description> {
+    serde_json::from_slice(&store.memo(stamp).ok()??).ok()
 }
 
-fn remembered(memo: &Path, stamp: Digest) -> Option<Description> {
-    let memo: Memo = serde_json::from_slice(&std::fs::read(memo).ok()?).ok()?;
-    (memo.stamp == stamp).then_some(memo.description)
-}
-
-/// By rename, so that a reader sees a whole file. Where the store cannot be written the worker is asked
-/// again next time, so that a failure here is none.
-fn remember(store: &Store, path: &Path, memo: &Memo) {
-    let write = || -> Option<()> {
-        let staging = store.staging().ok()?;
-        let temporary = staging.path().join("worker.json");
-        std::fs::write(&temporary, serde_json::to_vec(memo).ok()?).ok()?;
-        std::fs::rename(&temporary, path).ok()
-    };
-    if write().is_none() {
-        tracing::debug!("the worker's description is not remembered in {}", path.display());
+/// Where the store cannot be written the worker is asked again next time, so that a failure here is none.
+fn remember(store: &Store, stamp: &Digest, description: &Description) {
+    let answer = serde_json::to_vec(description).expect("a description has only text for names");
+    if let Err(error) = store.set_memo(stamp, &answer) {
+        tracing::debug!(%error, "the worker's description is not remembered");
     }
 }
 
-/// Everything that could change the worker's answer.
+/// Everything that could change the worker's answer, or what this engine makes of it.
 fn stamp(worker: &Path) -> Digest {
     let metadata = std::fs::metadata(worker).ok();
     let modified = metadata.as_ref().and_then(|m| m.modified().ok()).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     let variable = |name: &str| std::env::var_os(name).map(|value| value.as_encoded_bytes().to_vec());
     let seen = (
+        (VERSION, PROTOCOL),
         worker,
         metadata.map(|m| m.len()),
         modified.map(|time| time.as_nanos().to_string()),

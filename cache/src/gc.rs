@@ -17,7 +17,7 @@ use crate::usage;
 /// Staging that is still in use, where locks do not say so, is younger than this.
 const STAGING_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// What was remembered of sources is forgotten after this time.
+/// What was remembered of sources, and by the caller, is forgotten after this time.
 const MEMO_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What garbage collection keeps. With the default, nothing but `keep` (which is empty).
@@ -62,7 +62,7 @@ pub struct GcReport {
     pub trees: u64,
     /// Preimages without a record.
     pub preimages: u64,
-    /// Staging, checkpoints, what was set aside, notes on exports: entries of these directories.
+    /// Staging, checkpoints, what was set aside, notes on exports, memos: entries of these directories.
     pub leftovers: u64,
     /// The bytes of all of it.
     pub bytes: u64,
@@ -219,6 +219,7 @@ impl Sweep<'_> {
         let finished = |path: &Path| key_named(path).is_some_and(|key| kept.contains(&key));
         self.sweep_dir("scratch", |path| Ok(finished(path) || is_older(path, age)?))?;
         self.sweep_dir("exports", |path| Ok(!export::is_current(path)?))?;
+        self.sweep_dir("memos", |path| is_older(path, MEMO_AGE))?;
         if locks_work && !self.policy.dry_run {
             self.lock_files()?;
         }

@@ -15,6 +15,7 @@
 //! | `tmp/` | staging, in the same file system so that publishing is a rename |
 //! | `damaged/` | what was altered, set aside |
 //! | `exports/` | where [`Store::export`] has written, and what |
+//! | `memos/` | answers the caller remembers ([`Store::set_memo`]); can be deleted at any time |
 //! | `locks/` | files the operating system's locks are taken on |
 //! | `index/` | sled: last use, labels, stat memo; can be deleted at any time |
 //!
@@ -34,6 +35,7 @@ mod labels;
 mod link;
 mod lock;
 mod lookup;
+mod memo;
 mod objects;
 mod publish;
 mod quiet;

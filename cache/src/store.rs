@@ -16,7 +16,7 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory is a store of hyper-flow: what is in it can be made again.\n";
 
 /// Every name a store's root may have.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "version",
     ".gitignore",
     "CACHEDIR.TAG",
@@ -29,6 +29,7 @@ const NAMES: [&str; 14] = [
     "tmp",
     "damaged",
     "exports",
+    "memos",
     "locks",
     "index",
 ];

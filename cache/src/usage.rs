@@ -39,6 +39,8 @@ pub struct Usage {
     pub tmp: Area,
     /// What was set aside.
     pub damaged: Area,
+    /// What the caller remembers.
+    pub memos: Area,
     /// The index.
     pub index: Area,
 }
@@ -47,7 +49,7 @@ impl Usage {
     /// All parts together.
     pub fn total(&self) -> Area {
         let kept = [self.objects, self.trees, self.records, self.preimages, self.runs];
-        let passing = [self.scratch, self.tmp, self.damaged, self.index];
+        let passing = [self.scratch, self.tmp, self.damaged, self.memos, self.index];
         kept.iter()
             .chain(&passing)
             .fold(Area::default(), |sum, area| Area { files: sum.files + area.files, bytes: sum.bytes + area.bytes })
@@ -67,6 +69,7 @@ impl Store {
             scratch: area("scratch")?,
             tmp: area("tmp")?,
             damaged: area("damaged")?,
+            memos: area("memos")?,
             index: area("index")?,
         })
     }

@@ -197,7 +197,7 @@ pub struct Stored {
 
 impl Stored {
     /// The parts by name: files and bytes.
-    pub fn areas(&self) -> [(&'static str, u64, u64); 9] {
+    pub fn areas(&self) -> [(&'static str, u64, u64); 10] {
         let usage = &self.usage;
         [
             ("objects", &usage.objects),
@@ -208,6 +208,7 @@ impl Stored {
             ("scratch", &usage.scratch),
             ("tmp", &usage.tmp),
             ("damaged", &usage.damaged),
+            ("memos", &usage.memos),
             ("index", &usage.index),
         ]
         .map(|(name, area)| (name, area.files, area.bytes))

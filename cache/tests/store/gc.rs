@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use hyper_flow_cache::{GcPolicy, GcReport, Key, Store};
+use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Store};
 
 use crate::common::*;
 
@@ -110,6 +110,21 @@ fn leftovers_go() {
     store.gc(&old).unwrap();
     assert_eq!((count(store, "damaged"), count(store, "scratch")), (0, 0));
     assert_eq!(cached(store, &["done"]), [true]);
+}
+
+#[test]
+fn what_the_caller_remembers_stays_counts_and_may_be_lost() {
+    let Home { store, .. } = &home();
+    let question = Digest::of(b"what can you do?");
+    assert_eq!(store.memo(&question).unwrap(), None);
+    store.set_memo(&question, b"little").unwrap();
+    store.set_memo(&question, b"all").unwrap();
+    store.gc(&GcPolicy::default()).unwrap();
+    assert_eq!(store.memo(&question).unwrap().unwrap(), b"all");
+    let usage = store.du().unwrap();
+    assert_eq!((usage.memos.files, usage.memos.bytes), (1, 3));
+    fs::remove_dir_all(store.root().join("memos")).unwrap();
+    assert_eq!(store.memo(&question).unwrap(), None);
 }
 
 #[test]
