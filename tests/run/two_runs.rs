@@ -5,12 +5,8 @@ use crate::lab::{Lab, eventually, sh};
 #[test]
 fn the_second_waits_says_for_whom_and_takes_what_the_first_made() {
     let lab = Lab::new();
-    let script = format!(
-        "{}touch {}; {}echo x > $FLOW_OUT/n",
-        lab.tally("runs"),
-        lab.text_path("begun"),
-        lab.await_file("go")
-    );
+    let script =
+        format!("{}touch {}; {}echo x > $FLOW_OUT/n", lab.tally("runs"), lab.text_path("begun"), lab.await_file("go"));
     lab.pipeline(&[("a", sh(&script, "")), ("b", sh("cat $FLOW_IN_A/n > $FLOW_OUT/n", r#"inputs: {"a": "a"}"#))], "");
     let mut first = lab.start(&[], &[]);
     first.until("node_started");
