@@ -4,6 +4,7 @@ mod bad_inputs;
 mod bad_jobs;
 mod chain;
 mod eval;
+mod export;
 mod image_folder;
 mod lab;
 mod merging;

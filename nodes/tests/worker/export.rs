@@ -1,0 +1,50 @@
+//! Artifacts for Python to open: run by hand, see tests/parity/open_artifacts.py.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use hyper_flow_diffusion::lora::{Adapters, read_kohya};
+use hyper_flow_diffusion::rng::Rng;
+use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
+use hyper_flow_diffusion::weights::{load_var_store, write_tensors};
+use serde_json::json;
+use tch::{Device, Kind, Tensor, nn, no_grad};
+
+use crate::bad_inputs::copy_into;
+use crate::chain::{lora_merge, segment_distill, train_teacher};
+
+#[test]
+#[ignore = "writes for Python into the folder that PARITY_OUT names"]
+fn write_artifacts() {
+    let out = PathBuf::from(std::env::var_os("PARITY_OUT").expect("PARITY_OUT names a folder"));
+    // Trained far enough that a LoRA shows.
+    let teacher = train_teacher(json!({"steps": 20}));
+    teacher.artifact();
+    let student = segment_distill(json!({"steps": 20, "alpha": 1.0, "lr": 0.02})).input("teacher", &teacher.job.output);
+    student.artifact();
+    let merged = lora_merge(json!({"rank": 3})).input("loras.0.0", &student.job.output);
+    merged.artifact();
+    copy_into(&teacher.job.output, &out.join("model"));
+    copy_into(&student.job.output, &out.join("student"));
+    copy_into(&merged.job.output, &out.join("merged"));
+
+    let unet_folder = out.join("model/unet");
+    let config = UNet2DConditionConfig::read(&unet_folder.join("config.json")).unwrap();
+    let store = nn::VarStore::new(Device::Cpu);
+    let unet = UNet2DConditionModel::new(&store, &config).unwrap();
+    load_var_store(&store, &unet_folder.join("diffusion_pytorch_model.safetensors"), "").unwrap();
+    let options = (Kind::Float, Device::Cpu);
+    let sample = Rng::at(1, "sample", 0).randn(&[2, 1, 8, 8], options);
+    let text = Rng::at(1, "text", 0).randn(&[2, 5, config.cross_attention_dim.get(0)], options);
+    let t = Tensor::from_slice(&[999i64, 20]);
+    let output = |adapters: &Adapters<'_>| no_grad(|| unet.forward(&sample, &t, &text, None, adapters));
+    let lora = |name: &str| read_kohya(&out.join(name).join("lora.safetensors"), unet.modules(), Device::Cpu).unwrap();
+    let outputs = BTreeMap::from([
+        ("model".to_owned(), output(&Adapters::none())),
+        ("student".to_owned(), output(&Adapters::one(&lora("student")))),
+        ("merged".to_owned(), output(&Adapters::one(&lora("merged")))),
+        ("sample".to_owned(), sample.shallow_clone()),
+        ("text".to_owned(), text.shallow_clone()),
+    ]);
+    write_tensors(&out.join("outputs.safetensors"), &outputs, None).unwrap();
+}
