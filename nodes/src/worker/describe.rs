@@ -4,8 +4,8 @@ use hyper_flow_spec::{Description, Kind, KindSpec, KindVisitor, PROTOCOL, VERSIO
 
 use super::device;
 
-/// The version of libtorch that tch 0.24 is made for.
-pub(crate) const LIBTORCH: &str = "2.11.0";
+/// The version of libtorch that this worker is built against.
+pub(crate) const LIBTORCH: &str = env!("HYPER_FLOW_LIBTORCH");
 
 struct VersionOf;
 
