@@ -88,7 +88,7 @@ pub(crate) fn reward_finetune(changes: Value) -> Work {
 /// With `"student": "student"` among the changes it goes on from `tscd`.
 pub(crate) fn score_distill(changes: Value) -> Work {
     let base = json!({
-        "teacher": "teacher", "data": "data", "guidance": 1.5, "consistency": 0.5, "fake_updates": 2, "fake_warmup": 1,
+        "teacher": "teacher", "data": "data", "guidance": 1.5, "consistency": 0.5, "anchor": 0.5, "fake_updates": 2, "fake_warmup": 1,
         "rank": 2, "batch": 8,
     });
     on_student(Work::new("ScoreDistill", over(base, changes.clone())), &changes)

@@ -1,0 +1,259 @@
+//! What each kind computes, pinned: tests/golden/<kind>.json of the repository holds the first losses of a tiny run with
+//! all parameters written out, and what its artifact holds. A change of it needs a new version of the kind, or stores
+//! would serve what an older worker computed.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p hyper-flow-nodes golden` makes the files again, where versions were raised.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hyper_flow_diffusion::weights::read_tensors;
+use hyper_flow_spec::{Event, Kind};
+use image::RgbImage;
+use serde_json::{Map, Value, json};
+
+use crate::chain::digits_file;
+use crate::lab::{Ended, Work};
+
+/// Relative. Between 1 and 2 threads and between CPUs of different instruction sets, what is pinned differs by less.
+const TOLERANCE: f64 = 1e-4;
+/// Attention does not depend on it: what it is trained to is rounding alone.
+const FREE: &str = "k_proj.bias";
+
+/// The jobs, each after those whose artifacts it takes.
+struct Jobs {
+    done: BTreeMap<&'static str, Work>,
+    /// Kinds that do not compute what is pinned, and those that take what they yield.
+    changed: BTreeSet<&'static str>,
+    report: Vec<String>,
+}
+
+#[test]
+fn kinds_compute_what_their_version_computed() {
+    let mut jobs = Jobs { done: BTreeMap::new(), changed: BTreeSet::new(), report: Vec::new() };
+    let pictures = tempfile::tempdir().unwrap();
+    draw_pictures(pictures.path());
+    for (kind, params, inputs) in all() {
+        let work = Work::new(kind, params.clone()).file("file", &digits_file()).file("folder", pictures.path());
+        assert_written_out(&work.job.kind, &params);
+        jobs.check(kind, work, inputs);
+    }
+    let kinds: Vec<_> = Kind::NAMES.iter().copied().filter(|&name| name != "Command").collect();
+    assert_eq!(jobs.done.keys().copied().collect::<BTreeSet<_>>(), kinds.into_iter().collect());
+    assert!(jobs.report.is_empty(), "{}", jobs.report.join("\n"));
+}
+
+impl Jobs {
+    fn check(&mut self, kind: &'static str, mut work: Work, inputs: &[(&str, &'static str)]) {
+        for (port, from) in inputs {
+            work = work.input(port, &self.done[from].job.output);
+        }
+        let ended = work.run();
+        let computed = computed(&work, ended.succeeded());
+        let pinned = fs::read_to_string(path_of(kind)).map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
+        let differences = differences(&pinned, &computed);
+        if !differences.is_empty() {
+            let downstream = inputs.iter().any(|(_, from)| self.changed.contains(from));
+            let raised = pinned["version"] != computed["version"];
+            self.changed.insert(kind);
+            self.judge(kind, &computed, downstream, raised, &differences);
+        }
+        self.done.insert(kind, work);
+    }
+
+    /// A change is right where the version was raised, or where another kind's change leads to it.
+    fn judge(&mut self, kind: &str, computed: &Value, downstream: bool, raised: bool, differences: &[String]) {
+        let update = std::env::var_os("UPDATE_GOLDEN").is_some() && self.report.is_empty();
+        let again = "make tests/golden again with UPDATE_GOLDEN=1";
+        match (update, downstream, raised) {
+            (true, _, true) | (true, true, _) => pin(kind, computed),
+            (false, true, _) => {}
+            (_, false, false) => self.report.push(format!(
+                "What {kind} computes has changed, and stores hold what it computed before: raise its version in \
+                 nodes/spec/src/kinds/registry.rs, then {again}. {}",
+                differences.join("; ")
+            )),
+            (false, false, true) => self.report.push(format!("The version of {kind} is not the pinned one: {again}.")),
+        }
+    }
+}
+
+fn path_of(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(format!("{kind}.json"))
+}
+
+fn pin(kind: &str, computed: &Value) {
+    let mut text = serde_json::to_string_pretty(computed).unwrap();
+    text.push('\n');
+    fs::write(path_of(kind), text).unwrap();
+}
+
+/// What a run computed: losses and metrics as reported, and the artifact's numbers as norms, its texts as hashes.
+fn computed(work: &Work, ended: &Ended) -> Value {
+    let metrics = ended.events.iter().filter_map(|event| match event {
+        Event::Metric { name, value } => Some((name.clone(), json!(value))),
+        _ => None,
+    });
+    let files = work.files();
+    let described =
+        files.iter().map(|(name, bytes)| (name.clone(), describe(&work.job.output.join(name), name, bytes)));
+    json!({
+        "version": work.job.kind.version(),
+        "losses": ended.losses(),
+        "metrics": metrics.collect::<Map<_, _>>(),
+        "files": described.collect::<Map<_, _>>(),
+    })
+}
+
+fn describe(path: &Path, name: &str, bytes: &[u8]) -> Value {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("safetensors") => norms(path),
+        Some("png") => json!(length(image::open(path).unwrap().to_rgb8().as_raw().iter().map(|&byte| f64::from(byte)))),
+        // Its columns are rounded numbers of metrics.json.
+        _ if name == "table.txt" => Value::Null,
+        _ if name == "metrics.json" => serde_json::from_slice(bytes).unwrap(),
+        _ => json!(format!("{:016x}", fnv1a(bytes))),
+    }
+}
+
+/// The L2 norm of each tensor.
+fn norms(path: &Path) -> Value {
+    let tensors = read_tensors(path, tch::Kind::Float, tch::Device::Cpu).unwrap();
+    let norm = |x: tch::Tensor| json!(x.to_kind(tch::Kind::Double).norm().double_value(&[]));
+    tensors
+        .into_iter()
+        .filter(|(key, _)| !key.ends_with(FREE))
+        .map(|(key, x)| (key, norm(x)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn length(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|value| value * value).sum::<f64>().sqrt()
+}
+
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Where two trees differ: numbers by more than the tolerance, anything else at all.
+fn differences(pinned: &Value, computed: &Value) -> Vec<String> {
+    match (pinned, computed) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            let at = |key: &String| (key.clone(), differences(&pinned[key], &computed[key]));
+            keys.into_iter().map(at).flat_map(prefixed).collect()
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let at = |(i, (a, b)): (usize, _)| (i.to_string(), differences(a, b));
+            a.iter().zip(b).enumerate().map(at).flat_map(prefixed).collect()
+        }
+        (Value::Number(a), Value::Number(b)) => {
+            let (x, y) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            let close = (x - y).abs() <= TOLERANCE * x.abs().max(y.abs());
+            if close { vec![] } else { vec![format!("{x} became {y}")] }
+        }
+        _ if pinned == computed => vec![],
+        _ => vec![format!("{pinned} became {computed}")],
+    }
+}
+
+fn prefixed((place, differences): (String, Vec<String>)) -> impl Iterator<Item = String> {
+    differences.into_iter().map(move |difference| format!("{place}: {difference}"))
+}
+
+/// No default is part of a pinned job: a better default changes no version.
+fn assert_written_out(kind: &Kind, params: &Value) {
+    let filled = &serde_json::to_value(kind).unwrap()[kind.name()];
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(keys(filled), keys(params), "{} leaves parameters to their defaults", kind.name());
+}
+
+/// Three pictures of other sizes and shapes than they are read in.
+fn draw_pictures(folder: &Path) {
+    for (i, (width, height)) in [(9, 12), (16, 8), (8, 8)].into_iter().enumerate() {
+        let pixel = |x: u32, y: u32| image::Rgb([(x * 20) as u8, (y * 20) as u8, (x * y) as u8]);
+        RgbImage::from_fn(width, height, pixel).save(folder.join(format!("{i}.png"))).unwrap();
+        fs::write(folder.join(format!("{i}.txt")), format!("picture {i}")).unwrap();
+    }
+}
+
+/// Parameters of a kind with those of the loop.
+fn training(params: Value) -> Value {
+    let mut all = json!({
+        "data": "data", "steps": 3, "batch": 8, "accumulate": 2, "lr": 0.01, "lr_warmup": 1, "lr_decay": "Cosine",
+        "weight_decay": 0.01, "grad_clip": 1.0, "ema": 0.9,
+    });
+    all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+    all
+}
+
+fn distillation(params: Value) -> Value {
+    let mut all = training(json!({"teacher": "teacher", "rank": 2, "alpha": 4.0, "modules": null}));
+    all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+    all
+}
+
+type Ports = &'static [(&'static str, &'static str)];
+
+/// Every kind with its parameters and where its inputs come from, in an order in which they can run.
+fn all() -> Vec<(&'static str, Value, Ports)> {
+    let clip = json!({"width": 8, "layers": 1, "heads": 2, "projection": 8, "patch": 2});
+    let judge = json!({"width": 4, "features": 8, "shift": 1, "min_accuracy": 0.0});
+    let teacher = json!({
+        "text": "text", "prediction": "V", "caption_dropout": 0.3, "channels": [16, 32], "layers_per_block": 1,
+        "plain_levels": 1, "heads": 4,
+    });
+    let stage = json!({
+        "student": null, "segments": 4, "solver_steps": 40, "guidance": [1.0, 2.0], "distance": {"Huber": 0.001},
+        "weighting": "Jump", "target": "Ema",
+    });
+    let reward = json!({
+        "student": "student", "rewards": [{"Clip": {"model": "reward", "weight": 0.5, "threshold": 1.0}}],
+        "rollouts": [1, 2], "anchor": 0.5,
+    });
+    let score = json!({
+        "student": "student", "guidance": 1.5, "score": 1.0, "timestep": 999, "consistency": 0.5, "solver_steps": 40,
+        "distance": "Mse", "weighting": "Uniform", "anchor": 0.5, "anchor_steps": 2, "fake_updates": 2,
+        "fake_warmup": 1, "fake_lr": 0.01,
+    });
+    let sample = json!({
+        "model": "model", "lora": "lora", "prompts": ["a handwritten digit two"], "count": 2, "steps": 2,
+        "guidance": 1.5, "sampler": {"Tcd": 0.5},
+    });
+    let eval = json!({
+        "teacher": "teacher", "data": "data", "loras": {"merged": "lora"}, "judge": "judge", "clip": "clip",
+        "reward": "clip", "steps": [1, 2], "reference_steps": 4, "guidance": 1.5, "sampler": "Ddim", "samples": 200,
+        "batch": 100,
+    });
+    const ON_STUDENT: Ports =
+        &[("data", "Digits"), ("teacher", "TrainTeacher"), ("student", "SegmentDistill"), ("reward", "TrainClip")];
+    vec![
+        ("Digits", json!({"file": "file", "held_out": 0.2}), &[]),
+        ("ImageFolder", json!({"folder": "folder", "size": 6, "channels": 3, "held_out": 0.4}), &[]),
+        ("TrainClip", training(clip), &[("data", "Digits")]),
+        ("TrainJudge", training(judge), &[("data", "Digits")]),
+        ("TrainTeacher", training(teacher), &[("data", "Digits"), ("text", "TrainClip")]),
+        ("SegmentDistill", distillation(stage), &[("data", "Digits"), ("teacher", "TrainTeacher")]),
+        ("RewardFinetune", distillation(reward), ON_STUDENT),
+        ("ScoreDistill", distillation(score), ON_STUDENT),
+        (
+            "LoraMerge",
+            json!({"loras": [["left", 1.0], ["right", 0.5]], "rank": 3}),
+            &[("left", "SegmentDistill"), ("right", "RewardFinetune")],
+        ),
+        ("Sample", sample, &[("model", "TrainTeacher"), ("lora", "LoraMerge")]),
+        (
+            "Eval",
+            eval,
+            &[
+                ("data", "Digits"),
+                ("teacher", "TrainTeacher"),
+                ("lora", "LoraMerge"),
+                ("judge", "TrainJudge"),
+                ("clip", "TrainClip"),
+            ],
+        ),
+    ]
+}
