@@ -1,7 +1,7 @@
 //! Giving artifacts to people.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -97,10 +97,16 @@ impl Store {
     }
 
     fn write_ledger(&self, path: &Path, ledger: &Ledger) -> Result<()> {
-        match serde_json::to_vec_pretty(ledger) {
-            Ok(bytes) => files::write_atomic(&self.tmp(), path, &bytes),
-            // A path that is not UTF-8: the next export to it will ask for `force`.
-            Err(_) => Ok(()),
+        // Without a ledger the next export to the same place may ask for `force`: no reason to refuse this
+        // one, be it for a path that is not UTF-8 or a store that one may only read.
+        let Ok(bytes) = serde_json::to_vec_pretty(ledger) else { return Ok(()) };
+        match files::write_atomic(&self.tmp(), path, &bytes) {
+            Err(StoreError::Io { source, .. })
+                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) =>
+            {
+                Ok(())
+            }
+            written => written,
         }
     }
 }

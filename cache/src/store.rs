@@ -61,6 +61,10 @@ impl Store {
             Some(found) => check_version(root, &found)?,
             None => create(root)?,
         }
+        Store::at(root)
+    }
+
+    fn at(root: &Path) -> Result<Store> {
         let root = fs::canonicalize(root).map_err(StoreError::io("open", root))?;
         let inner = Inner { root, index: Mutex::default(), memo: Mutex::default() };
         Ok(Store { inner: Arc::new(inner) })
@@ -138,6 +142,8 @@ fn check_version(root: &Path, found: &[u8]) -> Result<()> {
 fn create(root: &Path) -> Result<()> {
     files::make_dir(root)?;
     refuse_foreign(root)?;
+    // Of two who create it the first may be at garbage collection while the second still writes.
+    let _lock = Store::at(root)?.lock_shared()?;
     let tmp = root.join("tmp");
     files::write_atomic(&tmp, &root.join(".gitignore"), b"*\n")?;
     files::write_atomic(&tmp, &root.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;

@@ -114,3 +114,16 @@ fn two_destinations_do_not_mix() {
     write_files(&other, &[("a", "mine")]);
     assert!(store.export(&record.artifact, &other, POLITE).is_err());
 }
+
+#[test]
+fn a_store_that_one_may_only_read_exports() {
+    let Home { store, dir } = &home();
+    let record = publish(store, "n", &FILES);
+    let before = fs::metadata(store.root()).unwrap().permissions();
+    fs::remove_dir_all(store.root().join("tmp")).unwrap();
+    fs::set_permissions(store.root(), fs::Permissions::from_mode(0o555)).unwrap();
+    let done = store.export(&record.artifact, &dir.path().join("out"), POLITE);
+    fs::set_permissions(store.root(), before).unwrap();
+    assert_eq!(done.unwrap().written, ["a", "run", "sub/b"]);
+    assert_eq!(content_of(&dir.path().join("out")), contents(&PLAIN));
+}

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
-use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Store};
+use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Store, StoreError};
 
 use crate::common::*;
 
@@ -139,4 +140,17 @@ fn collection_waits_for_nobody_and_takes_nothing_in_use() {
     assert_eq!(cached(store, &["n"]), [false]);
     let none: [Key; 0] = [];
     assert_eq!(store.last_used().unwrap().into_keys().collect::<Vec<_>>(), none);
+}
+
+#[test]
+fn a_store_may_be_created_while_another_who_created_it_collects() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let root = dir.path().join(round.to_string());
+        let create_and_collect = || match Store::open(&root).unwrap().gc(&GcPolicy::default()) {
+            Ok(_) | Err(StoreError::Busy { .. }) => {}
+            Err(error) => panic!("{error}"),
+        };
+        thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(create_and_collect))));
+    }
 }
