@@ -31,6 +31,7 @@ impl Recipe for Contrast<'_> {
         let captions: Vec<i64> = indices.iter().map(|&i| self.captions[i as usize]).collect();
         let captions = Tensor::from_slice(&captions).to_device(draw.device());
         let pictures = self.data.images(&indices, draw.device());
+        // Pictures are told from those of the same part: with `accumulate`, not the loss of the batch as a whole.
         let output = self.clip.forward(&self.ids.index_select(0, &captions), &pictures);
         Ok(vec![("contrastive".into(), contrastive_loss(&output.logits_per_text.tr(), &captions))])
     }
