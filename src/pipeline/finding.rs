@@ -12,6 +12,9 @@ use serde::ser::SerializeStruct;
 /// More findings than this are counted, not shown.
 pub(super) const SHOWN: usize = 100;
 
+/// Lines of more bytes are not shown: the report would drown in them.
+const LONGEST_LINE: usize = 2000;
+
 /// One mistake or warning.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -44,6 +47,30 @@ impl Finding {
         let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
         Some((line, column))
     }
+
+    /// The source, if the lines at the labels, and one before and after, are short enough to show.
+    fn shown(&self) -> Option<&NamedSource<Arc<str>>> {
+        let source = self.source.as_deref()?;
+        let bytes = source.inner().as_bytes();
+        self.labels.iter().all(|label| has_short_lines(bytes, &label.range)).then_some(source)
+    }
+
+    /// Where it is, for a source that is not shown.
+    fn place(&self) -> Option<String> {
+        let (line, column) = self.position(self.labels.first()?.range.start)?;
+        Some(format!("at {}:{line}:{column}, on a line too long to show", self.source.as_ref()?.name()))
+    }
+}
+
+/// Looks no further than it must: there may be many findings on one line of megabytes.
+fn has_short_lines(text: &[u8], range: &Range<usize>) -> bool {
+    const WINDOW: usize = 2 * (LONGEST_LINE + 1);
+    let is_newline = |byte: &u8| *byte == b'\n';
+    let short = |line: &[u8]| line.len() <= LONGEST_LINE;
+    let (before, after) = (&text[range.start.saturating_sub(WINDOW)..range.start], &text[range.end..]);
+    before.rsplit(is_newline).take(2).all(short)
+        && text[range.clone()].split(is_newline).all(short)
+        && after[..after.len().min(WINDOW)].split(is_newline).take(2).all(short)
 }
 
 impl fmt::Display for Finding {
@@ -60,11 +87,13 @@ impl Diagnostic for Finding {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        let place = if self.shown().is_none() { self.place() } else { None };
+        let lines: Vec<String> = place.into_iter().chain(self.help.clone()).collect();
+        (!lines.is_empty()).then(|| Box::new(lines.join("\n")) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source.as_ref() as &dyn SourceCode)
+        self.shown().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -89,6 +89,10 @@ impl Files<'_> {
         }
         let error = std::fs::metadata(path).err()?;
         let draft = match error.kind() {
+            ErrorKind::NotFound if path.is_symlink() => {
+                let message = format!("`{}` is a symbolic link to something that is not there", file.path);
+                return Some(Draft::error(message).at(file.place, "leads nowhere").help("mend the link, or remove it"));
+            }
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 Draft::error(format!("there is no file `{}`", file.path)).at(file.place, "not found")
             }
@@ -136,6 +140,7 @@ fn neighbour(path: &Path, written: &str) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let entries = std::fs::read_dir(path.parent()?).ok()?;
     let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.retain(|name| name != wanted);
     names.sort();
     let close = closest(wanted, names.iter().map(String::as_str))?;
     Some(Path::new(written).with_file_name(close).display().to_string())

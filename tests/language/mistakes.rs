@@ -177,3 +177,27 @@ fn a_finding_as_json_has_line_and_column() {
     assert_eq!((json["line"].as_u64(), json["column"].as_u64()), (Some(2), Some(14)));
     assert!(json["file"].as_str().unwrap().ends_with("p.ron"));
 }
+
+/// As programs write pipelines: all on one line, which would be the report.
+#[test]
+fn a_line_too_long_to_show_is_told_by_its_place() {
+    let text = format!(r#"Pipeline(name: "{}", nodes: {{"a": Comand(program: ["true"])}})"#, "x".repeat(100_000));
+    insta::assert_snapshot!(mistakes(&text), @r"
+      × 1 mistake in p.ron
+
+    Error:
+      × there is no kind `Comand`
+      help: at p.ron:1:100033, on a line too long to show
+            did you mean `Command`?
+    ");
+}
+
+#[test]
+fn a_symbolic_link_that_leads_nowhere_is_not_suggested() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink("gone.csv.gz", folder.path("data/link.csv.gz")).unwrap();
+    let text = r#"Pipeline(name: "p", nodes: {"d": Digits(file: "data/link.csv.gz")})"#;
+    let told = folder.render(&folder.parse(text, &Overrides::default()).unwrap_err());
+    assert!(told.contains("`data/link.csv.gz` is a symbolic link to something that is not there"), "{told}");
+    assert!(!told.contains("did you mean"), "{told}");
+}
