@@ -53,7 +53,7 @@ impl Failure {
             Failure::Node | Failure::Interrupted => None,
             Failure::User(report) => Some(report),
             Failure::Altered(files) => Some(Report::new(Altered(files))),
-            Failure::Store(error) => Some(Report::new(StoreFailed(Told(error)))),
+            Failure::Store(error) => Some(Report::new(StoreFailed(error))),
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             Failure::Output(error) => Some(Report::new(OutputFailed(error))),
         }
@@ -90,12 +90,7 @@ struct Altered(usize);
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the store failed")]
-struct StoreFailed(#[source] Told);
-
-/// Tells in one line what the system said, so that it is no source of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Told(StoreError);
+struct StoreFailed(#[source] StoreError);
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("failed to write to standard output")]

@@ -12,14 +12,14 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file system refused.
-    #[error("{doing} `{}`: {source}{}", path.display(), hint(source))]
+    #[error("{doing} `{}`: {error}{}", path.display(), hint(error))]
     Io {
         /// What was tried, such as "read".
         doing: &'static str,
         /// On which path.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// What the system said. The message holds it, so that it is no source of its own.
+        error: io::Error,
     },
     /// The store is of another format.
     #[error("open `{}`: it is a store of format `{found}` and this program knows `{known}`; use another directory, or the program that made it", root.display())]
@@ -111,16 +111,16 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
-        move |source| StoreError::Io { doing, path, source }
+        move |error| StoreError::Io { doing, path, error }
     }
 }
 
 /// What a person can do about it.
-fn hint(source: &io::Error) -> &'static str {
-    match source.kind() {
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
         io::ErrorKind::StorageFull => "; free some space, or collect what is not needed (cache gc)",
         io::ErrorKind::QuotaExceeded => "; the disk quota is used up: free some, or use another store",
-        io::ErrorKind::PermissionDenied => "; check who owns it, or use another store",
+        io::ErrorKind::PermissionDenied => "; check who owns it, and who may use it",
         io::ErrorKind::ReadOnlyFilesystem => "; use a store on a file system that can be written",
         _ => "",
     }

@@ -101,8 +101,8 @@ impl Store {
         // one, be it for a path that is not UTF-8 or a store that one may only read.
         let Ok(bytes) = serde_json::to_vec_pretty(ledger) else { return Ok(()) };
         match files::write_atomic(&self.tmp(), path, &bytes) {
-            Err(StoreError::Io { source, .. })
-                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) =>
+            Err(StoreError::Io { error, .. })
+                if matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) =>
             {
                 Ok(())
             }

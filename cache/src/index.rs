@@ -127,7 +127,7 @@ impl Store {
         let failed = || StoreError::Io {
             doing: "write the index in",
             path: self.index_path(),
-            source: io::Error::other("sled refuses a new one"),
+            error: io::Error::other("sled refuses a new one"),
         };
         self.attempt(PATIENCE, &|index| Ok(self.fill_index(index))).done().ok_or_else(failed)?
     }
@@ -204,7 +204,7 @@ impl Store {
         written.map_err(|e| StoreError::Io {
             doing: "write the index in",
             path: self.index_path(),
-            source: io::Error::other(e),
+            error: io::Error::other(e),
         })?;
         Ok(report)
     }

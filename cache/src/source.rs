@@ -74,7 +74,7 @@ impl Store {
     /// Whether the source is still what was digested: by stat, and by content where stat cannot tell.
     pub fn unchanged(&self, path: &Path, digest: &SourceDigest) -> Result<bool> {
         match self.is_same(path, digest) {
-            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(false),
+            Err(StoreError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(StoreError::Changing { .. }) => Ok(false),
             other => other,
         }
