@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::chain::{reward_finetune, score_distill, segment_distill, train_clip, train_judge, train_teacher};
 use crate::lab::{Ended, Files, Work, assert_same};
 
-const STEPS: u64 = 16;
+/// So many that there is time to interrupt them three times, on a busy machine too.
+const STEPS: u64 = 24;
 
 /// One training with four lives: killed, asked to stop, left by its engine, and let go on to the end.
 fn check(work: impl Fn() -> Work) {
@@ -72,12 +73,12 @@ fn assert_lives(lives: &[Ended]) {
 
 #[test]
 fn train_clip_goes_on() {
-    check(|| train_clip(json!({"steps": STEPS})));
+    check(|| train_clip(json!({"steps": STEPS, "batch": 64})));
 }
 
 #[test]
 fn train_judge_goes_on() {
-    check(|| train_judge(json!({"steps": STEPS})));
+    check(|| train_judge(json!({"steps": STEPS, "batch": 64})));
 }
 
 #[test]
