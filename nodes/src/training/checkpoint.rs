@@ -26,14 +26,28 @@ pub(super) struct Checkpoint {
     pub(super) tensors: BTreeMap<String, Tensor>,
 }
 
-/// Reads a checkpoint; `None` if there is none.
-pub(super) fn read(path: &Path, device: Device) -> Result<Option<Checkpoint>, DiffusionError> {
+/// Reads a checkpoint of tensors of the names and shapes of `like`; `None` if there is none.
+pub(super) fn read(
+    path: &Path,
+    device: Device,
+    like: &BTreeMap<String, Tensor>,
+) -> Result<Option<Checkpoint>, DiffusionError> {
     if !path.exists() {
         return Ok(None);
     }
     let mut tensors = read_tensors(path, Kind::Float, device)?;
     let step = tensors.remove(STEP).ok_or_else(|| wrong(path, "it has no step".to_owned()))?;
+    check(path, &tensors, like)?;
     Ok(Some(Checkpoint { step: step.int64_value(&[]) as u64, tensors }))
+}
+
+/// That both hold the same names and shapes: half a checkpoint must not be restored.
+fn check(path: &Path, found: &BTreeMap<String, Tensor>, like: &BTreeMap<String, Tensor>) -> Result<(), DiffusionError> {
+    let size = |tensors: &BTreeMap<String, Tensor>, name: &String| tensors.get(name).map(Tensor::size);
+    match found.keys().chain(like.keys()).find(|name| size(found, name) != size(like, name)) {
+        Some(name) => Err(wrong(path, format!("{name} is not as this worker has it"))),
+        None => Ok(()),
+    }
 }
 
 impl Checkpoint {
@@ -52,21 +66,12 @@ impl Checkpoint {
     }
 }
 
-/// Copies saved tensors into the places of the same names; every name must be on both sides, with one shape.
-pub(super) fn restore(
-    path: &Path,
-    places: &[(String, Tensor)],
-    mut saved: BTreeMap<String, Tensor>,
-) -> Result<(), DiffusionError> {
+/// Copies saved tensors into the places of the same names.
+pub(super) fn restore(places: &[(String, Tensor)], saved: &BTreeMap<String, Tensor>) -> Result<(), DiffusionError> {
     for (name, place) in places {
-        let tensor = saved.remove(name).filter(|t| t.size() == place.size());
-        let tensor = tensor.ok_or_else(|| wrong(path, format!("it has no {name} of shape {:?}", place.size())))?;
-        no_grad(|| place.shallow_clone().f_copy_(&tensor))?;
+        no_grad(|| place.shallow_clone().f_copy_(&saved[name]))?;
     }
-    match saved.first_key_value() {
-        Some((name, _)) => Err(wrong(path, format!("it has a left-over {name}"))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn wrong(path: &Path, message: String) -> DiffusionError {

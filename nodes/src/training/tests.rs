@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::sink;
 use std::path::Path;
 
-use hyper_flow_diffusion::weights::read_tensors;
+use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
 use hyper_flow_spec::kinds::{TrainJudge, Training};
 use hyper_flow_spec::{Job, Kind, PROTOCOL};
 use serde_json::{Value, json};
@@ -126,6 +126,30 @@ fn a_non_finite_number_names_step_and_term_and_keeps_the_checkpoint() {
         assert_eq!(kept(folder.path()), 3);
         // What was kept is good: without the mistake, the training goes on as if nothing had happened.
         assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole);
+    }
+}
+
+type Change = fn(&mut BTreeMap<String, Tensor>);
+
+#[test]
+fn a_checkpoint_of_other_weights_is_set_aside() {
+    let training = training(json!({}));
+    let whole = run(tempfile::tempdir().unwrap().path(), &Toy::new(), &training).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let _ = run(folder.path(), &Toy::new(), &training).unwrap();
+    let path = checkpoint::path(folder.path());
+    let good = read_tensors(&path, tch::Kind::Float, Device::Cpu).unwrap();
+    let changes: [(&str, Change); 3] = [
+        ("missing", |tensors| drop(tensors.remove("main/optimiser/w.exp_avg"))),
+        ("left over", |tensors| drop(tensors.insert("discriminator/parameter/w".to_owned(), Tensor::from(1f32)))),
+        ("another shape", |tensors| drop(tensors.insert("average/w".to_owned(), Tensor::from_slice(&[1f32])))),
+    ];
+    for (what, change) in changes {
+        let mut tensors = good.iter().map(|(name, x)| (name.clone(), x.copy())).collect();
+        change(&mut tensors);
+        write_tensors(&path, &tensors, None).unwrap();
+        assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole, "{what}");
+        assert!(path.with_extension("damaged").exists(), "{what}");
     }
 }
 

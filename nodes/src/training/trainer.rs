@@ -173,7 +173,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         checkpoint::path(&self.context.job.scratch)
     }
 
-    fn save(&mut self, step: u64) -> Result<(), NodeError> {
+    /// All that the next step depends on.
+    fn state(&self) -> BTreeMap<String, Tensor> {
         let mut tensors = BTreeMap::new();
         for (group, optimiser) in &self.groups {
             for (name, tensor) in &group.parameters {
@@ -184,6 +185,11 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             }
         }
         tensors.extend(self.averages.iter().map(|(name, tensor)| (format!("average/{name}"), tensor.detach())));
+        tensors
+    }
+
+    fn save(&mut self, step: u64) -> Result<(), NodeError> {
+        let tensors = self.state();
         // Finite losses and gradients may still lead to weights that overflow: those must not replace the good ones.
         if let Some((name, tensor)) = tensors.iter().find(|(_, tensor)| !is_finite(tensor)) {
             let (term, value) = (format!("the weight `{name}`"), tensor.abs().max().double_value(&[]));
@@ -199,7 +205,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     /// starts anew, which costs time but nothing else.
     fn resume(&mut self) -> Result<u64, NodeError> {
         let path = self.checkpoint_path();
-        match checkpoint::read(&path, self.context.device) {
+        match checkpoint::read(&path, self.context.device, &self.state()) {
             Ok(None) => Ok(0),
             Ok(Some(found)) => {
                 let step = self.restore(found)?;
@@ -218,13 +224,11 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     }
 
     fn restore(&mut self, mut found: checkpoint::Checkpoint) -> Result<u64, DiffusionError> {
-        let path = self.checkpoint_path();
         for (group, optimiser) in &mut self.groups {
-            let parameters = found.take(&format!("{}/parameter/", group.name));
-            checkpoint::restore(&path, &group.parameters, parameters)?;
+            checkpoint::restore(&group.parameters, &found.take(&format!("{}/parameter/", group.name)))?;
             optimiser.load_state(&found.take(&format!("{}/optimiser/", group.name)))?;
         }
-        checkpoint::restore(&path, &self.averages, found.take("average/"))?;
+        checkpoint::restore(&self.averages, &found.take("average/"))?;
         Ok(found.step)
     }
 }
