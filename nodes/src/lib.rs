@@ -1,4 +1,4 @@
-//! What each node kind of hyper-flow does, one file a kind in [`kinds`], and the worker that runs one.
+//! What each node kind of hyper-flow does, one file a kind in `kinds`, and the worker that runs one.
 //!
 //! What is absent: pipelines, keys and the store. A job names directories; this crate fills one of them.
 
