@@ -76,7 +76,8 @@ macro_rules! training_kind {
             /// Samples in one batch.
             #[serde(default = "crate::bounded::int::count::<64>")]
             pub batch: crate::Count,
-            /// Batches whose gradients are averaged into one optimiser step: 4 of 16 give the gradients of 64.
+            /// Batches whose gradients are averaged into one optimiser step: 4 of 16 give the gradients of 64. (Not in
+            /// `TrainClip`, whose loss compares the pairs of one batch with each other.)
             #[serde(default = "crate::bounded::int::count::<1>")]
             pub accumulate: crate::Count,
             /// Learning rate of AdamW. 1e-3 suits the small models here; for Stable Diffusion use 2e-6 to 1e-4.
