@@ -10,7 +10,7 @@ use crate::chain::{reward_finetune, score_distill, segment_distill, train_clip, 
 use crate::lab::{Ended, Files, Work, assert_same};
 
 /// So many that there is time to interrupt them three times, on a busy machine too.
-const STEPS: u64 = 24;
+const STEPS: u64 = 40;
 
 /// One training with four lives: killed, asked to stop, left by its engine, and let go on to the end.
 fn check(work: impl Fn() -> Work) {
