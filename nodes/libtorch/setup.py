@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bring the libtorch that the `tch` crate is built against, once, into .libtorch/ of the checkout.
 
-The PyPI wheel of torch holds libtorch itself, so one pinned download serves every Linux and macOS
+The wheel of torch holds libtorch itself, so one pinned download serves every Linux and macOS
 machine with Python, and no Torch is installed for any Python. Wheels are pinned by version and hash in
 the files beside this script. On a machine without an NVIDIA driver the CUDA libraries are left out.
 

@@ -36,7 +36,7 @@ struct Toy {
 impl Toy {
     fn new() -> Self {
         let weights = |name| (name, Tensor::from_slice(&[1f32, -2.0, 0.5]).set_requires_grad(true));
-        Self { weights: [weights("helper"), weights("main")].into(), ..Self::default() }
+        Self { weights: [weights("critic"), weights("main")].into(), ..Self::default() }
     }
 
     fn group(&self, name: &'static str, updates: u64, first_updates: u64) -> Group {
@@ -100,7 +100,7 @@ fn training(changes: Value) -> Training {
 /// Trains, and gives the average that is yielded.
 fn run(folder: &Path, toy: &Toy, training: &Training) -> Result<Tensor, NodeError> {
     let average = toy.weights["main"].detach().copy();
-    let groups = vec![toy.group("helper", 2, 3), toy.group("main", 1, 0)];
+    let groups = vec![toy.group("critic", 2, 3), toy.group("main", 1, 0)];
     let averages = vec![("w".to_owned(), average.shallow_clone())];
     train(&context(folder, &toy.cancel), training, groups, averages, toy)?;
     Ok(average)
@@ -168,8 +168,8 @@ fn groups_are_updated_as_often_as_they_say() {
     let toy = Toy::new();
     let _ = run(tempfile::tempdir().unwrap().path(), &toy, &training(json!({"steps": 2, "accumulate": 2}))).unwrap();
     let parts = |group: &str, update| [0, 1].map(|part| (group.to_owned(), update, part));
-    let helper = |updates: std::ops::Range<u64>| updates.flat_map(|update| parts("helper", update));
-    let expected = helper(0..5).chain(parts("main", 0)).chain(helper(5..7)).chain(parts("main", 1));
+    let critic = |updates: std::ops::Range<u64>| updates.flat_map(|update| parts("critic", update));
+    let expected = critic(0..5).chain(parts("main", 0)).chain(critic(5..7)).chain(parts("main", 1));
     assert_eq!(*toy.asked.borrow(), expected.collect::<Vec<_>>());
 }
 
