@@ -15,7 +15,7 @@
 //! tests/            tests of the binaries; fixtures made by Python (parity/) and pinned results (golden/)
 //! ```
 //!
-//! Arrows: `hyper-flow → cache, spec` · `nodes → spec, diffusion` · `diffusion → tch`. Nothing else. The engine and the
+//! Arrows: `hyper-flow → cache, spec` · `nodes → spec, diffusion, tch` · `diffusion → tch`. Nothing else. The engine and the
 //! nodes meet only in `spec`: a job goes to the worker as a file, events come back as lines.
 //!
 //! ## Where a thing belongs
@@ -23,7 +23,7 @@
 //! | you want to add | go to |
 //! |---|---|
 //! | a field of a kind | its struct in `nodes/spec/src/kinds/` (type, default and documentation in one place) |
-//! | a kind | a struct there, a line in `registry.rs`, a file in `nodes/src/kinds/` |
+//! | a kind | a struct there, a line in `registry.rs`, a file and a line in `nodes/src/kinds/` |
 //! | a loss | one function in `nodes/diffusion/src/losses/`, and a fixture for it |
 //! | a model, scheduler or metric | `nodes/diffusion/src/` |
 //! | something that all trainings do | `nodes/src/training/`, the one loop |
@@ -31,14 +31,16 @@
 //! | a reason why a node runs | [`plan`] |
 //! | how processes are started, watched and stopped | [`run`] |
 //! | what is on the screen during a run | [`display`], which sees only events |
-//! | a subcommand | one file in [`commands`] |
+//! | a subcommand | one file in [`commands`], and its line in [`cli`] |
+//! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
+//! | which libtorch is brought | `nodes/libtorch/` |
 //! | how bytes are kept | `cache/` |
 //!
 //! ## Invariants
 //!
 //! - This crate never links libtorch, and a plan starts no process (but with `reproducibility: Exact`, which asks the
 //!   worker once what machine it is on).
-//! - The store knows bytes and digests; the words node, kind and pipeline do not occur in it.
+//! - The store knows bytes, digests and opaque labels; it knows no node, kind or pipeline.
 //! - The spec computes nothing: no file is read and no tensor made there.
 //! - The worker never touches the store. It sees directories: its inputs, its output, its scratch.
 //! - `hyper-flow-diffusion` knows no pipeline, no job and no artifact.
@@ -50,7 +52,7 @@
 //! - An artifact is there whole or not at all: the record that makes it visible is written last.
 //! - Losing the index (`cache/`'s sled) loses nothing; it holds no fact that the files do not.
 //! - No function recurses over the graph.
-//! - Only `main`, `output` and `display` print.
+//! - Nothing prints but what was made to: `output`, `display`, and the one place in `error` for diagnostics.
 //!
 //! ## One run, from file to record
 //!
