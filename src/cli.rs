@@ -36,7 +36,7 @@ struct Global {
     /// The directory of the store.
     #[arg(long, global = true, value_name = "DIR", env = "HYPER_FLOW_STORE", default_value = ".hyper-flow")]
     store: PathBuf,
-    /// Print JSON, for machines.
+    /// Print JSON, for machines; mistakes too, on standard error.
     #[arg(long, global = true, conflicts_with = "quiet")]
     json: bool,
     /// Print only the names or values that were asked for.
@@ -82,9 +82,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let color = cli.global.color;
     log_to_stderr(cli.global.verbose, color.on(stderr().is_terminal()));
-    match cli.command.execute(&cli.global.context()) {
+    let context = cli.global.context();
+    match cli.command.execute(&context) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(|report| error::print(report.as_ref(), color.on(stderr().is_terminal()))),
+        Err(failure) => failure.exit(|report| error::print(report.as_ref(), context.format, context.color_stderr)),
     }
 }
 

@@ -4,7 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use hyper_flow_cache::StoreError;
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, Report};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandler, Report};
+
+use crate::commands::context::Format;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -96,12 +98,17 @@ struct StoreFailed(#[source] StoreError);
 #[error("failed to write to standard output")]
 struct OutputFailed(#[source] io::Error);
 
-/// Prints a mistake or warning on standard error. One that cannot be printed changes nothing.
+/// Prints a mistake or warning on standard error, for machines as one line of JSON. One that cannot be printed changes
+/// nothing.
 #[expect(clippy::print_stderr, reason = "the one place that prints diagnostics")]
-pub(crate) fn print(diagnostic: &dyn Diagnostic, color: bool) {
+pub(crate) fn print(diagnostic: &dyn Diagnostic, format: Format, color: bool) {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut text = String::new();
-    if GraphicalReportHandler::new_themed(theme).render_report(&mut text, diagnostic).is_ok() {
+    let rendered = match format {
+        Format::Json => JSONReportHandler::new().render_report(&mut text, diagnostic).map(|()| text.push('\n')),
+        Format::Human | Format::Quiet => GraphicalReportHandler::new_themed(theme).render_report(&mut text, diagnostic),
+    };
+    if rendered.is_ok() {
         eprint!("{text}");
     }
 }

@@ -41,7 +41,7 @@ impl Context {
     /// Tells people, on standard error, what is probably not meant in a pipeline.
     pub(crate) fn warn(&self, warnings: &[Finding]) {
         if self.format == Format::Human {
-            warnings.iter().for_each(|warning| error::print(warning, self.color_stderr));
+            warnings.iter().for_each(|warning| error::print(warning, self.format, self.color_stderr));
         }
     }
 

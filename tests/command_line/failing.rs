@@ -31,6 +31,16 @@ fn a_wrong_command_line_is_exit_code_2() {
 }
 
 #[test]
+fn mistakes_are_json_where_json_is_asked_for() {
+    let scene = Scene::new();
+    let told = scene.fails("why mergd --json");
+    let (code, json) = told.split_once('\n').expect("an exit code, then the mistake");
+    assert_eq!(code, "exit 2");
+    let mistake: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    assert_eq!(mistake["help"], "did you mean `merged`?");
+}
+
+#[test]
 fn a_wrong_pipeline_is_exit_code_2() {
     let scene = Scene::empty();
     assert!(scene.fails("plan nothing.ron").starts_with("exit 2"));
