@@ -42,8 +42,8 @@ struct Drawn {
 
 impl Score<'_> {
     fn pictures(&self, draw: &Draw<'_>) -> Drawn {
-        let (x0, text) = self.data.batch(draw);
-        let noise = draw.randn("one-step", &x0.size()[1..]);
+        let text = self.data.texts_of(&draw.indices(self.data.len()));
+        let noise = draw.randn("one-step", &self.data.picture_shape());
         let t = self.params.timestep.get();
         let output = self.denoiser.output(&noise, t, &text, &Adapters::one(&self.student.lora));
         Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, text }
