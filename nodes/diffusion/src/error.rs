@@ -97,6 +97,18 @@ pub enum DiffusionError {
         /// Its type.
         dtype: String,
     },
+    /// A row of a tensor is asked for that it does not have.
+    #[error("{}: {key} has no row {index}: it has {count}", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The row asked for.
+        index: i64,
+        /// The rows there.
+        count: usize,
+    },
     /// The keys of a file are not those of the model.
     #[error("{}: keys do not fit: {report}", path.display())]
     Keys {

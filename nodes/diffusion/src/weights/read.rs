@@ -74,16 +74,61 @@ impl WeightFile {
     /// [`DiffusionError::Keys`] if there is no such key, [`DiffusionError::Dtype`] for a type that is not supported,
     /// [`DiffusionError::Io`] if the file changed since it was opened.
     pub fn tensor(&self, key: &str, kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
-        let info = self.tensors.get(key).ok_or_else(|| self.no_such(key))?;
-        let stored = kind_of(info.dtype).ok_or_else(|| self.unsupported(key, info.dtype))?;
+        let info = self.info(key)?;
         let (start, end) = info.data_offsets;
         let mut bytes = vec![0; end - start];
-        self.file.read_exact_at(&mut bytes, self.data_start + start as u64).map_err(|source| DiffusionError::Io {
+        self.read_at(&mut bytes, start)?;
+        self.decode(key, info, &bytes, &shape(info), kind, device)
+    }
+
+    /// Reads rows of one tensor, in the order of `indices` into its first dimension, as [`tensor`](Self::tensor) would:
+    /// (rows, …). Of the file only these rows are read, neighbours together.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Row`] for an index that is not in the first dimension; otherwise as [`tensor`](Self::tensor).
+    pub fn rows(&self, key: &str, indices: &[i64], kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
+        let info = self.info(key)?;
+        let count = info.shape.first().copied().unwrap_or(0);
+        let no_row = |index| DiffusionError::Row { path: self.path.clone(), key: key.to_owned(), index, count };
+        let row = |&index: &i64| usize::try_from(index).ok().filter(|&i| i < count).ok_or_else(|| no_row(index));
+        let indices = indices.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let (start, end) = info.data_offsets;
+        let width = (end - start).checked_div(count).unwrap_or(0);
+        let mut bytes = vec![0; indices.len() * width];
+        let mut rest = bytes.as_mut_slice();
+        for run in indices.chunk_by(|a, b| a + 1 == *b) {
+            let (head, tail) = rest.split_at_mut(run.len() * width);
+            self.read_at(head, start + run[0] * width)?;
+            rest = tail;
+        }
+        let shape: Vec<i64> = [indices.len() as i64].into_iter().chain(shape(info).into_iter().skip(1)).collect();
+        self.decode(key, info, &bytes, &shape, kind, device)
+    }
+
+    fn info(&self, key: &str) -> Result<&TensorInfo, DiffusionError> {
+        self.tensors.get(key).ok_or_else(|| self.no_such(key))
+    }
+
+    /// Fills `bytes` from an offset into the data. Leaves no file position behind, so threads may share the file.
+    fn read_at(&self, bytes: &mut [u8], offset: usize) -> Result<(), DiffusionError> {
+        self.file.read_exact_at(bytes, self.data_start + offset as u64).map_err(|source| DiffusionError::Io {
             action: "read",
             path: self.path.clone(),
             source,
-        })?;
-        let tensor = Tensor::f_from_data_size(&bytes, &shape(info), stored)?;
+        })
+    }
+
+    fn decode(
+        &self,
+        key: &str,
+        info: &TensorInfo,
+        bytes: &[u8],
+        shape: &[i64],
+        kind: Kind,
+        device: Device,
+    ) -> Result<Tensor, DiffusionError> {
+        let stored = kind_of(info.dtype).ok_or_else(|| self.unsupported(key, info.dtype))?;
+        let tensor = Tensor::f_from_data_size(bytes, shape, stored)?;
         let kind = if tensor.is_floating_point() { kind } else { stored };
         Ok(tensor.f_to_device(device)?.f_to_kind(kind)?)
     }

@@ -101,6 +101,29 @@ fn whole_numbers_are_not_converted() {
 }
 
 #[test]
+fn rows_are_those_of_the_whole_tensor() {
+    let table = Tensor::arange(60, (Kind::Float, CPU)).reshape([10, 3, 2]);
+    let file = saved(|tensors| {
+        tensors.insert("table".into(), table.to_kind(Kind::Half));
+        tensors.insert("ids".into(), Tensor::arange(10, (Kind::Int64, CPU)));
+        tensors.insert("narrow".into(), ones(&[4, 0]));
+        tensors.insert("one".into(), Tensor::from(1f32));
+    });
+    let file = WeightFile::open(file.path()).unwrap();
+    for indices in [&[][..], &[3], &[4, 5, 6, 2, 2, 9, 0, 1], &[9, 8, 7]] {
+        let rows = file.rows("table", indices, Kind::Float, CPU).unwrap();
+        assert_eq!(rows, table.index_select(0, &Tensor::from_slice(indices)));
+        let ids = file.rows("ids", indices, Kind::Float, CPU).unwrap();
+        assert_eq!(Vec::<i64>::try_from(ids).unwrap(), indices);
+    }
+    assert_eq!(file.rows("narrow", &[3, 1], Kind::Float, CPU).unwrap().size(), [2, 0]);
+    for (key, index, count) in [("table", 10, 10), ("table", -1, 10), ("narrow", 4, 4), ("one", 0, 0)] {
+        let error = file.rows(key, &[index], Kind::Float, CPU).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("{key} has no row {index}: it has {count}")), "{error}");
+    }
+}
+
+#[test]
 fn a_file_cut_anywhere_is_an_error() {
     let whole = fs::read(saved(|_| {}).path()).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
