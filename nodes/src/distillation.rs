@@ -1,12 +1,13 @@
 //! What every distillation begins with.
 
+use hyper_flow_spec::kinds::Precision;
 use hyper_flow_spec::{Ref, types};
 
-use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::dataset::Dataset;
 use crate::model::Model;
 use crate::worker::Context;
+use crate::{NodeError, paint};
 
 /// A frozen teacher, and the pictures and captions to distil it with.
 #[derive(Debug)]
@@ -21,8 +22,9 @@ impl Distillation {
         context: &Context,
         teacher: &Ref<types::Model>,
         data: &Ref<types::Dataset>,
+        precision: Precision,
     ) -> Result<Self, NodeError> {
-        let teacher = Model::load(context.input(teacher)?, context.device)?;
+        let teacher = Model::load(context.input(teacher)?, context.device, paint::kind(precision))?;
         let dataset = Dataset::read(context.input(data)?)?;
         teacher.check_fits(&dataset)?;
         let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;

@@ -72,10 +72,11 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Reads a model folder.
-    pub(crate) fn load(folder: &Path, device: Device) -> Result<Self, NodeError> {
+    /// Reads a model folder, the UNet as `kind`.
+    pub(crate) fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self, NodeError> {
         let config: UNet2DConditionConfig = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
         let mut store = nn::VarStore::new(device);
+        store.set_kind(kind);
         let unet = UNet2DConditionModel::new(&store, &config)?;
         load_var_store(&store, &folder.join("unet").join(UNET_WEIGHTS), "")?;
         store.freeze();

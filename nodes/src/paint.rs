@@ -6,7 +6,7 @@ use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::sample::Painter;
 use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_spec::kinds;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
@@ -32,6 +32,15 @@ pub(crate) fn sampler(sampler: kinds::Sampler) -> Sampler {
     match sampler {
         kinds::Sampler::Ddim => Sampler::DDIM_TRAILING,
         kinds::Sampler::Tcd(eta) => Sampler::Tcd { eta: eta.get() },
+    }
+}
+
+/// A dtype of the tensor library.
+pub(crate) fn kind(precision: kinds::Precision) -> Kind {
+    match precision {
+        kinds::Precision::Fp32 => Kind::Float,
+        kinds::Precision::Fp16 => Kind::Half,
+        kinds::Precision::Bf16 => Kind::BFloat16,
     }
 }
 

@@ -95,7 +95,7 @@ fn judges(context: &Context, params: &RewardFinetune, captions: &[String]) -> Re
 }
 
 pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), NodeError> {
-    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data)?;
+    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
     let frozen = student::read(context, &params.student, &teacher.unet)?;
     let delta = Student::new(context, &teacher.unet, None, params.lora())?;
     let feedback = Feedback {

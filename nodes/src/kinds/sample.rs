@@ -22,7 +22,7 @@ struct Line<'a> {
 const GRID: &str = "grid.png";
 
 pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
-    let model = Model::load(context.input(&params.model)?, context.device)?;
+    let model = Model::load(context.input(&params.model)?, context.device, paint::kind(params.precision))?;
     let lora = params.lora.as_ref().map(|port| student::read(context, port, &model.unet)).transpose()?;
     let empty = model.text.encode(&[String::new()])?;
     let plan = paint::sampler(params.sampler).plan(&model.schedule, params.steps.index())?;

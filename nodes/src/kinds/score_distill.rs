@@ -129,7 +129,7 @@ impl Recipe for Score<'_> {
 }
 
 pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeError> {
-    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data)?;
+    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
     let student = Student::new(context, &teacher.unet, params.student.as_ref(), params.lora())?;
     let start = student.lora.deep_copy();
     let fake = student::fresh(context, &teacher.unet, params.lora(), FAKE)?;

@@ -55,7 +55,7 @@ impl Recipe for Stage<'_> {
 }
 
 pub(super) fn run(context: &Context, params: &SegmentDistill) -> Result<(), NodeError> {
-    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data)?;
+    let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
     let student = Student::new(context, &teacher.unet, params.student.as_ref(), params.lora())?;
     let train_timesteps = teacher.schedule.train_timesteps();
     let stage = Stage {

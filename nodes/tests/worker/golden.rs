@@ -215,7 +215,8 @@ fn training(params: Value) -> Value {
 }
 
 fn distillation(params: Value) -> Value {
-    let mut all = training(json!({"teacher": "teacher", "rank": 3, "alpha": 6.0, "modules": null}));
+    let mut all =
+        training(json!({"teacher": "teacher", "rank": 3, "alpha": 6.0, "modules": null, "precision": "Fp32"}));
     all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
     all
 }
@@ -245,12 +246,12 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     });
     let sample = json!({
         "model": "model", "lora": "lora", "prompts": ["a handwritten digit two"], "count": 2, "steps": 2,
-        "guidance": 1.5, "sampler": {"Tcd": 0.5},
+        "guidance": 1.5, "sampler": {"Tcd": 0.5}, "precision": "Fp32",
     });
     let eval = json!({
         "teacher": "teacher", "data": "data", "loras": {"merged": "lora"}, "judge": "judge", "clip": "clip",
         "reward": "clip", "steps": [1, 2], "reference_steps": 4, "guidance": 1.5, "sampler": "Ddim", "samples": 200,
-        "batch": 100,
+        "batch": 100, "precision": "Fp32",
     });
     const ON_STUDENT: Ports =
         &[("data", "Digits"), ("teacher", "TrainTeacher"), ("student", "SegmentDistill"), ("reward", "TrainClip")];

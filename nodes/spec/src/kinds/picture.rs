@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
+use super::{Precision, Problem};
 use crate::bounded::int;
 use crate::{Count, Fraction, NonNegative, Ref, Steps, types};
 
@@ -40,6 +40,9 @@ pub struct Sample {
     /// The sampler.
     #[serde(default = "ddim")]
     pub sampler: Sampler,
+    /// Number format of the networks.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// Measures LoRAs beside their teacher, at each step count.
@@ -80,6 +83,9 @@ pub struct Eval {
     /// Pictures drawn at once.
     #[serde(default = "int::count::<250>")]
     pub batch: Count,
+    /// Number format of the networks that draw.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// The largest step count that TCD's 50-point grid gives.

@@ -147,6 +147,9 @@ macro_rules! distillation_kind {
                 /// Names of the modules to adapt; the 14 of LCM-LoRA when absent.
                 #[serde(default)]
                 modules: Option<Vec<String>>,
+                /// Number format of the frozen networks. The LoRA itself is always trained in fp32.
+                #[serde(default)]
+                precision: crate::kinds::Precision,
             }
         }
 

@@ -14,7 +14,7 @@ use crate::model::Model;
 use crate::picture::write_png;
 use crate::scorer::Scorer;
 use crate::worker::Context;
-use crate::{NodeError, files, student};
+use crate::{NodeError, files, paint, student};
 use measure::Meter;
 use row::{Row, table};
 use subject::{Easel, Subject};
@@ -24,7 +24,7 @@ const TABLE: &str = "table.txt";
 const GRID: &str = "grid.png";
 
 pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
-    let teacher = Model::load(context.input(&params.teacher)?, context.device)?;
+    let teacher = Model::load(context.input(&params.teacher)?, context.device, paint::kind(params.precision))?;
     let data = Dataset::read(context.input(&params.data)?)?;
     teacher.check_fits(&data)?;
     let (judge, config) = Classifier::load(context.input(&params.judge)?, context.device)?;

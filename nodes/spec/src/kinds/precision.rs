@@ -1,0 +1,16 @@
+//! The number format that a node computes in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The dtype of frozen networks. What is trained, norms, softmax, losses and the sampler's arithmetic stay in fp32.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    Fp32,
+    /// 16 bits with five for the exponent: what many published weights are stored in. Large values overflow.
+    Fp16,
+    /// 16 bits with fp32's exponent and fewer digits: half the memory, and no overflow.
+    Bf16,
+}
