@@ -1,7 +1,7 @@
 //! The configuration of a UNet, as in diffusers' `config.json`.
 
 use crate::error::DiffusionError;
-use crate::layers::Activation;
+use crate::layers::{Activation, ResnetConfig, TimeScaleShift};
 use serde::{Deserialize, Serialize};
 
 /// One value for all blocks or one for each, from the input inwards.
@@ -60,17 +60,6 @@ pub enum UpBlockType {
 pub enum AdditionEmbedType {
     /// SDXL: the pooled text embedding and six numbers about size and crop.
     TextTime,
-}
-
-/// How the time embedding enters a ResNet block.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeScaleShift {
-    /// Added before the second norm.
-    #[default]
-    Default,
-    /// As scale and shift after the second norm.
-    ScaleShift,
 }
 
 /// The configuration. Names, meanings and defaults are those of diffusers.
@@ -169,6 +158,17 @@ impl UNet2DConditionConfig {
     /// Width of the time embedding.
     pub fn time_embed_dim(&self) -> i64 {
         self.block_out_channels[0] * 4
+    }
+
+    /// What all ResNet blocks share.
+    pub(crate) fn resnet(&self) -> ResnetConfig {
+        ResnetConfig {
+            groups: self.norm_num_groups,
+            eps: self.norm_eps,
+            act: self.act_fn,
+            time: Some((self.time_embed_dim(), self.resnet_time_scale_shift)),
+            output_scale_factor: 1.0,
+        }
     }
 
     /// That the parts fit each other.

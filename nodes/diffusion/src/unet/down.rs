@@ -1,10 +1,8 @@
 //! A block on the way down: `DownBlock2D` and `CrossAttnDownBlock2D`, which differ in having transformers.
 
-use super::resnet::ResnetBlock2D;
 use super::transformer::Transformer2DModel;
 use super::{Context, DownBlockType, UNet2DConditionConfig};
-use crate::layers::{Conv2d, ConvConfig};
-use crate::lora::Adapters;
+use crate::layers::{Downsample2D, ResnetBlock2D};
 use tch::{Tensor, nn};
 
 /// ResNet blocks, each with or without a transformer, and but for the last block a halving of the size.
@@ -23,7 +21,7 @@ impl DownBlock {
         let (resnets, attentions) = (vs / "resnets", vs / "attentions");
         let resnet = |i| {
             let from = if i == 0 { in_channels } else { out_channels };
-            ResnetBlock2D::new(&(&resnets / i), from, out_channels, config, 1.0)
+            ResnetBlock2D::new(&(&resnets / i), from, out_channels, config.resnet())
         };
         let attention = |i| Transformer2DModel::new(&(&attentions / i), block, config);
         let attended = config.down_block_types[block] == DownBlockType::CrossAttnDownBlock2D;
@@ -39,7 +37,7 @@ impl DownBlock {
     pub(super) fn forward(&self, x: Tensor, context: &Context<'_>, skips: &mut Vec<Tensor>) -> Tensor {
         let mut x = x;
         for (i, resnet) in self.resnets.iter().enumerate() {
-            x = resnet.forward(&x, context);
+            x = resnet.forward(&x, Some(&context.emb), context.adapters);
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(&x, context);
             }
@@ -50,27 +48,5 @@ impl DownBlock {
             skips.push(x.shallow_clone());
         }
         x
-    }
-}
-
-/// A strided convolution.
-#[derive(Debug)]
-struct Downsample2D {
-    conv: Conv2d,
-    padding: i64,
-}
-
-impl Downsample2D {
-    fn new(vs: &nn::Path<'_>, channels: i64, padding: i64) -> Self {
-        let config = ConvConfig { kernel: 3, stride: 2, padding };
-        Self { conv: Conv2d::new(&(vs / "conv"), channels, channels, config), padding }
-    }
-
-    fn forward(&self, x: &Tensor, adapters: &Adapters<'_>) -> Tensor {
-        if self.padding == 0 {
-            self.conv.forward(&x.constant_pad_nd([0, 1, 0, 1]), adapters)
-        } else {
-            self.conv.forward(x, adapters)
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! The block in the middle.
 
-use super::resnet::ResnetBlock2D;
 use super::transformer::Transformer2DModel;
 use super::{Context, UNet2DConditionConfig};
+use crate::layers::{ResnetBlock2D, ResnetConfig};
 use tch::{Tensor, nn};
 
 /// ResNet block, transformer, ResNet block.
@@ -16,13 +16,15 @@ impl UNetMidBlock2DCrossAttn {
     pub(super) fn new(vs: &nn::Path<'_>, config: &UNet2DConditionConfig) -> Self {
         let last = config.blocks() - 1;
         let (channels, resnets) = (config.block_out_channels[last], vs / "resnets");
-        let resnet = |i| ResnetBlock2D::new(&(&resnets / i), channels, channels, config, config.mid_block_scale_factor);
+        let resnet_config = ResnetConfig { output_scale_factor: config.mid_block_scale_factor, ..config.resnet() };
+        let resnet = |i| ResnetBlock2D::new(&(&resnets / i), channels, channels, resnet_config);
         Self { resnets: [0, 1].map(resnet), attention: Transformer2DModel::new(&(vs / "attentions" / 0), last, config) }
     }
 
     /// (b, c, h, w) → (b, c, h, w).
     pub(super) fn forward(&self, x: &Tensor, context: &Context<'_>) -> Tensor {
-        let x = self.resnets[0].forward(x, context);
-        self.resnets[1].forward(&self.attention.forward(&x, context), context)
+        let (emb, adapters) = (Some(&context.emb), context.adapters);
+        let x = self.resnets[0].forward(x, emb, adapters);
+        self.resnets[1].forward(&self.attention.forward(&x, context), emb, adapters)
     }
 }

@@ -1,6 +1,5 @@
 //! The UNet of Stable Diffusion, in the structure and with the names of diffusers' `UNet2DConditionModel`.
 
-mod attention;
 mod config;
 mod config_file;
 mod down;
@@ -9,15 +8,13 @@ mod mid;
 mod model;
 #[cfg(test)]
 mod parity;
-mod resnet;
 mod time;
 mod transformer;
 mod transformer_block;
 mod up;
 
-pub use config::{
-    AdditionEmbedType, DownBlockType, MidBlockType, PerBlock, TimeScaleShift, UNet2DConditionConfig, UpBlockType,
-};
+pub use crate::layers::TimeScaleShift;
+pub use config::{AdditionEmbedType, DownBlockType, MidBlockType, PerBlock, UNet2DConditionConfig, UpBlockType};
 pub use model::{AddedConditions, UNet2DConditionModel};
 
 use crate::lora::Adapters;

@@ -3,16 +3,15 @@
 #[path = "../../tests/parity/support.rs"]
 mod support;
 
-use super::attention::Attention;
 use super::down::DownBlock;
 use super::feed_forward::FeedForward;
 use super::mid::UNetMidBlock2DCrossAttn;
-use super::resnet::ResnetBlock2D;
 use super::time::{TimestepEmbedding, sinusoid};
 use super::transformer::Transformer2DModel;
 use super::transformer_block::BasicTransformerBlock;
 use super::up::UpBlock;
 use super::{Context, UNet2DConditionConfig};
+use crate::layers::{Attention, ResnetBlock2D, ResnetConfig};
 use crate::lora::Adapters;
 use std::collections::BTreeMap;
 use support::{TOLERANCE, assert_close, assert_within, config, fill, fixtures, input};
@@ -89,8 +88,9 @@ fn resnet_block() {
         ("variant", "mid_block.resnets.0", [12, 12], 1.5),
     ] {
         let case = Case::new(model, path);
-        let block = ResnetBlock2D::new(&case.path(), channels[0], channels[1], &case.config, factor);
-        case.check(|context| block.forward(&picture(channels[0]), context));
+        let config = ResnetConfig { output_scale_factor: factor, ..case.config.resnet() };
+        let block = ResnetBlock2D::new(&case.path(), channels[0], channels[1], config);
+        case.check(|context| block.forward(&picture(channels[0]), Some(&context.emb), context.adapters));
     }
 }
 
@@ -98,10 +98,10 @@ fn resnet_block() {
 fn attention() {
     let block = "down_blocks.0.attentions.0.transformer_blocks.0";
     let case = Case::new("sd15", &format!("{block}.attn1"));
-    let layer = Attention::new(&case.path(), 8, 8, 2);
+    let layer = Attention::new(&case.path(), 8, 8, 2, false);
     case.check(|context| layer.forward(&sequence(8), &sequence(8), context.adapters));
     let case = Case::new("sd15", &format!("{block}.attn2"));
-    let layer = Attention::new(&case.path(), 8, 12, 2);
+    let layer = Attention::new(&case.path(), 8, 12, 2, false);
     case.check(|context| layer.forward(&sequence(8), &context.text, context.adapters));
 }
 

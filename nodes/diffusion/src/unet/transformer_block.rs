@@ -1,9 +1,8 @@
 //! One block of a transformer.
 
 use super::Context;
-use super::attention::Attention;
 use super::feed_forward::FeedForward;
-use crate::layers::LayerNorm;
+use crate::layers::{Attention, LayerNorm};
 use tch::{Tensor, nn};
 
 const NORM_EPS: f64 = 1e-5;
@@ -24,9 +23,9 @@ impl BasicTransformerBlock {
         let norm = |name| LayerNorm::new(&(vs / name), dim, NORM_EPS);
         Self {
             norm1: norm("norm1"),
-            attn1: Attention::new(&(vs / "attn1"), dim, dim, heads),
+            attn1: Attention::new(&(vs / "attn1"), dim, dim, heads, false),
             norm2: norm("norm2"),
-            attn2: Attention::new(&(vs / "attn2"), dim, text_dim, heads),
+            attn2: Attention::new(&(vs / "attn2"), dim, text_dim, heads, false),
             norm3: norm("norm3"),
             ff: FeedForward::new(&(vs / "ff"), dim),
         }

@@ -1,10 +1,8 @@
 //! A block on the way up: `UpBlock2D` and `CrossAttnUpBlock2D`, which differ in having transformers.
 
-use super::resnet::ResnetBlock2D;
 use super::transformer::Transformer2DModel;
 use super::{Context, UNet2DConditionConfig, UpBlockType};
-use crate::layers::{Conv2d, ConvConfig};
-use crate::lora::Adapters;
+use crate::layers::{ResnetBlock2D, Upsample2D};
 use tch::{Tensor, nn};
 
 /// ResNet blocks over what the way down kept, each with or without a transformer, and but for the last block a doubling
@@ -28,7 +26,7 @@ impl UpBlock {
         let resnet = |i| {
             let from = if i == 0 { below } else { out_channels };
             let skip = if i == layers - 1 { above } else { out_channels };
-            ResnetBlock2D::new(&(&resnets / i), from + skip, out_channels, config, 1.0)
+            ResnetBlock2D::new(&(&resnets / i), from + skip, out_channels, config.resnet())
         };
         let attention = |i| Transformer2DModel::new(&(&attentions / i), block, config);
         let attended = config.up_block_types[index] == UpBlockType::CrossAttnUpBlock2D;
@@ -45,32 +43,14 @@ impl UpBlock {
         let mut x = x;
         for (i, resnet) in self.resnets.iter().enumerate() {
             let skip = skips.pop().expect("the way down keeps one for each layer of the way up");
-            x = resnet.forward(&Tensor::cat(&[x, skip], 1), context);
+            x = resnet.forward(&Tensor::cat(&[x, skip], 1), Some(&context.emb), context.adapters);
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(&x, context);
             }
         }
         match (&self.upsampler, skips.last()) {
-            (Some(upsampler), Some(next)) => upsampler.forward(&x, next, context.adapters),
+            (Some(upsampler), Some(next)) => upsampler.forward(&x, &next.size()[2..], context.adapters),
             _ => x,
         }
-    }
-}
-
-/// Nearest-neighbour doubling and a convolution.
-#[derive(Debug)]
-struct Upsample2D {
-    conv: Conv2d,
-}
-
-impl Upsample2D {
-    fn new(vs: &nn::Path<'_>, channels: i64) -> Self {
-        Self { conv: Conv2d::new(&(vs / "conv"), channels, channels, ConvConfig::SAME_3) }
-    }
-
-    /// To the size of `like`: twice `x`'s, or one less where halving rounded up.
-    fn forward(&self, x: &Tensor, like: &Tensor, adapters: &Adapters<'_>) -> Tensor {
-        let size = &like.size()[2..];
-        self.conv.forward(&x.upsample_nearest2d(size, None, None), adapters)
     }
 }

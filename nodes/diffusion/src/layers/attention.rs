@@ -1,12 +1,12 @@
 //! Multi-head attention.
 
-use crate::layers::Linear;
+use super::Linear;
 use crate::lora::Adapters;
 use tch::{Tensor, nn};
 
 /// Attention of a sequence to itself or to another.
 #[derive(Debug)]
-pub(super) struct Attention {
+pub(crate) struct Attention {
     to_q: Linear,
     to_k: Linear,
     to_v: Linear,
@@ -15,19 +15,19 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    /// `other_dim` is the width of what is attended to.
-    pub(super) fn new(vs: &nn::Path<'_>, dim: i64, other_dim: i64, heads: i64) -> Self {
+    /// `other_dim` is the width of what is attended to; `bias` is that of the first three layers.
+    pub(crate) fn new(vs: &nn::Path<'_>, dim: i64, other_dim: i64, heads: i64, bias: bool) -> Self {
         Self {
-            to_q: Linear::new(&(vs / "to_q"), dim, dim, false),
-            to_k: Linear::new(&(vs / "to_k"), other_dim, dim, false),
-            to_v: Linear::new(&(vs / "to_v"), other_dim, dim, false),
+            to_q: Linear::new(&(vs / "to_q"), dim, dim, bias),
+            to_k: Linear::new(&(vs / "to_k"), other_dim, dim, bias),
+            to_v: Linear::new(&(vs / "to_v"), other_dim, dim, bias),
             to_out: Linear::new(&(vs / "to_out" / 0), dim, dim, true),
             heads,
         }
     }
 
     /// x (b, n, dim), other (b, m, other) → (b, n, dim).
-    pub(super) fn forward(&self, x: &Tensor, other: &Tensor, adapters: &Adapters<'_>) -> Tensor {
+    pub(crate) fn forward(&self, x: &Tensor, other: &Tensor, adapters: &Adapters<'_>) -> Tensor {
         let q = self.split(&self.to_q.forward(x, adapters));
         let k = self.split(&self.to_k.forward(other, adapters));
         let v = self.split(&self.to_v.forward(other, adapters));
