@@ -1,7 +1,7 @@
 //! Pictures of a dataset with their captions as the model reads them.
 
-use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::rng::Rng;
+use hyper_flow_diffusion::{Conditions, DiffusionError};
 use tch::{Device, Kind, Tensor};
 
 use crate::dataset::Split;
@@ -15,12 +15,12 @@ pub(crate) struct Conditioned {
     device: Device,
     /// Distinct captions of this half, sorted.
     pub(crate) captions: Vec<String>,
-    /// Their texts (captions, length, dim).
-    pub(crate) texts: Tensor,
+    /// What each of them gives.
+    pub(crate) conditions: Conditions,
     /// For each picture the position of its caption.
     caption_of: Vec<i64>,
-    /// Text of no caption (1, length, dim).
-    pub(crate) empty: Tensor,
+    /// What no caption gives, one row.
+    pub(crate) empty: Conditions,
 }
 
 impl Conditioned {
@@ -29,22 +29,21 @@ impl Conditioned {
         let mut captions = data.captions.clone();
         captions.sort();
         captions.dedup();
-        let texts = encoder.encode(&captions)?;
+        let conditions = encoder.encode(&captions)?;
         let empty = encoder.encode(&[String::new()])?;
         let caption_of = data.caption_indices(&captions);
-        Ok(Self { data: data.shallow_clone(), device, captions, texts, caption_of, empty })
+        Ok(Self { data: data.shallow_clone(), device, captions, conditions, caption_of, empty })
     }
 
-    /// Pictures (b, c, h, w) in [−1, 1] and their texts (b, length, dim): the next samples of this training.
-    pub(crate) fn batch(&self, draw: &Draw<'_>) -> (Tensor, Tensor) {
+    /// Pictures (b, c, h, w) in [−1, 1] and what their captions give: the next samples of this training.
+    pub(crate) fn batch(&self, draw: &Draw<'_>) -> (Tensor, Conditions) {
         let indices = draw.indices(self.data.len());
-        (self.data.images(&indices, self.device), self.texts_of(&indices))
+        (self.data.images(&indices, self.device), self.conditions_of(&indices))
     }
 
-    /// The texts of pictures by their indices.
-    pub(crate) fn texts_of(&self, pictures: &[i64]) -> Tensor {
-        let captions = self.caption_indices_of(pictures);
-        self.texts.index_select(0, &Tensor::from_slice(&captions).to_device(self.device))
+    /// What the captions of pictures give, by the pictures' indices.
+    pub(crate) fn conditions_of(&self, pictures: &[i64]) -> Conditions {
+        self.conditions.select(&self.caption_indices_of(pictures))
     }
 
     /// The positions of the captions of pictures.
@@ -52,14 +51,14 @@ impl Conditioned {
         pictures.iter().map(|&i| self.caption_of[i as usize]).collect()
     }
 
-    /// The same noise and texts at every call, to look at a training by: (noise, texts).
-    pub(crate) fn showcase(&self, seed: u64) -> (Tensor, Tensor) {
+    /// The same noise and captions at every call, to look at a training by.
+    pub(crate) fn showcase(&self, seed: u64) -> (Tensor, Conditions) {
         let count = SHOWCASE;
         let [c, h, w] = self.picture_shape();
         let shape = [count, c, h, w];
         let noise = Rng::at(seed, "showcase", 0).randn(&shape, (Kind::Float, self.device));
         let captions: Vec<i64> = (0..count).map(|i| i % self.captions.len() as i64).collect();
-        (noise, self.texts.index_select(0, &Tensor::from_slice(&captions).to_device(self.device)))
+        (noise, self.conditions.select(&captions))
     }
 
     /// (channels, height, width) of a picture.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::clip::{self, ClipTextConfig, ClipTextModel, ClipTokenizer};
 use hyper_flow_diffusion::losses::Denoiser;
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, SchedulerConfig};
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::{load_var_store, save_var_store};
+use hyper_flow_diffusion::{Conditions, DiffusionError};
 use serde_json::json;
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
@@ -46,14 +46,14 @@ impl TextEncoder {
         self.config.hidden_size
     }
 
-    /// Captions → texts (captions, length, width): the last hidden state, as Stable Diffusion 1 reads it.
-    pub(crate) fn encode(&self, captions: &[String]) -> Result<Tensor, DiffusionError> {
+    /// What captions give: the last hidden state, as Stable Diffusion 1 reads it.
+    pub(crate) fn encode(&self, captions: &[String]) -> Result<Conditions, DiffusionError> {
         let encode = |chunk: &[String]| {
             let ids = self.tokenizer.encode_batch(chunk, self.store.device())?;
             Ok(no_grad(|| self.model.forward(&ids).last_hidden_state))
         };
         let chunks: Result<Vec<_>, DiffusionError> = captions.chunks(CHUNK).map(encode).collect();
-        Ok(Tensor::f_cat(&chunks?, 0)?)
+        Ok(Tensor::f_cat(&chunks?, 0)?.into())
     }
 
     /// Writes `text_encoder/` and `tokenizer/` of a model folder.

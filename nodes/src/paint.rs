@@ -1,5 +1,6 @@
 //! Drawing with a LoRA in few steps, and the parameters of a kind in the terms of the library.
 
+use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::{Denoiser, Distance, Weighting};
 use hyper_flow_diffusion::rng::Rng;
@@ -62,15 +63,20 @@ pub(crate) struct Few<'a> {
 impl Few<'_> {
     /// Pictures from the showcase's noise and captions.
     pub(crate) fn showcase(&self, data: &Conditioned, adapters: &Adapters<'_>, seed: u64) -> Result<Tensor, NodeError> {
-        let (noise, texts) = data.showcase(seed);
-        self.draw(&noise, &texts, adapters)
+        let (noise, conditions) = data.showcase(seed);
+        self.draw(&noise, &conditions, adapters)
     }
 
-    /// Pictures (b, c, h, w) from noise and texts. Without gradient.
-    pub(crate) fn draw(&self, noise: &Tensor, texts: &Tensor, adapters: &Adapters<'_>) -> Result<Tensor, NodeError> {
+    /// Pictures (b, c, h, w) from noise. Without gradient.
+    pub(crate) fn draw(
+        &self,
+        noise: &Tensor,
+        conditions: &Conditions,
+        adapters: &Adapters<'_>,
+    ) -> Result<Tensor, NodeError> {
         let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, self.steps)?;
         let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters, guidance: None };
         // DDIM mixes in no fresh noise: nothing is drawn from this stream.
-        Ok(painter.draw(noise, texts, &mut Rng::at(0, "DDIM", 0)))
+        Ok(painter.draw(noise, conditions, &mut Rng::at(0, "DDIM", 0)))
     }
 }

@@ -16,7 +16,9 @@ pub mod unet;
 pub mod weights;
 
 mod classifier;
+mod conditions;
 mod error;
 
 pub use classifier::{Classifier, ClassifierConfig};
+pub use conditions::Conditions;
 pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};

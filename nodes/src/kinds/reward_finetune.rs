@@ -1,5 +1,6 @@
 //! `RewardFinetune`: a LoRA that raises rewards, on top of a frozen student.
 
+use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{Denoiser, Distance, reward_loss};
 use hyper_flow_diffusion::sample::Painter;
@@ -37,7 +38,12 @@ struct Feedback<'a> {
 impl Feedback<'_> {
     /// The picture that one step with gradient predicts, and the one that the frozen student predicts there: after a
     /// roll-out without gradient of a random number of the student's own few steps.
-    fn pictures(&self, noise: &Tensor, text: &Tensor, draw: &Draw<'_>) -> Result<(Tensor, Tensor), NodeError> {
+    fn pictures(
+        &self,
+        noise: &Tensor,
+        conditions: &Conditions,
+        draw: &Draw<'_>,
+    ) -> Result<(Tensor, Tensor), NodeError> {
         let mut rng = draw.rng("rollout");
         let rollouts = &self.params.rollouts;
         let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
@@ -45,11 +51,11 @@ impl Feedback<'_> {
         let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, steps)?;
         let (trained, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
         let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters: &trained, guidance: None };
-        let x = painter.advance(&plan.start(noise), text, step, &mut rng);
+        let x = painter.advance(&plan.start(noise), conditions, step, &mut rng);
         let t = plan.timestep(step) as i64;
         let picture = |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
-        let own = picture(&painter.output(&x, step, text));
-        let before = no_grad(|| picture(&Painter { adapters: &frozen, ..painter }.output(&x, step, text)));
+        let own = picture(&painter.output(&x, step, conditions));
+        let before = no_grad(|| picture(&Painter { adapters: &frozen, ..painter }.output(&x, step, conditions)));
         Ok((own, before))
     }
 }
@@ -61,10 +67,10 @@ impl Recipe for Feedback<'_> {
 
     fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
         let indices = draw.indices(self.data.len());
-        let text = self.data.texts_of(&indices);
+        let conditions = self.data.conditions_of(&indices);
         let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
         let noise = draw.randn("noise", &self.data.picture_shape());
-        let (own, before) = self.pictures(&noise, &text, draw)?;
+        let (own, before) = self.pictures(&noise, &conditions, draw)?;
         let mut losses = Losses::new();
         for (i, judge) in self.judges.iter().enumerate() {
             let rewards = cosine(&judge.scorer.pictures(&own)?, &judge.captions.index_select(0, &captions));

@@ -1,5 +1,6 @@
 //! `Sample`: draws pictures.
 
+use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::sample::{Guidance, Painter};
@@ -35,8 +36,8 @@ pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
     let shape = model.sample_shape()?;
     let (mut drawn, mut lines) = (Vec::new(), Vec::new());
     for (i, prompt) in params.prompts.iter().enumerate() {
-        let text = model.text.encode(std::slice::from_ref(prompt))?;
-        for picture in draw(context, params, &painter, &text, shape, i as u64) {
+        let conditions = model.text.encode(std::slice::from_ref(prompt))?;
+        for picture in draw(context, params, &painter, &conditions, shape, i as u64) {
             lines.push(Line { file_name: format!("{:04}.png", drawn.len()), text: prompt });
             drawn.push(picture);
         }
@@ -58,14 +59,14 @@ fn draw(
     context: &Context,
     params: &Sample,
     painter: &Painter<'_>,
-    text: &Tensor,
+    conditions: &Conditions,
     [c, h, w]: [i64; 3],
     prompt: u64,
 ) -> Vec<Tensor> {
     let one = |i: i64| {
         let mut rng = Rng::at(context.seed(), &format!("Sample/{prompt}"), i as u64);
         let noise = rng.randn(&[1, c, h, w], (Kind::Float, context.device));
-        painter.draw(&noise, text, &mut rng)
+        painter.draw(&noise, conditions, &mut rng)
     };
     (0..params.count.get()).map(one).collect()
 }

@@ -1,5 +1,6 @@
 //! `ScoreDistill`: one-step score distillation, with the consistency of the other step counts kept.
 
+use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
     Consistency, Denoiser, Distance, consistency_loss, denoising_loss, distribution_matching_loss,
@@ -37,37 +38,37 @@ struct Score<'a> {
 struct Drawn {
     x: Tensor,
     noise: Tensor,
-    text: Tensor,
+    conditions: Conditions,
 }
 
 impl Score<'_> {
     fn pictures(&self, draw: &Draw<'_>) -> Drawn {
-        let text = self.data.texts_of(&draw.indices(self.data.len()));
+        let conditions = self.data.conditions_of(&draw.indices(self.data.len()));
         let noise = draw.randn("one-step", &self.data.picture_shape());
         let t = self.params.timestep.get();
-        let output = self.denoiser.output(&noise, t, &text, &Adapters::one(&self.student.lora));
-        Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, text }
+        let output = self.denoiser.output(&noise, t, &conditions, &Adapters::one(&self.student.lora));
+        Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, conditions }
     }
 
     /// The fake score's denoising loss on the student's pictures.
     fn fake_losses(&self, draw: &Draw<'_>) -> Losses {
-        let Drawn { x, text, .. } = no_grad(|| self.pictures(draw));
+        let Drawn { x, conditions, .. } = no_grad(|| self.pictures(draw));
         let noise = draw.randn("noise", &x.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.denoiser.schedule.train_timesteps());
-        let loss = denoising_loss(&self.denoiser, &x, &noise, &t, &text, &Adapters::one(self.fake));
+        let loss = denoising_loss(&self.denoiser, &x, &noise, &t, &conditions, &Adapters::one(self.fake));
         vec![("denoising".into(), loss)]
     }
 
     /// The distribution matching loss of the student's pictures.
-    fn matching_loss(&self, Drawn { x, text, .. }: &Drawn, draw: &Draw<'_>) -> Tensor {
+    fn matching_loss(&self, Drawn { x, conditions, .. }: &Drawn, draw: &Draw<'_>) -> Tensor {
         let schedule = self.denoiser.schedule;
         let train = schedule.train_timesteps() as f64;
         let t = draw.stratified("timesteps", (MARGIN * train) as i64, ((1.0 - MARGIN) * train) as i64);
         let x_t = no_grad(|| schedule.add_noise(x, &draw.randn("noise", &x.size()[1..]), &t));
         let (real, fake) = no_grad(|| {
             let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
-            let real = self.denoiser.guided(&x_t, &t, text, &self.data.empty, &w, &Adapters::none());
-            let fake = self.denoiser.output(&x_t, &t, text, &Adapters::one(self.fake));
+            let real = self.denoiser.guided(&x_t, &t, conditions, &self.data.empty, &w, &Adapters::none());
+            let fake = self.denoiser.output(&x_t, &t, conditions, &Adapters::one(self.fake));
             (schedule.prediction(&real, &x_t, &t).x0, schedule.prediction(&fake, &x_t, &t).x0)
         });
         distribution_matching_loss(x, &real, &fake)
@@ -76,14 +77,14 @@ impl Score<'_> {
     /// The distance of the student's pictures to those that it drew in more steps at the start.
     fn anchor_loss(&self, drawn: &Drawn) -> Result<Tensor, NodeError> {
         let few = Few { denoiser: self.denoiser, steps: self.params.anchor_steps.index() };
-        let goal = few.draw(&drawn.noise, &drawn.text, &Adapters::one(self.start))?;
+        let goal = few.draw(&drawn.noise, &drawn.conditions, &Adapters::one(self.start))?;
         Ok(Distance::Mse.between(&drawn.x, &goal))
     }
 
     /// The consistency loss of `SegmentDistill` with one segment, from all points but the noisiest: from there the score
     /// distillation leads.
     fn consistency_loss(&self, draw: &Draw<'_>) -> Tensor {
-        let (x0, text) = self.data.batch(draw);
+        let (x0, conditions) = self.data.batch(draw);
         let noise = draw.randn("consistency/noise", &x0.size()[1..]);
         let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
         let of = Consistency {
@@ -95,7 +96,7 @@ impl Score<'_> {
             weighting: weighting(self.params.weighting),
         };
         let last = (self.grid.solver_steps() - 1).max(1);
-        consistency_loss(&of, &draw.segments(&self.grid, last), &x0, &noise, &text, &w)
+        consistency_loss(&of, &draw.segments(&self.grid, last), &x0, &noise, &conditions, &w)
     }
 }
 

@@ -33,13 +33,13 @@ impl Recipe for Denoising<'_> {
     }
 
     fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
-        let (x0, text) = self.data.batch(draw);
-        let dropped = draw.uniform("dropout", 0.0, 1.0).lt(self.caption_dropout).reshape([-1, 1, 1]);
-        let text = self.data.empty.where_self(&dropped, &text);
+        let (x0, conditions) = self.data.batch(draw);
+        let dropped = draw.uniform("dropout", 0.0, 1.0).lt(self.caption_dropout);
+        let conditions = conditions.replace_where(&dropped, &self.data.empty);
         let noise = draw.randn("noise", &x0.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.schedule.train_timesteps());
         let denoiser = Denoiser { unet: &self.twin.model, schedule: self.schedule };
-        Ok(vec![("denoising".into(), denoising_loss(&denoiser, &x0, &noise, &t, &text, &Adapters::none()))])
+        Ok(vec![("denoising".into(), denoising_loss(&denoiser, &x0, &noise, &t, &conditions, &Adapters::none()))])
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

@@ -1,6 +1,7 @@
 //! Trajectory segmented consistency distillation (Hyper-SD, §3.1, eq. 7–9).
 
 use super::{Denoiser, Distance};
+use crate::Conditions;
 use crate::lora::Adapters;
 use crate::schedulers::SegmentDraw;
 use tch::{Tensor, no_grad};
@@ -27,8 +28,8 @@ pub struct Consistency<'a> {
     pub student: &'a Adapters<'a>,
     /// The adapters that make the target: the student's moving average, or the student.
     pub target: &'a Adapters<'a>,
-    /// Text of no caption (1, length, dim).
-    pub empty: &'a Tensor,
+    /// What no caption gives, one row.
+    pub empty: &'a Conditions,
     /// How prediction and target are compared.
     pub distance: Distance,
     /// How much each sample counts.
@@ -38,13 +39,13 @@ pub struct Consistency<'a> {
 /// d(Ψ(x_{g_n}, student, g_n → g_e), stopgrad Ψ(x̂_{g_{n−1}}, target, g_{n−1} → g_e)), where the teacher's guided solver step
 /// leads from x_{g_n} to x̂_{g_{n−1}}. Where e = n − 1 the target is the teacher's point itself.
 ///
-/// x0 and noise (b, c, h, w), text (b, length, dim), guidance w (b).
+/// x0 and noise (b, c, h, w), guidance w (b).
 pub fn consistency_loss(
     of: &Consistency<'_>,
     draw: &SegmentDraw,
     x0: &Tensor,
     noise: &Tensor,
-    text: &Tensor,
+    conditions: &Conditions,
     w: &Tensor,
 ) -> Tensor {
     let (denoiser, schedule) = (&of.denoiser, of.denoiser.schedule);
@@ -52,13 +53,13 @@ pub fn consistency_loss(
     let x_start = schedule.add_noise(x0, noise, &draw.start);
     // 2. the teacher's solver step, then the target's jump
     let goal = no_grad(|| {
-        let teacher = denoiser.guided(&x_start, &draw.start, text, of.empty, w, &Adapters::none());
+        let teacher = denoiser.guided(&x_start, &draw.start, conditions, of.empty, w, &Adapters::none());
         let x_previous = schedule.jump(&teacher, &x_start, &draw.start, &draw.previous);
-        let target = denoiser.output(&x_previous, &draw.previous, text, of.target);
+        let target = denoiser.output(&x_previous, &draw.previous, conditions, of.target);
         schedule.jump(&target, &x_previous, &draw.previous, &draw.end)
     });
     // 3. the student's jump from the same point
-    let student = denoiser.output(&x_start, &draw.start, text, of.student);
+    let student = denoiser.output(&x_start, &draw.start, conditions, of.student);
     let prediction = schedule.jump(&student, &x_start, &draw.start, &draw.end);
     match of.weighting {
         Weighting::Uniform => of.distance.between(&prediction, &goal),

@@ -1,6 +1,7 @@
 //! A UNet with its noise schedule: what all losses and samplers ask for predictions.
 
 use super::Distance;
+use crate::Conditions;
 use crate::lora::Adapters;
 use crate::schedulers::{NoiseSchedule, Timesteps};
 use crate::unet::UNet2DConditionModel;
@@ -16,38 +17,42 @@ pub struct Denoiser<'a> {
 }
 
 impl Denoiser<'_> {
-    /// The network's output at (x_t, t) with text (b, length, dim).
+    /// The network's output at (x_t, t).
     pub fn output<'t>(
         &self,
         x_t: &Tensor,
         t: impl Into<Timesteps<'t>>,
-        text: &Tensor,
+        conditions: &Conditions,
         adapters: &Adapters<'_>,
     ) -> Tensor {
-        self.unet.forward(x_t, &batched(t.into(), x_t), text, None, adapters)
+        self.forward(x_t, &batched(t.into(), x_t), conditions, adapters)
     }
 
     /// Classifier-free guidance, o_u + w·(o_c − o_u), with both halves in one batch (Ho and Salimans 2022, where their w is
     /// ours less 1).
     ///
-    /// `empty` is the text of no caption (1, length, dim); `w` is (b). Guiding the output is guiding ε: the one is affine
+    /// `empty` is what no caption gives, one row; `w` is (b). Guiding the output is guiding ε: the one is affine
     /// in the other at a given x_t.
     pub fn guided<'t>(
         &self,
         x_t: &Tensor,
         t: impl Into<Timesteps<'t>>,
-        text: &Tensor,
-        empty: &Tensor,
+        conditions: &Conditions,
+        empty: &Conditions,
         w: &Tensor,
         adapters: &Adapters<'_>,
     ) -> Tensor {
         let t = batched(t.into(), x_t);
         let both = |a: &Tensor| Tensor::cat(&[a, a], 0);
-        let texts = Tensor::cat(&[text, &empty.expand_as(text)], 0);
-        let outputs = self.unet.forward(&both(x_t), &both(&t), &texts, None, adapters).chunk(2, 0);
+        let halves = conditions.cat(&empty.expand(conditions.rows()));
+        let outputs = self.forward(&both(x_t), &both(&t), &halves, adapters).chunk(2, 0);
         let (conditional, unconditional) = (&outputs[0], &outputs[1]);
         let w = w.reshape([-1, 1, 1, 1]).to_kind(conditional.kind());
         unconditional + w * (conditional - unconditional)
+    }
+
+    fn forward(&self, x_t: &Tensor, t: &Tensor, conditions: &Conditions, adapters: &Adapters<'_>) -> Tensor {
+        self.unet.forward(x_t, t, &conditions.text, conditions.added.as_ref(), adapters)
     }
 }
 
@@ -60,16 +65,16 @@ fn batched(t: Timesteps<'_>, like: &Tensor) -> Tensor {
 
 /// The denoising loss (DDPM eq. 14, in the space of what the model predicts): the teacher's own, and the fake score's.
 ///
-/// x0 and noise (b, c, h, w), t (b), text (b, length, dim).
+/// x0 and noise (b, c, h, w), t (b).
 pub fn denoising_loss(
     denoiser: &Denoiser<'_>,
     x0: &Tensor,
     noise: &Tensor,
     t: &Tensor,
-    text: &Tensor,
+    conditions: &Conditions,
     adapters: &Adapters<'_>,
 ) -> Tensor {
     let x_t = denoiser.schedule.add_noise(x0, noise, t);
-    let output = denoiser.output(&x_t, t, text, adapters);
+    let output = denoiser.output(&x_t, t, conditions, adapters);
     Distance::Mse.between(&output, &denoiser.schedule.target(x0, noise, t))
 }

@@ -56,12 +56,13 @@ impl Case {
             denoiser: self.denoiser(),
             student: &Adapters::one(&self.student),
             target: &Adapters::one(target),
-            empty: &input("empty", &[1, 5, 32]),
+            empty: &input("empty", &[1, 5, 32]).into(),
             distance,
             weighting,
         };
         let w = Tensor::from_slice(&[1f32, 1.5, 3.0, 7.5]);
-        consistency_loss(&of, &segments(), &input("x0", SHAPE), &input("noise", SHAPE), &input("text", &[4, 5, 32]), &w)
+        let (x0, noise, text) = (input("x0", SHAPE), input("noise", SHAPE), input("text", &[4, 5, 32]));
+        consistency_loss(&of, &segments(), &x0, &noise, &text.into(), &w)
     }
 
     /// The loss and its gradients with respect to the student are those of the script.
@@ -123,7 +124,7 @@ fn denoising() {
         let case = Case::new(prediction);
         let t = Tensor::from_slice(&[999i64, 400, 20, 0]);
         let (x0, noise, text) = (input("x0", SHAPE), input("noise", SHAPE), input("text", &[4, 5, 32]));
-        let loss = denoising_loss(&case.denoiser(), &x0, &noise, &t, &text, &Adapters::one(&case.student));
+        let loss = denoising_loss(&case.denoiser(), &x0, &noise, &t, &text.into(), &Adapters::one(&case.student));
         case.check(&format!("denoising.{name}"), &loss);
     }
 }

@@ -104,8 +104,7 @@ impl<'a> Easel<'a> {
             let mut rng = Rng::at(self.context.seed(), "Eval/noise", i as u64);
             let [c, h, w] = self.shape;
             let noise = rng.randn(&[captions.len() as i64, c, h, w], (Kind::Float, device));
-            let captions = Tensor::from_slice(captions).to_device(device);
-            drawn.push(painter.draw(&noise, &self.data.texts.index_select(0, &captions), &mut rng));
+            drawn.push(painter.draw(&noise, &self.data.conditions.select(captions), &mut rng));
         }
         let pictures = Tensor::cat(&drawn, 0);
         paint::check_finite(&pictures, subject.name, subject.steps.get())?;
