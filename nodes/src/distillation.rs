@@ -21,7 +21,7 @@ impl Distillation {
     pub(crate) fn load(
         context: &Context,
         teacher: &Ref<types::Model>,
-        data: &Ref<types::Dataset>,
+        data: &Ref<types::Pictures>,
         precision: Precision,
     ) -> Result<Self, NodeError> {
         let teacher = Model::load(context.input(teacher)?, context.device, paint::kind(precision))?;

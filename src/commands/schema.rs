@@ -6,7 +6,7 @@ use crate::pipeline;
 
 /// Prints the JSON Schema of pipelines and their kinds, for editors and tools
 ///
-/// A string with `x-artifact` is the name of a node that yields this artifact, one with `x-file` a path.
+/// A string with `x-artifacts` is the name of a node that yields one of these, one with `x-file` a path.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

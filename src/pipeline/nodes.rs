@@ -34,7 +34,8 @@ pub(super) struct Sketch {
 #[derive(Debug)]
 pub(super) struct Reference {
     pub(super) port: String,
-    pub(super) takes: Artifact,
+    /// Any one of these.
+    pub(super) takes: Vec<Artifact>,
     pub(super) name: String,
     pub(super) place: Place,
 }
@@ -145,13 +146,13 @@ impl NodeReader<'_> {
     fn ports(&mut self, description: &Description, entries: &[Entry], sketch: &mut Sketch) {
         for entry in entries {
             let mut visit = |port: &str, schema: &Value, tree: &Tree| {
-                let artifact = schema.get("x-artifact").and_then(|name| serde_json::from_value(name.clone()).ok());
+                let takes = schema.get("x-artifacts").and_then(|names| serde_json::from_value(names.clone()).ok());
                 let is_file = schema.get("x-file").is_some();
-                let Some(text) = (artifact.is_some() || is_file).then(|| tree.text(self.sources)).flatten() else {
+                let Some(text) = (takes.is_some() || is_file).then(|| tree.text(self.sources)).flatten() else {
                     return;
                 };
                 let (port, place) = (port.to_owned(), tree.place());
-                match artifact {
+                match takes {
                     Some(takes) => sketch.references.push(Reference { port, takes, name: text, place }),
                     None => sketch.files.push(FileUse { port, path: text, place }),
                 }

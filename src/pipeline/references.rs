@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use hyper_flow_spec::Kind;
+use hyper_flow_spec::{Artifact, Kind};
 
 use super::draft::{Draft, Findings};
 use super::finding::SHOWN;
@@ -12,7 +12,7 @@ use super::nodes::{FileUse, Reference, Sketch};
 use super::source::Sources;
 use super::suggest::{closest, instead, quoted};
 use super::tree::{Entry, Shape};
-use super::words::with_article;
+use super::words::{any_of, with_article};
 
 /// The place of each node, by name.
 pub(super) type Index<'a> = HashMap<&'a str, usize>;
@@ -45,15 +45,17 @@ fn tell_type<'s>(
     others: impl Iterator<Item = &'s Sketch>,
     findings: &mut Findings,
 ) {
-    let Some(output) = taken.output.filter(|output| !reference.takes.accepts(*output)) else { return };
+    let accepts = |output: Artifact| reference.takes.iter().any(|takes| takes.accepts(output));
+    let Some(output) = taken.output.filter(|output| !accepts(*output)) else { return };
     let port = reference.port.split('.').next().unwrap_or_default();
-    let takes = with_article(&reference.takes.to_string());
+    let names: Vec<String> = reference.takes.iter().map(Artifact::to_string).collect();
+    let takes = any_of(&names);
     let output = with_article(&output.to_string());
-    let fitting = others.filter(|other| other.output == Some(reference.takes)).map(|other| other.name.as_str());
+    let fitting = others.filter(|other| other.output.is_some_and(accepts)).map(|other| other.name.as_str());
     let fitting: Vec<&str> = fitting.take(6).collect();
     let help = match fitting.as_slice() {
         _ if taken.kind_name == Some("Command") => {
-            format!("if `{}` makes one, say `output: {}` in it", taken.name, reference.takes)
+            format!("if `{}` makes one, say `output: {}` in it", taken.name, names.join("` or `output: "))
         }
         [] => format!("no other node of this pipeline yields {takes}"),
         [one] => format!("`{one}` yields {takes}"),

@@ -7,11 +7,11 @@ use super::describe::resolve;
 /// What values of a schema are: "a whole number from 1 to 1000".
 pub(super) fn of(definitions: &Map<String, Value>, schema: &Value) -> String {
     let schema = resolve(definitions, schema);
-    let text = |field: &str| schema.get(field).and_then(Value::as_str);
-    if let Some(artifact) = text("x-artifact") {
-        return match artifact {
-            "Files" => "the name of a node".to_owned(),
-            _ => format!("the name of a node that yields {}", with_article(artifact)),
+    if let Some(artifacts) = schema.get("x-artifacts").and_then(Value::as_array) {
+        let names: Vec<&str> = artifacts.iter().filter_map(Value::as_str).collect();
+        return match names[..] {
+            ["Files"] => "the name of a node".to_owned(),
+            _ => format!("the name of a node that yields {}", any_of(&names)),
         };
     }
     if schema.get("x-file").is_some() {
@@ -34,6 +34,11 @@ pub(super) fn of(definitions: &Map<String, Value>, schema: &Value) -> String {
 /// An artifact type in a sentence: some are plural.
 pub(super) fn with_article(artifact: &str) -> String {
     if artifact.ends_with('s') { artifact.to_owned() } else { format!("a {artifact}") }
+}
+
+/// Artifact types in a sentence: "a Dataset or Latents".
+pub(super) fn any_of<S: AsRef<str>>(artifacts: &[S]) -> String {
+    artifacts.iter().map(|artifact| with_article(artifact.as_ref())).collect::<Vec<_>>().join(" or ")
 }
 
 /// A value in RON, as the schema says that it is written.

@@ -69,5 +69,5 @@ fn the_schema_has_every_kind_and_setting() {
         assert!(schema["$defs"]["NodeSettings"]["properties"].get(setting).is_some(), "{setting}");
     }
     assert_eq!(schema["$defs"]["NodeSettings"]["additionalProperties"], false);
-    assert!(text.contains("\"x-artifact\":\"Model\""));
+    assert!(text.contains("\"x-artifacts\":[\"Model\"]"));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper_flow::pipeline::Overrides;
 use hyper_flow_spec::{Device, Kind, Leaf};
 
-use crate::support::{FULL, Folder, good, good_with, set};
+use crate::support::{DIGITS, FULL, Folder, good, good_with, set};
 
 #[test]
 fn a_pipeline_is_read() {
@@ -51,6 +51,15 @@ fn ports_are_those_of_the_parameters() {
         }
         ports.sort();
         assert_eq!(ports, node.inputs.clone().into_iter().collect::<Vec<_>>(), "{}", node.name);
+    }
+}
+
+#[test]
+fn a_port_of_two_types_takes_either() {
+    let latents = "\"l\": Command(program: [\"true\"], output: Latents),";
+    for data in ["digits", "l"] {
+        let student = format!("\"s\": SegmentDistill(teacher: \"teacher\", data: \"{data}\", segments: 1, steps: 1)");
+        assert_eq!(good(&DIGITS.replace("// more", &format!("{latents}{student}"))).nodes["s"].inputs["data"], data);
     }
 }
 

@@ -68,6 +68,7 @@ told! {
     unknown_node: node(r#""j": TrainJudge(data: "digit", steps: 1), "k": TrainJudge(data: "pictures", steps: 1)"#);
     wrong_artifact: node(r#""j": TrainJudge(data: "teacher", steps: 1), "m": LoraMerge(loras: [("teacher", 1.0)])"#);
     wrong_artifact_of_a_command: node(r#""c": Command(program: ["true"]), "j": TrainJudge(data: "c", steps: 1)"#);
+    wrong_artifact_of_two: node(r#""l": Command(program: ["true"], output: Latents), "c": Command(program: ["true"]), "s": SegmentDistill(teacher: "teacher", data: "clip", segments: 1, steps: 1), "t": SegmentDistill(teacher: "teacher", data: "c", segments: 1, steps: 1), "u": SegmentDistill(teacher: "teacher", segments: 1, steps: 1)"#);
     cycle_of_three: node(r#""a": Command(program: ["true"], inputs: {"x": "c"}), "b": Command(program: ["true"], inputs: {"x": "clip", "y": "a"}), "c": Command(program: ["true"], inputs: {"x": "b"}), "d": Command(program: ["true"], inputs: {"x": "c"})"#);
     cycle_of_one: node(r#""a": Command(program: ["true"], inputs: {"x": "a"})"#);
     two_cycles: node(r#""a": Command(program: ["true"], inputs: {"x": "b"}), "b": Command(program: ["true"], inputs: {"x": "a", "y": "c"}), "c": Command(program: ["true"], inputs: {"x": "c"})"#);

@@ -41,38 +41,50 @@ impl std::fmt::Display for Artifact {
     }
 }
 
-/// A marker type that stands for one [`Artifact`] in the type of a port, `Ref<types::Model>`.
+/// A marker type that stands for what a port takes, `Ref<types::Model>`.
 pub trait ArtifactType: 'static {
-    /// The artifact that is stood for.
-    const ARTIFACT: Artifact;
+    /// The artifacts that are taken: any one of them.
+    const TAKES: &'static [Artifact];
     /// The name under which [`crate::Value`] recognises a reference when it is serialised.
     const TOKEN: &'static str;
 }
 
 macro_rules! artifact_types {
-    ($($name:ident),*) => {
-        /// One marker type for each [`Artifact`].
+    ($($name:ident: $($artifact:ident)|+),* $(,)?) => {
+        /// One marker type for everything that a port may take.
         pub mod types {
             $(
-                #[doc = concat!("Marks a port that takes a `", stringify!($name), "`.")]
+                #[doc = concat!("Marks a port that takes a `", stringify!($($artifact)|+), "`.")]
                 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
                 pub struct $name;
 
                 impl super::ArtifactType for $name {
-                    const ARTIFACT: super::Artifact = super::Artifact::$name;
+                    const TAKES: &'static [super::Artifact] = &[$(super::Artifact::$artifact),+];
                     const TOKEN: &'static str = concat!("$ref:", stringify!($name));
                 }
             )*
         }
 
-        /// The artifact that a [`ArtifactType::TOKEN`] stands for.
-        pub(crate) fn from_token(token: &str) -> Option<Artifact> {
+        /// The artifacts that a [`ArtifactType::TOKEN`] stands for.
+        pub(crate) fn from_token(token: &str) -> Option<&'static [Artifact]> {
             $(if token == <types::$name as ArtifactType>::TOKEN {
-                return Some(Artifact::$name);
+                return Some(<types::$name as ArtifactType>::TAKES);
             })*
             None
         }
     };
 }
 
-artifact_types!(Dataset, Latents, Clip, Classifier, Model, Lora, Images, Metrics, Report, Files);
+artifact_types! {
+    Dataset: Dataset,
+    Latents: Latents,
+    Pictures: Dataset | Latents,
+    Clip: Clip,
+    Classifier: Classifier,
+    Model: Model,
+    Lora: Lora,
+    Images: Images,
+    Metrics: Metrics,
+    Report: Report,
+    Files: Files,
+}

@@ -41,7 +41,7 @@ impl<'de, A> Deserialize<'de> for Ref<A> {
 
 impl<A: ArtifactType> JsonSchema for Ref<A> {
     fn schema_name() -> Cow<'static, str> {
-        format!("Ref{}", A::ARTIFACT).into()
+        A::TAKES.iter().fold("Ref".to_owned(), |name, artifact| format!("{name}{artifact}")).into()
     }
 
     fn inline_schema() -> bool {
@@ -49,7 +49,7 @@ impl<A: ArtifactType> JsonSchema for Ref<A> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "x-artifact": A::ARTIFACT.to_string() })
+        json_schema!({ "type": "string", "x-artifacts": A::TAKES })
     }
 }
 

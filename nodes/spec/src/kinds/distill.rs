@@ -60,8 +60,8 @@ distillation_kind! {
     SegmentDistill {
         /// The frozen model that is distilled; its output is the base that the LoRA adapts.
         teacher: Ref<types::Model>,
-        /// Pictures and captions.
-        data: Ref<types::Dataset>,
+        /// Pictures and captions: the `Dataset` itself where the teacher draws pixels, its `Latents` where it has a VAE.
+        data: Ref<types::Pictures>,
         /// The LoRA to go on training; without it a fresh one starts as the teacher.
         #[serde(default)]
         student: Option<Ref<types::Lora>>,
@@ -96,8 +96,8 @@ distillation_kind! {
         teacher: Ref<types::Model>,
         /// The frozen LoRA that is improved.
         student: Ref<types::Lora>,
-        /// Captions to draw.
-        data: Ref<types::Dataset>,
+        /// Captions to draw: of a `Dataset` where the teacher draws pixels, of `Latents` where it has a VAE.
+        data: Ref<types::Pictures>,
         /// What is rewarded.
         rewards: Vec<Reward>,
         /// Step counts of the roll-outs, one drawn for each batch.
@@ -118,8 +118,8 @@ distillation_kind! {
     ScoreDistill {
         /// The frozen model that is distilled: the real score.
         teacher: Ref<types::Model>,
-        /// Pictures and captions.
-        data: Ref<types::Dataset>,
+        /// Pictures and captions: the `Dataset` itself where the teacher draws pixels, its `Latents` where it has a VAE.
+        data: Ref<types::Pictures>,
         /// The LoRA to go on training; without it a fresh one starts as the teacher.
         #[serde(default)]
         student: Option<Ref<types::Lora>>,

@@ -39,7 +39,7 @@ pub enum Leaf {
     /// A node whose artifact is used here.
     Node {
         /// What the port takes.
-        takes: Artifact,
+        takes: &'static [Artifact],
         /// The name of the node.
         name: String,
     },
@@ -177,10 +177,10 @@ mod tests {
         assert_eq!(
             found,
             [
-                r#"data Node { takes: Dataset, name: "digits" }"#,
-                r#"loras.a Node { takes: Lora, name: "unified" }"#,
-                r#"loras.b Node { takes: Lora, name: "tscd" }"#,
-                r#"shapes.2.model Node { takes: Clip, name: "clip" }"#,
+                r#"data Node { takes: [Dataset], name: "digits" }"#,
+                r#"loras.a Node { takes: [Lora], name: "unified" }"#,
+                r#"loras.b Node { takes: [Lora], name: "tscd" }"#,
+                r#"shapes.2.model Node { takes: [Clip], name: "clip" }"#,
                 r#"src File("x/y.txt")"#,
             ]
         );
