@@ -13,6 +13,30 @@ pub struct Conditions {
     pub added: Option<AddedConditions>,
 }
 
+/// The sizes that SDXL is told of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeIds {
+    /// Height and width before it was cropped.
+    pub original: [i64; 2],
+    /// Top and left of the crop.
+    pub crop: [i64; 2],
+    /// Height and width after it was cropped.
+    pub target: [i64; 2],
+}
+
+impl TimeIds {
+    /// Those of an uncropped square picture, which is what one draws.
+    pub fn square(side: i64) -> Self {
+        Self { original: [side; 2], crop: [0; 2], target: [side; 2] }
+    }
+
+    /// For each of `rows` samples (rows, 6), float32.
+    pub fn tensor(&self, rows: i64, device: Device) -> Tensor {
+        let all = [self.original, self.crop, self.target].concat();
+        Tensor::from_slice(&all).to_kind(Kind::Float).to_device(device).expand([rows, 6], false)
+    }
+}
+
 impl Conditions {
     /// How many rows there are.
     pub fn rows(&self) -> i64 {
@@ -40,18 +64,25 @@ impl Conditions {
         })
     }
 
-    /// Both, one after the other.
+    /// All of them, one after the other.
     ///
     /// # Panics
-    /// If only one has added conditions, or on widths that differ.
-    pub fn cat(&self, then: &Self) -> Self {
-        self.zip(then, |a, b| Tensor::cat(&[a, b], 0))
+    /// If there are none, if only some have added conditions, or on widths that differ.
+    pub fn cat(parts: &[Self]) -> Self {
+        let cat = |tensors: Vec<&Tensor>| Tensor::cat(&tensors, 0);
+        let added: Vec<_> = parts.iter().filter_map(|part| part.added.as_ref()).collect();
+        assert!(added.is_empty() || added.len() == parts.len(), "{MIXED}");
+        let added = (!added.is_empty()).then(|| AddedConditions {
+            text_embeds: cat(added.iter().map(|added| &added.text_embeds).collect()),
+            time_ids: cat(added.iter().map(|added| &added.time_ids).collect()),
+        });
+        Self { text: cat(parts.iter().map(|part| &part.text).collect()), added }
     }
 
     /// These rows, but those of `others` (which may be one row for all) where `chosen` (b) is true.
     ///
     /// # Panics
-    /// If only one has added conditions, or on widths that differ.
+    /// If only one of the two has added conditions, or on widths that differ.
     pub fn replace_where(&self, chosen: &Tensor, others: &Self) -> Self {
         self.zip(others, |own, other| {
             let mut size = vec![1; own.dim()];
@@ -95,11 +126,13 @@ impl Conditions {
                 time_ids: f(&a.time_ids, &b.time_ids),
             }),
             (None, None) => None,
-            _ => panic!("one of two conditions has added ones: they are of different models"),
+            _ => panic!("{MIXED}"),
         };
         Self { text: f(&self.text, &other.text), added }
     }
 }
+
+const MIXED: &str = "some conditions have added ones and some have not: they are of different models";
 
 /// Text alone, as Stable Diffusion 1 and 2 take it.
 impl From<Tensor> for Conditions {
@@ -139,7 +172,7 @@ mod tests {
         assert_eq!(three.rows(), 3);
         assert_eq!(numbers(&three.select(&[2, 0, 2])), [2.0, 0.0, 2.0]);
         assert_eq!(numbers(&conditions(7, 1).expand(3)), [7.0; 3]);
-        assert_eq!(numbers(&three.cat(&conditions(7, 1))), [0.0, 1.0, 2.0, 7.0]);
+        assert_eq!(numbers(&Conditions::cat(&[three.shallow_clone(), conditions(7, 1)])), [0.0, 1.0, 2.0, 7.0]);
         let mask = Tensor::from_slice(&[false, true, false]);
         assert_eq!(numbers(&three.replace_where(&mask, &conditions(7, 1))), [0.0, 7.0, 2.0]);
     }
@@ -155,6 +188,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "different models")]
     fn conditions_of_two_models_do_not_mix() {
-        let _ = conditions(0, 1).cat(&conditions(0, 1).text.into());
+        let _ = Conditions::cat(&[conditions(0, 1), conditions(0, 1).text.into()]);
     }
 }

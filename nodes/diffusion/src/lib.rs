@@ -18,7 +18,11 @@ pub mod weights;
 mod classifier;
 mod conditions;
 mod error;
+mod model_index;
+mod text_encoders;
 
 pub use classifier::{Classifier, ClassifierConfig};
-pub use conditions::Conditions;
+pub use conditions::{Conditions, TimeIds};
 pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};
+pub use model_index::ModelIndex;
+pub use text_encoders::TextEncoders;

@@ -8,6 +8,7 @@ mod mid;
 mod model;
 #[cfg(test)]
 mod parity;
+mod pretrained;
 mod time;
 mod transformer;
 mod transformer_block;
@@ -16,6 +17,7 @@ mod up;
 pub use crate::layers::TimeScaleShift;
 pub use config::{AdditionEmbedType, DownBlockType, MidBlockType, PerBlock, UNet2DConditionConfig, UpBlockType};
 pub use model::{AddedConditions, UNet2DConditionModel};
+pub use pretrained::{load, save};
 
 use crate::lora::Adapters;
 use tch::Tensor;

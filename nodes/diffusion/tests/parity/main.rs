@@ -9,5 +9,6 @@ mod metrics;
 mod optim;
 mod scheduler;
 mod support;
+mod text_encoders;
 mod tokenizer;
 mod unet;

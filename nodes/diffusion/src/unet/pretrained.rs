@@ -1,0 +1,34 @@
+//! `unet/` folders of diffusers: `config.json` and the weights.
+
+use super::{UNet2DConditionConfig, UNet2DConditionModel};
+use crate::DiffusionError;
+use crate::weights::{load_var_store, save_var_store};
+use std::path::Path;
+use tch::{Device, Kind, nn};
+
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
+
+/// Opens a `unet/` folder; the variables are trainable, and of `kind` whatever the file's dtype.
+///
+/// # Errors
+/// As [`UNet2DConditionConfig::read`] and [`load_var_store`].
+pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<(nn::VarStore, UNet2DConditionModel), DiffusionError> {
+    let config = UNet2DConditionConfig::read(&folder.join(CONFIG))?;
+    let mut vs = nn::VarStore::new(device);
+    vs.set_kind(kind);
+    let unet = UNet2DConditionModel::new(&vs, &config)?;
+    load_var_store(&vs, &folder.join(WEIGHTS), "")?;
+    Ok((vs, unet))
+}
+
+/// Writes a `unet/` folder, made if need be.
+///
+/// # Errors
+/// [`DiffusionError::Io`].
+pub fn save(folder: &Path, vs: &nn::VarStore, config: &UNet2DConditionConfig) -> Result<(), DiffusionError> {
+    let io = |source| DiffusionError::Io { action: "create", path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(io)?;
+    config.write(&folder.join(CONFIG))?;
+    save_var_store(vs, &folder.join(WEIGHTS))
+}
