@@ -13,12 +13,17 @@ pub mod rng;
 pub mod sample;
 pub mod schedulers;
 pub mod unet;
+pub mod vae;
 pub mod weights;
 
 mod classifier;
 mod conditions;
+mod config_file;
 mod error;
 mod model_index;
+#[cfg(test)]
+#[path = "../tests/parity/support.rs"]
+mod parity_support;
 mod text_encoders;
 
 pub use classifier::{Classifier, ClassifierConfig};

@@ -1,5 +1,6 @@
 //! The configuration of a UNet, as in diffusers' `config.json`.
 
+use crate::config_file::{self, ConfigFile};
 use crate::error::DiffusionError;
 use crate::layers::{Activation, ResnetConfig, TimeScaleShift};
 use serde::{Deserialize, Serialize};
@@ -231,6 +232,5 @@ impl UNet2DConditionConfig {
 }
 
 fn require(holds: bool, message: &str) -> Result<(), DiffusionError> {
-    let error = || DiffusionError::Config { what: "UNet2DConditionModel".to_owned(), message: message.to_owned() };
-    holds.then_some(()).ok_or_else(error)
+    config_file::require(UNet2DConditionConfig::CLASS, holds, message)
 }

@@ -1,8 +1,5 @@
 //! Each kind of block against diffusers: fixtures by tests/parity/unet_blocks.py.
 
-#[path = "../../tests/parity/support.rs"]
-mod support;
-
 use super::down::DownBlock;
 use super::feed_forward::FeedForward;
 use super::mid::UNetMidBlock2DCrossAttn;
@@ -13,8 +10,8 @@ use super::up::UpBlock;
 use super::{Context, UNet2DConditionConfig};
 use crate::layers::{Attention, ResnetBlock2D, ResnetConfig};
 use crate::lora::Adapters;
+use crate::parity_support::{TOLERANCE, assert_close, assert_within, config, fill, fixtures, input};
 use std::collections::BTreeMap;
-use support::{TOLERANCE, assert_close, assert_within, config, fill, fixtures, input};
 use tch::{Device, Kind, Tensor, nn};
 
 /// What comes from below into the blocks on the way up.

@@ -12,3 +12,4 @@ mod support;
 mod text_encoders;
 mod tokenizer;
 mod unet;
+mod vae;

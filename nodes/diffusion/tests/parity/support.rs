@@ -13,16 +13,26 @@ pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/fixtures")
 }
 
-/// The `config.json` of one of the small models.
+/// The `config.json` of one of the small UNets.
 pub(crate) fn config(model: &str) -> NamedTempFile {
+    config_file(&described(model))
+}
+
+/// The `config` of a described model, as a file.
+pub(crate) fn config_file(described: &serde_json::Value) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), described(model)["config"].to_string()).unwrap();
+    std::fs::write(file.path(), described["config"].to_string()).unwrap();
     file
 }
 
-/// What the fixture of a small model says of it: `config` and `keys`.
+/// What the fixture of a small UNet says of it: `config` and `keys`.
 pub(crate) fn described(model: &str) -> serde_json::Value {
-    let text = std::fs::read_to_string(fixtures().join(format!("unet_{model}.json"))).unwrap();
+    fixture_json(&format!("unet_{model}"))
+}
+
+/// A fixture that is JSON.
+pub(crate) fn fixture_json(name: &str) -> serde_json::Value {
+    let text = std::fs::read_to_string(fixtures().join(format!("{name}.json"))).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 

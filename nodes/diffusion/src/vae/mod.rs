@@ -1,0 +1,16 @@
+//! The autoencoder of Stable Diffusion, in the structure and with the names of diffusers' `AutoencoderKL`.
+
+mod blocks;
+mod config;
+mod decoder;
+mod encoder;
+mod model;
+#[cfg(test)]
+mod parity;
+mod posterior;
+mod pretrained;
+mod tiles;
+
+pub use config::{AutoencoderKlConfig, DownEncoderBlockType, UpDecoderBlockType};
+pub use model::AutoencoderKl;
+pub use posterior::Posterior;

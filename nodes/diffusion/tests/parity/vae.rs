@@ -1,0 +1,99 @@
+//! The VAE against diffusers: fixtures by tests/parity/vae.py.
+
+use crate::support::{assert_close, config_file, fill, fixture_json, fixtures, input};
+use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig, Posterior};
+use hyper_flow_diffusion::weights::read_tensors;
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor, nn};
+
+const LATENT: [i64; 2] = [4, 3];
+const PICTURE: [i64; 2] = [27, 34];
+
+struct Reference {
+    keys: BTreeMap<String, Vec<i64>>,
+    tensors: BTreeMap<String, Tensor>,
+    vae: AutoencoderKl,
+}
+
+fn reference(name: &str, kind: Kind) -> Reference {
+    let described = fixture_json(&format!("vae_{name}"));
+    let config = AutoencoderKlConfig::read(config_file(&described).path()).unwrap();
+    let mut vs = nn::VarStore::new(Device::Cpu);
+    vs.set_kind(kind);
+    let vae = AutoencoderKl::new(vs, &config).unwrap();
+    fill(vae.variables());
+    let path = fixtures().join(format!("vae_{name}.safetensors"));
+    let tensors = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
+    Reference { keys: serde_json::from_value(described["keys"].clone()).unwrap(), tensors, vae }
+}
+
+fn pictures(vae: &AutoencoderKl, [height, width]: [i64; 2]) -> Tensor {
+    input("pictures", &[2, vae.config().in_channels, height, width])
+}
+
+fn latents(vae: &AutoencoderKl, name: &str, [height, width]: [i64; 2]) -> Tensor {
+    input(name, &[2, vae.config().latent_channels, height, width])
+}
+
+/// Means, then logarithms of variances. The formula's weights leave the latter far from their bounds.
+fn moments(posterior: &Posterior) -> Tensor {
+    Tensor::cat(&[&posterior.mean, &posterior.logvar], 1)
+}
+
+/// The output of `run`, and the gradient of a scalar loss of it.
+fn with_gradient(run: impl Fn(&Tensor) -> Tensor, argument: Tensor) -> (Tensor, Tensor) {
+    let argument = argument.set_requires_grad(true);
+    let output = run(&argument);
+    (&output * input("loss", &output.size())).sum(output.kind()).backward();
+    (output.detach(), argument.grad())
+}
+
+fn check(name: &str) {
+    let Reference { keys, tensors, vae } = reference(name, Kind::Float);
+    // 1. names and shapes
+    let ours: BTreeMap<_, _> = vae.variables().variables().into_iter().map(|(key, t)| (key, t.size())).collect();
+    assert_eq!(ours, keys);
+    // 2. there and back, with gradients
+    let (encoded, gradient) = with_gradient(|x| moments(&vae.encode(x)), pictures(&vae, PICTURE));
+    assert_close("moments", &encoded, &tensors["moments"]);
+    assert_close("gradient by the pictures", &gradient, &tensors["moments_grad"]);
+    let (decoded, gradient) = with_gradient(|z| vae.decode(z), latents(&vae, "z", LATENT));
+    assert_close("decoded", &decoded, &tensors["decoded"]);
+    assert_close("gradient by the latents", &gradient, &tensors["decoded_grad"]);
+    // 3. as the UNet has them
+    let mean = vae.encode(&pictures(&vae, PICTURE)).mode();
+    assert_close("mode", &mean, &tensors["moments"].chunk(2, 1)[0]);
+    let noise = input("noise", &mean.size());
+    assert_close("latents", &vae.to_latents(&pictures(&vae, PICTURE), Some(&noise)), &tensors["latents"]);
+    assert_close("pictures", &vae.to_pictures(&latents(&vae, "z", LATENT)), &tensors["pictures"]);
+}
+
+fn check_parts(name: &str, tiled: [i64; 2]) {
+    let Reference { tensors, vae, .. } = reference(name, Kind::Float);
+    let vae = vae.with_slicing(true);
+    assert_close("moments, sliced", &moments(&vae.encode(&pictures(&vae, PICTURE))), &tensors["moments"]);
+    assert_close("decoded, sliced", &vae.decode(&latents(&vae, "z", LATENT)), &tensors["decoded"]);
+    let vae = vae.with_slicing(false).with_tiling(true);
+    let large = pictures(&vae, tiled.map(|side| side * vae.config().downsampling())).narrow(0, 0, 1);
+    assert_close("moments, tiled", &moments(&vae.encode(&large)), &tensors["moments_tiled"]);
+    let large = latents(&vae, "z", tiled).narrow(0, 0, 1);
+    assert_close("decoded, tiled", &vae.decode(&large), &tensors["decoded_tiled"]);
+}
+
+#[test]
+fn stable_diffusion_1_5_like() {
+    check("sd15");
+    check_parts("sd15", [5, 7]);
+}
+
+#[test]
+fn sdxl_like() {
+    check("sdxl");
+    check_parts("sdxl", [4, 5]);
+}
+
+#[test]
+fn every_other_supported_value() {
+    check("variant");
+    check_parts("variant", [11, 15]);
+}
