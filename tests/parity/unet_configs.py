@@ -34,3 +34,18 @@ CONFIGS = {
         resnet_time_scale_shift="scale_shift",
     ),
 }
+
+# The published models in their full size, as far as they differ from diffusers' defaults.
+FULL = {
+    "sd15": dict(sample_size=64, cross_attention_dim=768),
+    "sd21": dict(
+        sample_size=96, cross_attention_dim=1024, attention_head_dim=(5, 10, 20, 20), use_linear_projection=True,
+    ),
+    "sdxl": dict(
+        sample_size=128, block_out_channels=(320, 640, 1280), cross_attention_dim=2048,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(5, 10, 20), use_linear_projection=True, transformer_layers_per_block=(1, 2, 10),
+        addition_embed_type="text_time", addition_time_embed_dim=256, projection_class_embeddings_input_dim=2816,
+    ),
+}

@@ -4,6 +4,7 @@ mod clip;
 mod export;
 mod folders;
 mod lora;
+mod lora_keys;
 mod losses;
 mod metrics;
 mod optim;
