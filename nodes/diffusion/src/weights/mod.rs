@@ -1,12 +1,14 @@
 //! Weights in safetensors files: equal tensors give equal bytes, a file is whole or absent, and nothing is skipped.
 
 mod read;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod var_store;
 mod write;
 
 pub use read::WeightFile;
+pub use rows::RowWriter;
 pub use var_store::{load_var_store, save_var_store};
 pub use write::{Entry, write_tensors};
 

@@ -63,6 +63,11 @@ impl WeightFile {
         self.tensors.get(key).map(shape)
     }
 
+    /// The type of a tensor, if the file has it and it is one that is read here.
+    pub fn dtype(&self, key: &str) -> Option<Kind> {
+        self.tensors.get(key).and_then(|info| kind_of(info.dtype))
+    }
+
     /// The text entries of the header.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata

@@ -174,3 +174,42 @@ fn unsupported_types_and_absent_files_are_named() {
     assert!(matches!(WeightFile::open(&absent), Err(E::Io { action: "read", .. })));
     assert!(matches!(write_tensors(&absent, &BTreeMap::new(), None), Err(E::Io { action: "write", .. })));
 }
+
+#[test]
+fn a_tensor_written_row_by_row_has_the_bytes_of_one_written_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, rows) = (folder.path().join("whole"), folder.path().join("rows"));
+    for kind in [Kind::Uint8, Kind::Half, Kind::BFloat16, Kind::Float] {
+        let x = (Tensor::arange(5 * 6, (Kind::Float, CPU)) / 3.0).reshape([5, 2, 3]).to_kind(kind);
+        write_tensors(&whole, &BTreeMap::from([("latents".to_owned(), x.shallow_clone())]), None).unwrap();
+        let mut writer = RowWriter::create(&rows, "latents", kind, &[5, 2, 3]).unwrap();
+        writer.push(&x.narrow(0, 0, 2)).unwrap();
+        writer.sync().unwrap();
+        assert!(matches!(WeightFile::open(&rows), Err(E::Truncated { .. })), "half a file is none");
+        writer.push(&x.narrow(0, 2, 2).to_kind(Kind::Double)).unwrap();
+        drop(writer);
+        let mut writer = RowWriter::resume(&rows, "latents", kind, &[5, 2, 3], 3).unwrap();
+        writer.push(&x.narrow(0, 3, 2)).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(fs::read(&rows).unwrap(), fs::read(&whole).unwrap(), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_file_of_rows_that_is_not_what_was_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows");
+    let mut writer = RowWriter::create(&path, "x", Kind::Float, &[3, 2]).unwrap();
+    writer.push(&ones(&[2, 2])).unwrap();
+    assert!(matches!(writer.finish(), Err(E::Truncated { .. })), "a row is missing");
+    let resume = |key, shape: &[i64], rows| RowWriter::resume(&path, key, Kind::Float, shape, rows).map(drop);
+    assert!(matches!(resume("x", &[3, 2], 3), Err(E::Truncated { .. })));
+    assert!(matches!(resume("y", &[3, 2], 1), Err(E::NotSafetensors { .. })));
+    assert!(matches!(resume("x", &[4, 2], 1), Err(E::NotSafetensors { .. })));
+    let mut writer = RowWriter::resume(&path, "x", Kind::Float, &[3, 2], 2).unwrap();
+    writer.push(&ones(&[2, 2])).unwrap();
+    assert!(matches!(writer.finish(), Err(E::Truncated { .. })), "a row too many");
+    let none = folder.path().join("none");
+    assert!(matches!(RowWriter::create(&none, "x", Kind::ComplexFloat, &[1]), Err(E::Dtype { .. })));
+    assert!(matches!(RowWriter::resume(&none, "x", Kind::Float, &[1], 0), Err(E::Io { .. })));
+}

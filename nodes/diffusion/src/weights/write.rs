@@ -113,7 +113,7 @@ impl View for TensorBytes<'_> {
     }
 }
 
-fn dtype_of(kind: Kind) -> Option<Dtype> {
+pub(super) fn dtype_of(kind: Kind) -> Option<Dtype> {
     Some(match kind {
         Kind::Bool => Dtype::BOOL,
         Kind::Uint8 => Dtype::U8,
