@@ -1,5 +1,7 @@
 //! Pictures of a dataset with their captions as the model reads them.
 
+use std::rc::Rc;
+
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::{Conditions, DiffusionError};
 use tch::{Device, Kind, Tensor};
@@ -11,7 +13,7 @@ use crate::training::Draw;
 /// Captions are encoded once, each distinct one once.
 #[derive(Debug)]
 pub(crate) struct Conditioned {
-    data: Split,
+    data: Rc<Split>,
     device: Device,
     /// Distinct captions of this half, sorted.
     pub(crate) captions: Vec<String>,
@@ -25,20 +27,20 @@ pub(crate) struct Conditioned {
 
 impl Conditioned {
     /// Encodes the captions of one half of a dataset.
-    pub(crate) fn new(data: &Split, encoder: &TextEncoder, device: Device) -> Result<Self, DiffusionError> {
+    pub(crate) fn new(data: &Rc<Split>, encoder: &TextEncoder, device: Device) -> Result<Self, DiffusionError> {
         let mut captions = data.captions.clone();
         captions.sort();
         captions.dedup();
         let conditions = encoder.encode(&captions)?;
         let empty = encoder.encode(&[String::new()])?;
         let caption_of = data.caption_indices(&captions);
-        Ok(Self { data: data.shallow_clone(), device, captions, conditions, caption_of, empty })
+        Ok(Self { data: data.clone(), device, captions, conditions, caption_of, empty })
     }
 
     /// Pictures (b, c, h, w) in [−1, 1] and what their captions give: the next samples of this training.
-    pub(crate) fn batch(&self, draw: &Draw<'_>) -> (Tensor, Conditions) {
+    pub(crate) fn batch(&self, draw: &Draw<'_>) -> Result<(Tensor, Conditions), DiffusionError> {
         let indices = draw.indices(self.data.len());
-        (self.data.images(&indices, self.device), self.conditions_of(&indices))
+        Ok((self.data.images(&indices, self.device)?, self.conditions_of(&indices)))
     }
 
     /// What the captions of pictures give, by the pictures' indices.

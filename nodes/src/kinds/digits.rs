@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use hyper_flow_spec::kinds::Digits;
 
 use crate::NodeError;
-use crate::dataset::{self, Example, Shape};
+use crate::dataset::{Shape, Writer};
 use crate::worker::Context;
 
 const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
@@ -18,16 +18,17 @@ pub(super) fn run(context: &Context, params: &Digits) -> Result<(), NodeError> {
     let path = context.file(&params.file)?;
     let file = File::open(path).map_err(NodeError::io("read", path))?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(GzDecoder::new(file));
-    let mut examples = Vec::new();
+    let mut dataset = Writer::new(context, Shape { channels: 1, side: SIDE })?;
     for (row, values) in reader.deserialize::<Vec<f64>>().enumerate() {
         let example = values.map_err(|e| e.to_string()).and_then(|values| example(&values));
-        examples.push(example.map_err(|e| NodeError::content(path, format!("row {}: {e}", row + 1)))?);
+        let (pixels, text) = example.map_err(|e| NodeError::content(path, format!("row {}: {e}", row + 1)))?;
+        dataset.push(&pixels, text)?;
     }
-    let shape = Shape { channels: 1, side: SIDE };
-    dataset::write(&context.job.output, shape, &examples, params.held_out.get(), context.seed())
+    dataset.finish(params.held_out.get())
 }
 
-fn example(values: &[f64]) -> Result<Example, String> {
+/// A row's picture and caption.
+fn example(values: &[f64]) -> Result<(Vec<u8>, String), String> {
     let Some((&label, shades)) = values.split_last().filter(|(_, shades)| shades.len() as i64 == SIDE * SIDE) else {
         return Err(format!("{} values where 64 shades and a digit belong", values.len()));
     };
@@ -37,5 +38,5 @@ fn example(values: &[f64]) -> Result<Example, String> {
         return Err(format!("a shade of {shade} is not in 0..=16"));
     }
     let pixels = shades.iter().map(|shade| (shade / SHADES * 255.0).round() as u8).collect();
-    Ok(Example { pixels, text: format!("a handwritten digit {name}") })
+    Ok((pixels, format!("a handwritten digit {name}")))
 }

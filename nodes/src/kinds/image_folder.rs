@@ -8,7 +8,7 @@ use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
 use serde::Deserialize;
 
-use crate::dataset::{self, Example, Shape};
+use crate::dataset::{Shape, Writer};
 use crate::picture::read_square;
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -29,17 +29,16 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     if channels == 2 {
         return Err(NodeError::Unfit("pictures have 1 channel (grey) or 3 (RGB), not 2".into()));
     }
-    let mut examples = Vec::new();
+    let mut dataset = Writer::new(context, Shape { channels, side })?;
     for (done, (path, text)) in captions.iter().enumerate() {
-        examples.push(Example { pixels: read_square(path, side as u32, channels)?, text: text.clone() });
+        dataset.push(&read_square(path, side as u32, channels)?, text.clone())?;
         context.progress(done + 1, captions.len(), "pictures")?;
     }
     let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();
     if uncaptioned > 0 {
         context.reporter.message(Level::Warning, format!("{uncaptioned} pictures have no caption and are left out"));
     }
-    let shape = Shape { channels, side };
-    dataset::write(&context.job.output, shape, &examples, params.held_out.get(), context.seed())
+    dataset.finish(params.held_out.get())
 }
 
 /// Pictures and their captions, in order of path: metadata if the folder has it, else `.txt` files.

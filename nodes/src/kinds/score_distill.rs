@@ -83,8 +83,8 @@ impl Score<'_> {
 
     /// The consistency loss of `SegmentDistill` with one segment, from all points but the noisiest: from there the score
     /// distillation leads.
-    fn consistency_loss(&self, draw: &Draw<'_>) -> Tensor {
-        let (x0, conditions) = self.data.batch(draw);
+    fn consistency_loss(&self, draw: &Draw<'_>) -> Result<Tensor, NodeError> {
+        let (x0, conditions) = self.data.batch(draw)?;
         let noise = draw.randn("consistency/noise", &x0.size()[1..]);
         let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
         let of = Consistency {
@@ -96,7 +96,7 @@ impl Score<'_> {
             weighting: weighting(self.params.weighting),
         };
         let last = (self.grid.solver_steps() - 1).max(1);
-        consistency_loss(&of, &draw.segments(&self.grid, last), &x0, &noise, &conditions, &w)
+        Ok(consistency_loss(&of, &draw.segments(&self.grid, last), &x0, &noise, &conditions, &w))
     }
 }
 
@@ -118,7 +118,7 @@ impl Recipe for Score<'_> {
             losses.push(("anchor".into(), self.anchor_loss(&drawn)? * self.params.anchor.get()));
         }
         if self.params.consistency.get() > 0.0 {
-            losses.push(("consistency".into(), self.consistency_loss(draw) * self.params.consistency.get()));
+            losses.push(("consistency".into(), self.consistency_loss(draw)? * self.params.consistency.get()));
         }
         Ok(losses)
     }

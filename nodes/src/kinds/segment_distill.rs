@@ -29,7 +29,7 @@ impl Recipe for Stage<'_> {
     }
 
     fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
-        let (x0, conditions) = self.data.batch(draw);
+        let (x0, conditions) = self.data.batch(draw)?;
         let noise = draw.randn("noise", &x0.size()[1..]);
         let (low, high) = self.params.guidance;
         let w = draw.uniform("guidance", low.get(), high.get());

@@ -5,7 +5,7 @@ use hyper_flow_diffusion::clip::{
 };
 use hyper_flow_diffusion::losses::contrastive_loss;
 use hyper_flow_spec::kinds::TrainClip;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::Tensor;
 
 use crate::NodeError;
 use crate::dataset::{Dataset, Split};
@@ -30,7 +30,7 @@ impl Recipe for Contrast<'_> {
         let indices = draw.indices(self.data.len());
         let captions: Vec<i64> = indices.iter().map(|&i| self.captions[i as usize]).collect();
         let captions = Tensor::from_slice(&captions).to_device(draw.device());
-        let pictures = self.data.images(&indices, draw.device());
+        let pictures = self.data.images(&indices, draw.device())?;
         // Pictures are told from those of the same part: with `accumulate`, not the loss of the batch as a whole.
         let output = self.clip.forward(&self.ids.index_select(0, &captions), &pictures);
         Ok(vec![("contrastive".into(), contrastive_loss(&output.logits_per_text.tr(), &captions))])
@@ -101,17 +101,10 @@ pub(super) fn run(context: &Context, params: &TrainClip) -> Result<(), NodeError
     let group = Group::main("clip", twin.parameters(), params.lr.get());
     train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
 
-    let accuracy = held_out_accuracy(&twin.average, &data.held_out, &captions, &ids, context.device);
+    // How often a held-out picture is closest to its own caption, of all captions.
+    let closest = |pictures: &Tensor| twin.average.forward(&ids, pictures).logits_per_text.argmax(0, false);
+    let accuracy = data.held_out.accuracy(&captions, context.device, closest)?;
     context.reporter.metric("held_out_accuracy", accuracy);
     clip::save::<ClipModel>(&context.job.output, twin.average_store(), &config)?;
     Ok(tokenizer.write(&context.job.output)?)
-}
-
-/// How often a held-out picture is closest to its own caption, of all captions.
-fn held_out_accuracy(clip: &ClipModel, data: &Split, captions: &[String], ids: &Tensor, device: Device) -> f64 {
-    let own = Tensor::from_slice(&data.caption_indices(captions)).to_device(device);
-    no_grad(|| {
-        let similarities = clip.forward(ids, &data.all_images(device)).logits_per_text;
-        similarities.argmax(0, false).eq_tensor(&own).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
-    })
 }

@@ -3,7 +3,7 @@
 use hyper_flow_diffusion::layers::init_weights;
 use hyper_flow_diffusion::{Classifier, ClassifierConfig};
 use hyper_flow_spec::kinds::TrainJudge;
-use tch::{Kind, Tensor, no_grad};
+use tch::Tensor;
 
 use crate::NodeError;
 use crate::dataset::{Dataset, Split};
@@ -26,7 +26,7 @@ impl Recipe for Judge<'_> {
     fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
         let indices = draw.indices(self.data.len());
         let classes: Vec<i64> = indices.iter().map(|&i| self.classes[i as usize]).collect();
-        let pictures = shifted(&self.data.images(&indices, draw.device()), self.shift, draw);
+        let pictures = shifted(&self.data.images(&indices, draw.device())?, self.shift, draw);
         let logits = self.classifier.logits(&self.classifier.features(&pictures));
         let classes = Tensor::from_slice(&classes).to_device(draw.device());
         Ok(vec![("cross_entropy".into(), logits.cross_entropy_for_logits(&classes))])
@@ -73,7 +73,9 @@ pub(super) fn run(context: &Context, params: &TrainJudge) -> Result<(), NodeErro
     let group = Group::main("judge", twin.parameters(), params.lr.get());
     train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
 
-    let accuracy = held_out_accuracy(&twin.average, &data.held_out, &config, context);
+    let judge = &twin.average;
+    let read = |pictures: &Tensor| judge.logits(&judge.features(pictures)).argmax(1, false);
+    let accuracy = data.held_out.accuracy(&config.classes, context.device, read)?;
     context.reporter.metric("held_out_accuracy", accuracy);
     let wanted = params.min_accuracy.get();
     if accuracy < wanted {
@@ -82,12 +84,4 @@ pub(super) fn run(context: &Context, params: &TrainJudge) -> Result<(), NodeErro
         )));
     }
     Ok(Classifier::save(twin.average_store(), &config, &context.job.output)?)
-}
-
-fn held_out_accuracy(judge: &Classifier, data: &Split, config: &ClassifierConfig, context: &Context) -> f64 {
-    let classes = Tensor::from_slice(&data.caption_indices(&config.classes)).to_device(context.device);
-    no_grad(|| {
-        let logits = judge.logits(&judge.features(&data.all_images(context.device)));
-        logits.argmax(1, false).eq_tensor(&classes).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
-    })
 }

@@ -33,7 +33,7 @@ impl Recipe for Denoising<'_> {
     }
 
     fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
-        let (x0, conditions) = self.data.batch(draw);
+        let (x0, conditions) = self.data.batch(draw)?;
         let dropped = draw.uniform("dropout", 0.0, 1.0).lt(self.caption_dropout);
         let conditions = conditions.replace_where(&dropped, &self.data.empty);
         let noise = draw.randn("noise", &x0.size()[1..]);

@@ -1,7 +1,7 @@
 //! The numbers of a row.
 
 use hyper_flow_diffusion::metrics::{diversity, frechet_distance, manifold};
-use hyper_flow_diffusion::{Classifier, ClassifierConfig};
+use hyper_flow_diffusion::{Classifier, ClassifierConfig, DiffusionError};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::row::Row;
@@ -12,8 +12,6 @@ use crate::scorer::{Scorer, cosine};
 
 /// Neighbours of the balls that coverage is counted by (Naeem et al. 2020).
 const NEIGHBOURS: i64 = 5;
-/// Pictures whose features are computed at once.
-const CHUNK: i64 = 500;
 
 /// Measures pictures against the real ones.
 pub(super) struct Meter<'a> {
@@ -25,6 +23,8 @@ pub(super) struct Meter<'a> {
     real: Tensor,
     /// The caption of each picture to be measured.
     captions: Vec<String>,
+    /// Pictures that are measured at once.
+    chunk: i64,
     device: Device,
 }
 
@@ -41,9 +41,10 @@ impl<'a> Meter<'a> {
         if let Some(unknown) = captions.iter().find(|caption| !config.classes.iter().any(|class| class == *caption)) {
             return Err(NodeError::Unfit(format!("the judge has no class `{unknown}`; train it on the same dataset")));
         }
-        let real = features(judge, &data.train.all_images(device));
+        let real = data.train.chunks(device).map(|chunk| chunk.map(|pictures| no_grad(|| judge.features(&pictures))));
+        let real = Tensor::cat(&real.collect::<Result<Vec<_>, DiffusionError>>()?, 0);
         let captions = captions.into_iter().map(str::to_owned).collect();
-        Ok(Self { judge, classes: &config.classes, clip, reward, real, captions, device })
+        Ok(Self { judge, classes: &config.classes, clip, reward, real, captions, chunk: data.train.chunk(), device })
     }
 
     /// A subject's pictures, against the reference's of the same noise where there is one.
@@ -54,24 +55,39 @@ impl<'a> Meter<'a> {
         reference: Option<&Tensor>,
     ) -> Result<Row, NodeError> {
         let error = |other: &Tensor| (pictures - other).square().mean(Kind::Double).double_value(&[]);
-        let row = self.measure(subject.name, pictures, &self.captions)?;
+        let chunks = pictures.split(self.chunk, 0).into_iter().map(Ok);
+        let row = self.measure(subject.name, chunks, &self.captions)?;
         Ok(Row { steps: Some(subject.steps.get()), trajectory_mse: reference.map(error), ..row })
     }
 
     /// The held-out real pictures: the floor under every distance.
     pub(super) fn held_out(&self, data: &Dataset) -> Result<Row, NodeError> {
-        self.measure("real, held out", &data.held_out.all_images(self.device), &data.held_out.captions)
+        self.measure("real, held out", data.held_out.chunks(self.device), &data.held_out.captions)
     }
 
-    fn measure(&self, name: &str, pictures: &Tensor, captions: &[String]) -> Result<Row, NodeError> {
-        let features = features(self.judge, pictures);
-        let score = |scorer: &Scorer| self.agreement(scorer, pictures, captions);
+    fn measure(
+        &self,
+        name: &str,
+        pictures: impl Iterator<Item = Result<Tensor, DiffusionError>>,
+        captions: &[String],
+    ) -> Result<Row, NodeError> {
+        let mut clip = Agreement::new(self.clip, self.classes)?;
+        let mut reward = self.reward.map(|scorer| Agreement::new(scorer, self.classes)).transpose()?;
+        let mut seen = Vec::new();
+        for (pictures, classes) in pictures.zip(self.class_indices(captions).split(self.chunk, 0)) {
+            let pictures = pictures?;
+            for agreement in std::iter::once(&mut clip).chain(&mut reward) {
+                agreement.add(&pictures, &classes)?;
+            }
+            seen.push(no_grad(|| self.judge.features(&pictures)));
+        }
+        let features = Tensor::cat(&seen, 0);
         Ok(Row {
             candidate: name.to_owned(),
             steps: None,
             frechet: frechet_distance(&self.real, &features),
-            clip_score: 100.0 * score(self.clip)?,
-            reward: self.reward.map(score).transpose()?,
+            clip_score: 100.0 * clip.mean(),
+            reward: reward.as_ref().map(Agreement::mean),
             diversity: self.diversity_within(&features, captions),
             coverage: manifold(&self.real, &features, NEIGHBOURS)?.coverage,
             accuracy: self.accuracy(&features, captions),
@@ -100,20 +116,30 @@ impl<'a> Meter<'a> {
         let within: Vec<f64> = within.collect();
         within.iter().sum::<f64>() / within.len() as f64
     }
-
-    /// Mean cosine of pictures and captions.
-    fn agreement(&self, scorer: &Scorer, pictures: &Tensor, captions: &[String]) -> Result<f64, NodeError> {
-        let texts = scorer.captions(self.classes)?.index_select(0, &self.class_indices(captions));
-        let mut total = 0.0;
-        for (pictures, texts) in pictures.split(CHUNK, 0).iter().zip(texts.split(CHUNK, 0)) {
-            let seen = no_grad(|| scorer.pictures(pictures))?;
-            total += cosine(&seen, &texts).sum(Kind::Double).double_value(&[]);
-        }
-        Ok(total / pictures.size()[0] as f64)
-    }
 }
 
-fn features(judge: &Classifier, pictures: &Tensor) -> Tensor {
-    let chunks = pictures.split(CHUNK, 0);
-    no_grad(|| Tensor::cat(&chunks.iter().map(|chunk| judge.features(chunk)).collect::<Vec<_>>(), 0))
+/// The mean cosine of pictures and captions, in the making.
+struct Agreement<'a> {
+    scorer: &'a Scorer,
+    /// The classes in the scorer's space.
+    texts: Tensor,
+    total: f64,
+    count: i64,
+}
+
+impl<'a> Agreement<'a> {
+    fn new(scorer: &'a Scorer, classes: &[String]) -> Result<Self, NodeError> {
+        Ok(Self { scorer, texts: scorer.captions(classes)?, total: 0.0, count: 0 })
+    }
+
+    fn add(&mut self, pictures: &Tensor, classes: &Tensor) -> Result<(), NodeError> {
+        let seen = no_grad(|| self.scorer.pictures(pictures))?;
+        self.total += cosine(&seen, &self.texts.index_select(0, classes)).sum(Kind::Double).double_value(&[]);
+        self.count += classes.size()[0];
+        Ok(())
+    }
+
+    fn mean(&self) -> f64 {
+        self.total / self.count as f64
+    }
 }

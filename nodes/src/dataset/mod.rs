@@ -1,0 +1,30 @@
+//! The `Dataset` artifact: pictures with captions, split once for all nodes.
+//!
+//! `train.safetensors` and `held_out.safetensors` hold `images` (uint8, count×channels×height×width), and the
+//! `.jsonl` beside each holds `{"text": …}`, a line a picture. Pictures are read from disk when they are asked for, and
+//! written as they come: a dataset may be larger than memory.
+
+mod read;
+mod write;
+
+pub(crate) use read::{Dataset, Split};
+pub(crate) use write::Writer;
+
+use serde::{Deserialize, Serialize};
+
+/// Height and width are equal; the order of an image tensor is channels, height, width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) channels: i64,
+    pub(crate) side: i64,
+}
+
+/// A line of a `.jsonl`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Caption {
+    pub(crate) text: String,
+}
+
+pub(crate) const TRAIN: &str = "train";
+pub(crate) const HELD_OUT: &str = "held_out";
+const IMAGES: &str = "images";
