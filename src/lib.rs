@@ -9,14 +9,15 @@
 //! src/              hyper-flow            this crate: language, plan, run, commands
 //! cache/            hyper-flow-cache      the content-addressed store
 //! nodes/spec/       hyper-flow-spec       the kinds as data; the job and event protocol
+//! nodes/hub/        hyper-flow-hub        downloads from model hubs, each file held to its hash; flaky/ is a hub for tests
 //! nodes/            hyper-flow-nodes      what each kind does; the binary hyper-flow-worker
 //! nodes/diffusion/  hyper-flow-diffusion  models, schedulers, LoRA, losses, metrics over libtorch
 //! pipelines/        pipelines that ship, and the data of the small ones
 //! tests/            tests of the binaries; fixtures made by Python (parity/) and pinned results (golden/)
 //! ```
 //!
-//! Arrows: `hyper-flow → cache, spec` · `nodes → spec, diffusion, tch` · `diffusion → tch`. Nothing else. The engine and the
-//! nodes meet only in `spec`: a job goes to the worker as a file, events come back as lines.
+//! Arrows: `hyper-flow → cache, spec, hub` · `nodes → spec, hub, diffusion, tch` · `diffusion → tch`. Nothing else. The engine
+//! and the nodes meet only in `spec`: a job goes to the worker as a file, events come back as lines.
 //!
 //! ## Where a thing belongs
 //!
@@ -34,6 +35,7 @@
 //! | a subcommand | one file in [`commands`], and its line in [`cli`] |
 //! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
 //! | which libtorch is brought | `nodes/libtorch/` |
+//! | what a server may do wrong | `nodes/hub/`, and a fault in `nodes/hub/flaky/` |
 //! | how bytes are kept | `cache/` |
 //!
 //! ## Invariants
