@@ -70,7 +70,7 @@ pub enum DiffusionError {
         source: std::io::Error,
     },
     /// The file is not a well-formed safetensors file.
-    #[error("{}: not a safetensors file ({reason}); other formats must be converted first", path.display())]
+    #[error("{}: not a safetensors file ({reason})", path.display())]
     NotSafetensors {
         /// The file.
         path: PathBuf,
@@ -86,6 +86,22 @@ pub enum DiffusionError {
         expected: u64,
         /// Bytes there.
         found: u64,
+    },
+    /// The file is one of Python's pickles.
+    #[error("{}: a Python pickle, which can run any program when it is opened; convert it with: {command}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// The command that converts it.
+        command: String,
+    },
+    /// An index and its shards do not agree.
+    #[error("{}: {message}", path.display())]
+    Index {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
     },
     /// A tensor has a type that is not read or written here.
     #[error("{}: {key} has dtype {dtype}, which is not supported", path.display())]

@@ -5,17 +5,16 @@ use super::{
     ClipConfig, ClipModel, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, ClipVisionConfig,
     ClipVisionModelWithProjection,
 };
-use crate::weights::{WeightFile, save_var_store};
-use crate::{DiffusionError, KeyReport, ShapeMismatch};
+use crate::DiffusionError;
+use crate::weights::{find_weights, is_position_ids, load_pretrained, save_var_store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use tch::{Device, Kind, Tensor, nn, no_grad};
+use tch::{Device, Kind, nn};
 
 const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "model.safetensors";
+const STEM: &str = "model";
 
 /// A model that transformers opens by `from_pretrained`.
 pub trait Pretrained: Sized {
@@ -58,7 +57,7 @@ pub fn save<M: Pretrained>(folder: &Path, vs: &nn::VarStore, config: &M::Config)
     std::fs::create_dir_all(folder).map_err(io("create", folder))?;
     let path = folder.join(CONFIG);
     std::fs::write(&path, format!("{:#}\n", config_json::<M>(config))).map_err(io("write", &path))?;
-    save_var_store(vs, &folder.join(WEIGHTS))
+    save_var_store(vs, &folder.join(format!("{STEM}.safetensors")))
 }
 
 /// Opens a folder that [`save`] or transformers wrote. A tower also opens from a joint model's folder.
@@ -78,7 +77,7 @@ pub fn load<M: Pretrained>(
     let mut vs = nn::VarStore::new(device);
     vs.set_kind(kind);
     let model = M::build(&vs.root(), &config);
-    fill::<M>(&vs, &folder.join(WEIGHTS))?;
+    load_pretrained(&vs, &find_weights(folder, STEM, None)?, name_of::<M>)?;
     Ok((vs, model, config))
 }
 
@@ -116,57 +115,16 @@ fn own_part<M: Pretrained>(mut json: Value) -> Result<Value, String> {
     }
 }
 
-fn fill<M: Pretrained>(vs: &nn::VarStore, path: &Path) -> Result<(), DiffusionError> {
-    let file = WeightFile::open(path)?;
-    let keys = own_keys::<M>(&file);
-    let variables = vs.variables();
-    let report = compare(&variables, &file, &keys);
-    if !report.is_empty() {
-        return Err(DiffusionError::Keys { path: path.to_owned(), report });
-    }
-    for (name, key) in &keys {
-        let mut variable = variables[name].shallow_clone();
-        let tensor = file.tensor(key, variable.kind(), variable.device())?;
-        no_grad(|| variable.f_copy_(&tensor))?;
-    }
-    Ok(())
-}
-
-/// The model's name of each key of the file that is not known to be of no use to it.
-fn own_keys<M: Pretrained>(file: &WeightFile) -> BTreeMap<String, String> {
-    let keys = file.keys().filter(|key| !key.ends_with(".position_ids"));
-    let keys = keys.filter(|key| M::PART.is_none() || !elsewhere::<M>(key));
-    keys.map(|key| (full_name::<M>(key), key.to_owned())).collect()
-}
-
-/// Whether a key belongs to another part of a joint model.
-fn elsewhere<M: Pretrained>(key: &str) -> bool {
+/// The model's name of a key, unless the key is known to be of no use to it.
+fn name_of<M: Pretrained>(key: &str) -> Option<String> {
     let first = key.split('.').next().unwrap_or_default();
-    ClipModel::KEYS.contains(&first) && !M::KEYS.contains(&first)
-}
-
-fn full_name<M: Pretrained>(key: &str) -> String {
-    let first = key.split('.').next().unwrap_or_default();
-    match (M::TYPE, first) {
+    // Another part of a joint model.
+    let elsewhere = M::PART.is_some() && ClipModel::KEYS.contains(&first) && !M::KEYS.contains(&first);
+    let own = !elsewhere && !is_position_ids(key);
+    own.then(|| match (M::TYPE, first) {
         ("clip_text_model", "embeddings" | "encoder" | "final_layer_norm") => format!("text_model.{key}"),
         _ => key.to_owned(),
-    }
-}
-
-fn compare(variables: &HashMap<String, Tensor>, file: &WeightFile, keys: &BTreeMap<String, String>) -> KeyReport {
-    let mut report = KeyReport::default();
-    for (name, variable) in variables.iter().collect::<BTreeMap<_, _>>() {
-        match keys.get(name).and_then(|key| file.shape(key)) {
-            None => report.missing.push(name.clone()),
-            Some(found) if found != variable.size() => {
-                report.shapes.push(ShapeMismatch { key: name.clone(), expected: variable.size(), found });
-            }
-            Some(_) => {}
-        }
-    }
-    let left_over = keys.iter().filter(|(name, _)| !variables.contains_key(*name));
-    report.left_over = left_over.map(|(_, key)| key.clone()).collect();
-    report
+    })
 }
 
 fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> DiffusionError + 'a {

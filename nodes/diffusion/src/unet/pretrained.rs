@@ -2,23 +2,23 @@
 
 use super::{UNet2DConditionConfig, UNet2DConditionModel};
 use crate::DiffusionError;
-use crate::weights::{load_var_store, save_var_store};
+use crate::weights::{find_weights, load_pretrained, save_var_store};
 use std::path::Path;
 use tch::{Device, Kind, nn};
 
 const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
+const STEM: &str = "diffusion_pytorch_model";
 
 /// Opens a `unet/` folder; the variables are trainable, and of `kind` whatever the file's dtype.
 ///
 /// # Errors
-/// As [`UNet2DConditionConfig::read`] and [`load_var_store`].
+/// As [`UNet2DConditionConfig::read`] and [`load_pretrained`].
 pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<(nn::VarStore, UNet2DConditionModel), DiffusionError> {
     let config = UNet2DConditionConfig::read(&folder.join(CONFIG))?;
     let mut vs = nn::VarStore::new(device);
     vs.set_kind(kind);
     let unet = UNet2DConditionModel::new(&vs, &config)?;
-    load_var_store(&vs, &folder.join(WEIGHTS), "")?;
+    load_pretrained(&vs, &find_weights(folder, STEM, None)?, |key| Some(key.to_owned()))?;
     Ok((vs, unet))
 }
 
@@ -30,5 +30,5 @@ pub fn save(folder: &Path, vs: &nn::VarStore, config: &UNet2DConditionConfig) ->
     let io = |source| DiffusionError::Io { action: "create", path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(io)?;
     config.write(&folder.join(CONFIG))?;
-    save_var_store(vs, &folder.join(WEIGHTS))
+    save_var_store(vs, &folder.join(format!("{STEM}.safetensors")))
 }

@@ -1,18 +1,14 @@
 //! Folders of diffusers: `config.json` and `diffusion_pytorch_model.safetensors`.
 
 use super::{AutoencoderKl, AutoencoderKlConfig};
+use crate::DiffusionError;
 use crate::layers::init_weights;
-use crate::weights::{WeightFile, save_var_store};
-use crate::{DiffusionError, KeyReport, ShapeMismatch};
-use std::collections::BTreeMap;
+use crate::weights::{find_weights, load_pretrained, save_var_store, vae_name};
 use std::path::Path;
-use tch::{Device, Kind, nn, no_grad};
+use tch::{Device, Kind, nn};
 
 const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
-
-/// The names that the layers of the middle block's attention have, and had in files that are still about.
-const ALIASES: [(&str, &str); 4] = [("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")];
+const STEM: &str = "diffusion_pytorch_model";
 
 impl AutoencoderKl {
     /// A model with fresh weights, in float32.
@@ -39,7 +35,7 @@ impl AutoencoderKl {
         let mut vs = nn::VarStore::new(device);
         vs.set_kind(if kind == Kind::Half && config.force_upcast { Kind::Float } else { kind });
         let vae = Self::new(vs, &config)?;
-        fill(vae.variables(), &folder.join(WEIGHTS))?;
+        load_pretrained(vae.variables(), &find_weights(folder, STEM, None)?, |key| Some(vae_name(key)))?;
         Ok(vae)
     }
 
@@ -51,49 +47,6 @@ impl AutoencoderKl {
         let io = |source| DiffusionError::Io { action: "create", path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(io)?;
         self.config().write(&folder.join(CONFIG))?;
-        save_var_store(self.variables(), &folder.join(WEIGHTS))
+        save_var_store(self.variables(), &folder.join(format!("{STEM}.safetensors")))
     }
-}
-
-fn fill(vs: &nn::VarStore, path: &Path) -> Result<(), DiffusionError> {
-    let file = WeightFile::open(path)?;
-    let keys: BTreeMap<_, _> = file.keys().map(|key| (current_name(key), key)).collect();
-    let report = compare(vs, &file, &keys);
-    if !report.is_empty() {
-        return Err(DiffusionError::Keys { path: path.to_owned(), report });
-    }
-    for (name, mut variable) in vs.variables() {
-        let tensor = file.tensor(keys[&name], variable.kind(), variable.device())?;
-        no_grad(|| variable.f_copy_(&tensor.f_reshape(variable.size())?))?;
-    }
-    Ok(())
-}
-
-/// The name of today.
-fn current_name(key: &str) -> String {
-    let rename = |key: &str| {
-        let (path, parameter) = key.rsplit_once('.')?;
-        let (path, layer) = path.rsplit_once('.')?;
-        let (today, _) = ALIASES.iter().find(|(_, old)| *old == layer)?;
-        path.ends_with("mid_block.attentions.0").then(|| format!("{path}.{today}.{parameter}"))
-    };
-    rename(key).unwrap_or_else(|| key.to_owned())
-}
-
-fn compare(vs: &nn::VarStore, file: &WeightFile, keys: &BTreeMap<String, &str>) -> KeyReport {
-    let variables: BTreeMap<_, _> = vs.variables().into_iter().collect();
-    let mut report = KeyReport::default();
-    for (name, variable) in &variables {
-        let expected = variable.size();
-        match keys.get(name).and_then(|key| file.shape(key)) {
-            None => report.missing.push(name.clone()),
-            Some(found) if found != expected && found != [expected.as_slice(), &[1, 1]].concat() => {
-                report.shapes.push(ShapeMismatch { key: name.clone(), expected, found });
-            }
-            Some(_) => {}
-        }
-    }
-    let left_over = keys.iter().filter(|(name, _)| !variables.contains_key(*name));
-    report.left_over = left_over.map(|(_, key)| (*key).to_owned()).collect();
-    report
 }

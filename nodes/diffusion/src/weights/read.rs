@@ -1,51 +1,44 @@
-//! Reading: the header first, checked against the file's length, then tensor by tensor, so that memory holds one raw
-//! tensor beside the model. (A memory map would need `unsafe` and dies with the process when the file shrinks.)
+//! Reading: the header first, checked against the file's length, then tensor by tensor straight to where they belong.
+//! Not by a memory map: a file that shrinks while it is mapped kills the process, and the bytes are read but once.
 
+use super::header::Header;
 use crate::DiffusionError;
 use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::tensor::TensorInfo;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::iter::once;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, no_grad};
 
-/// The format's own bound on the header.
-const MAX_HEADER: u64 = 100_000_000;
-const LENGTH_BYTES: u64 = 8;
+/// Bytes read at once into a tensor that is there already.
+const CHUNK: usize = 16 << 20;
 
 /// A safetensors file whose header has been read and checked.
 #[derive(Debug)]
 pub struct WeightFile {
     path: PathBuf,
     file: File,
-    data_start: u64,
-    tensors: BTreeMap<String, TensorInfo>,
-    metadata: BTreeMap<String, String>,
+    header: Header,
 }
 
 impl WeightFile {
     /// Opens a file and checks its header: lengths, shapes and offsets must account for every byte.
     ///
     /// # Errors
-    /// [`DiffusionError::Io`], [`DiffusionError::NotSafetensors`] or [`DiffusionError::Truncated`].
+    /// [`DiffusionError::Io`], [`DiffusionError::NotSafetensors`], [`DiffusionError::Pickle`] or
+    /// [`DiffusionError::Truncated`].
     pub fn open(path: &Path) -> Result<Self, DiffusionError> {
         let io = |source| DiffusionError::Io { action: "read", path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(io)?;
-        let size = file.metadata().map_err(io)?.len();
-        let header_len = header_length(path, &mut file, size)?;
-        let mut header = vec![0; usize::try_from(header_len).unwrap_or(usize::MAX)];
-        file.read_exact(&mut header).map_err(io)?;
-        let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| not_safetensors(path, e))?;
-        let data_start = LENGTH_BYTES + header_len;
-        let expected = data_start + metadata.data_len() as u64;
-        if expected != size {
-            return Err(DiffusionError::Truncated { path: path.to_owned(), expected, found: size });
+        // Asked before it is opened: opening a pipe waits for whoever writes to it.
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(io(std::io::Error::other("not a file")));
         }
-        let tensors = metadata.tensors().into_iter().map(|(key, info)| (key, info.clone())).collect();
-        let metadata = metadata.metadata().clone().unwrap_or_default().into_iter().collect();
-        Ok(Self { path: path.to_owned(), file, data_start, tensors, metadata })
+        let file = File::open(path).map_err(io)?;
+        let header = Header::read(path, &file)?;
+        Ok(Self { path: path.to_owned(), file, header })
     }
 
     /// The file's path.
@@ -55,22 +48,22 @@ impl WeightFile {
 
     /// The keys, sorted.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        self.header.tensors.keys().map(String::as_str)
     }
 
     /// The shape of a tensor, if the file has it.
     pub fn shape(&self, key: &str) -> Option<Vec<i64>> {
-        self.tensors.get(key).map(shape)
+        self.header.tensors.get(key).map(shape)
     }
 
     /// The type of a tensor, if the file has it and it is one that is read here.
     pub fn dtype(&self, key: &str) -> Option<Kind> {
-        self.tensors.get(key).and_then(|info| kind_of(info.dtype))
+        self.header.tensors.get(key).and_then(|info| kind_of(info.dtype))
     }
 
     /// The text entries of the header.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
-        &self.metadata
+        &self.header.metadata
     }
 
     /// Reads one tensor. A floating one is converted to `kind`; whole numbers and flags stay what they are.
@@ -80,10 +73,9 @@ impl WeightFile {
     /// [`DiffusionError::Io`] if the file changed since it was opened.
     pub fn tensor(&self, key: &str, kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
         let info = self.info(key)?;
+        let stored = self.kind(key, info)?;
         let (start, end) = info.data_offsets;
-        let mut bytes = vec![0; end - start];
-        self.read_at(&mut bytes, start)?;
-        self.decode(key, info, &bytes, &shape(info), kind, device)
+        decode(&self.bytes(once(start..end))?, &shape(info), stored, kind, device)
     }
 
     /// Reads rows of one tensor, in the order of `indices` into its first dimension, as [`tensor`](Self::tensor) would:
@@ -93,77 +85,87 @@ impl WeightFile {
     /// [`DiffusionError::Row`] for an index that is not in the first dimension; otherwise as [`tensor`](Self::tensor).
     pub fn rows(&self, key: &str, indices: &[i64], kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
         let info = self.info(key)?;
+        let stored = self.kind(key, info)?;
         let count = info.shape.first().copied().unwrap_or(0);
         let no_row = |index| DiffusionError::Row { path: self.path.clone(), key: key.to_owned(), index, count };
         let row = |&index: &i64| usize::try_from(index).ok().filter(|&i| i < count).ok_or_else(|| no_row(index));
         let indices = indices.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         let (start, end) = info.data_offsets;
         let width = (end - start).checked_div(count).unwrap_or(0);
-        let mut bytes = vec![0; indices.len() * width];
-        let mut rest = bytes.as_mut_slice();
-        for run in indices.chunk_by(|a, b| a + 1 == *b) {
-            let (head, tail) = rest.split_at_mut(run.len() * width);
-            self.read_at(head, start + run[0] * width)?;
-            rest = tail;
-        }
+        let runs = indices.chunk_by(|a, b| a + 1 == *b);
+        let parts = runs.map(|run| start + run[0] * width..start + (run[0] + run.len()) * width);
         let shape: Vec<i64> = [indices.len() as i64].into_iter().chain(shape(info).into_iter().skip(1)).collect();
-        self.decode(key, info, &bytes, &shape, kind, device)
+        decode(&self.bytes(parts)?, &shape, stored, kind, device)
+    }
+
+    /// Reads one tensor into another of its shape, floating both, without holding a second of its size.
+    pub(super) fn read_into(&self, key: &str, tensor: &Tensor) -> Result<(), DiffusionError> {
+        let info = self.info(key)?;
+        let stored = self.kind(key, info)?;
+        let flat = tensor.f_view(-1)?;
+        let (start, end) = info.data_offsets;
+        let size = stored.elt_size_in_bytes();
+        for from in (start..end).step_by(CHUNK) {
+            let bytes = self.bytes(once(from..end.min(from + CHUNK)))?;
+            let (at, length) = (((from - start) / size) as i64, (bytes.len() / size) as i64);
+            let values = Tensor::f_from_data_size(&bytes, &[length], stored)?;
+            no_grad(|| flat.f_narrow(0, at, length)?.f_copy_(&values))?;
+        }
+        Ok(())
+    }
+
+    /// That a tensor can stand for a model's variable.
+    pub(super) fn check_floating(&self, key: &str) -> Result<(), DiffusionError> {
+        let info = self.info(key)?;
+        let floating = matches!(info.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64);
+        if floating { Ok(()) } else { Err(self.unsupported(key, info.dtype)) }
     }
 
     fn info(&self, key: &str) -> Result<&TensorInfo, DiffusionError> {
-        self.tensors.get(key).ok_or_else(|| self.no_such(key))
+        let report = || crate::KeyReport { missing: vec![key.to_owned()], ..Default::default() };
+        let error = || DiffusionError::Keys { path: self.path.clone(), report: report() };
+        self.header.tensors.get(key).ok_or_else(error)
     }
 
-    /// Fills `bytes` from an offset into the data. Leaves no file position behind, so threads may share the file.
-    fn read_at(&self, bytes: &mut [u8], offset: usize) -> Result<(), DiffusionError> {
-        self.file.read_exact_at(bytes, self.data_start + offset as u64).map_err(|source| DiffusionError::Io {
-            action: "read",
-            path: self.path.clone(),
-            source,
-        })
-    }
-
-    fn decode(
-        &self,
-        key: &str,
-        info: &TensorInfo,
-        bytes: &[u8],
-        shape: &[i64],
-        kind: Kind,
-        device: Device,
-    ) -> Result<Tensor, DiffusionError> {
-        let stored = kind_of(info.dtype).ok_or_else(|| self.unsupported(key, info.dtype))?;
-        let tensor = Tensor::f_from_data_size(bytes, shape, stored)?;
-        let kind = if tensor.is_floating_point() { kind } else { stored };
-        Ok(tensor.f_to_device(device)?.f_to_kind(kind)?)
-    }
-
-    fn no_such(&self, key: &str) -> DiffusionError {
-        let report = crate::KeyReport { missing: vec![key.to_owned()], ..Default::default() };
-        DiffusionError::Keys { path: self.path.clone(), report }
+    fn kind(&self, key: &str, info: &TensorInfo) -> Result<Kind, DiffusionError> {
+        kind_of(info.dtype).ok_or_else(|| self.unsupported(key, info.dtype))
     }
 
     fn unsupported(&self, key: &str, dtype: Dtype) -> DiffusionError {
         DiffusionError::Dtype { path: self.path.clone(), key: key.to_owned(), dtype: dtype.to_string() }
     }
+
+    /// Parts of the data, one after the other. Leaves no file position behind, so threads may share the file.
+    fn bytes(&self, parts: impl Iterator<Item = Range<usize>> + Clone) -> Result<Vec<u8>, DiffusionError> {
+        let io = |source| DiffusionError::Io { action: "read", path: self.path.clone(), source };
+        let mut bytes = Vec::new();
+        // A file may be sparse and promise more than the memory holds.
+        bytes
+            .try_reserve_exact(parts.clone().map(|part| part.len()).sum())
+            .map_err(|e| io(std::io::Error::other(e)))?;
+        for part in parts {
+            let filled = bytes.len();
+            bytes.resize(filled + part.len(), 0);
+            let at = self.header.data_start + part.start as u64;
+            self.file.read_exact_at(&mut bytes[filled..], at).map_err(io)?;
+        }
+        Ok(bytes)
+    }
 }
 
-/// The header's length, which must lie within the file: a hostile one must not decide how much memory is taken.
-fn header_length(path: &Path, file: &mut File, size: u64) -> Result<u64, DiffusionError> {
-    let mut length = [0; LENGTH_BYTES as usize];
-    file.read_exact(&mut length).map_err(|_| not_safetensors(path, "shorter than a header"))?;
-    let length = u64::from_le_bytes(length);
-    if length > MAX_HEADER {
-        return Err(not_safetensors(path, format!("a header of {length} bytes")));
-    }
-    if LENGTH_BYTES + length > size {
-        return Err(DiffusionError::Truncated { path: path.to_owned(), expected: LENGTH_BYTES + length, found: size });
-    }
-    Ok(length)
+/// Reads all tensors of a file, floating ones as `kind`.
+///
+/// # Errors
+/// As [`WeightFile::open`] and [`WeightFile::tensor`].
+pub fn read_tensors(path: &Path, kind: Kind, device: Device) -> Result<BTreeMap<String, Tensor>, DiffusionError> {
+    let file = WeightFile::open(path)?;
+    file.keys().map(|key| Ok((key.to_owned(), file.tensor(key, kind, device)?))).collect()
 }
 
-fn not_safetensors(path: &Path, reason: impl ToString) -> DiffusionError {
-    DiffusionError::NotSafetensors { path: path.to_owned(), reason: reason.to_string() }
+fn decode(bytes: &[u8], shape: &[i64], stored: Kind, kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
+    let tensor = Tensor::f_from_data_size(bytes, shape, stored)?;
+    let kind = if tensor.is_floating_point() { kind } else { stored };
+    Ok(tensor.f_to_device(device)?.f_to_kind(kind)?)
 }
 
 fn shape(info: &TensorInfo) -> Vec<i64> {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, nn};
 
 /// The one text entry that a header may have: the format's map is written in an order that varies from run to run, so
 /// two entries would give equal tensors unequal bytes.
@@ -21,6 +21,15 @@ pub struct Entry<'a> {
 impl Entry<'static> {
     /// What transformers demands of a model file.
     pub const FORMAT_PT: Self = Self { name: "format", text: "pt" };
+}
+
+/// Writes all variables of a store under their names.
+///
+/// # Errors
+/// As [`write_tensors`].
+pub fn save_var_store(vs: &nn::VarStore, path: &Path) -> Result<(), DiffusionError> {
+    let tensors: BTreeMap<_, _> = vs.variables().into_iter().collect();
+    write_tensors(path, &tensors, Some(Entry::FORMAT_PT))
 }
 
 /// Writes tensors to a file, which is there whole or not at all.

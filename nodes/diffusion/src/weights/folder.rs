@@ -1,0 +1,67 @@
+//! The weights of a model as folders have them: one file, or shards with an index; each perhaps as a variant.
+
+use super::{Weights, foreign};
+use crate::DiffusionError;
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Opens the weights named `stem` in a folder, as diffusers and transformers name them: `stem.safetensors` or
+/// `stem.safetensors.index.json`; with the variant fp16 `stem.fp16.safetensors`, `stem.safetensors.index.fp16.json` and
+/// older ways to say so.
+///
+/// # Errors
+/// [`DiffusionError::Pickle`] if there are only pickles, [`DiffusionError::Io`] naming what else there is,
+/// [`DiffusionError::Index`] if file and index are both there; otherwise as [`Weights::open`].
+pub fn find_weights(folder: &Path, stem: &str, variant: Option<&str>) -> Result<Weights, DiffusionError> {
+    let names = names(stem, variant);
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let there: Vec<&PathBuf> = paths.iter().filter(|path| path.exists()).collect();
+    match there.as_slice() {
+        [] => Err(absent(folder, stem, &paths[0])),
+        [one] => Weights::open(one),
+        [one, other, ..] => Err(DiffusionError::Index {
+            path: (*other).clone(),
+            message: format!("{} is there, too: remove the one that is not meant", one.display()),
+        }),
+    }
+}
+
+/// The names that the weights may have; the first is the one of a single file.
+fn names(stem: &str, variant: Option<&str>) -> Vec<String> {
+    match variant {
+        None => vec![format!("{stem}.safetensors"), format!("{stem}.safetensors.index.json")],
+        Some(v) => vec![
+            format!("{stem}.{v}.safetensors"),
+            format!("{stem}.safetensors.index.{v}.json"),
+            format!("{stem}.safetensors.{v}.index.json"),
+            format!("{stem}.{v}.safetensors.index.json"),
+        ],
+    }
+}
+
+/// Why there are no weights: what lies in the folder instead.
+fn absent(folder: &Path, stem: &str, expected: &Path) -> DiffusionError {
+    let io = |source| DiffusionError::Io { action: "read", path: expected.to_owned(), source };
+    let entries = match folder.read_dir().and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Ok(entries) => entries,
+        Err(error) => return io(error),
+    };
+    let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
+    paths.sort();
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let others: Vec<String> = paths.iter().map(name).filter(|name| is_other(name, stem)).collect();
+    if !others.is_empty() {
+        let message = format!("there is only {}: choose the `variant`", others.join(", "));
+        return io(Error::new(ErrorKind::NotFound, message));
+    }
+    match paths.iter().find(|path| foreign::is_pickle_name(path)) {
+        Some(pickle) => foreign::pickle(pickle, expected),
+        None => io(Error::from(ErrorKind::NotFound)),
+    }
+}
+
+/// Whether a file name is one of these weights in another variant.
+fn is_other(name: &str, stem: &str) -> bool {
+    let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|rest| rest.ends_with("safetensors") || rest.contains("safetensors") && rest.ends_with(".json"))
+}
