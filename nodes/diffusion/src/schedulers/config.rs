@@ -1,7 +1,9 @@
 //! `scheduler_config.json` as diffusers writes it.
 
+use super::class::fill_in;
 use crate::DiffusionError;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::Path;
 
 /// The name of the file inside a `scheduler/` folder.
@@ -124,9 +126,9 @@ impl SchedulerConfig {
         let path = folder.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(io("read", &path))?;
         let wrong = |message: String| DiffusionError::Config { what: path.display().to_string(), message };
-        let mut json: serde_json::Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-        default_by_class(&mut json);
-        let config: Self = serde_json::from_value(json).map_err(|e| wrong(e.to_string()))?;
+        let mut fields = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        fill_in(&mut fields).map_err(wrong)?;
+        let config: Self = serde_json::from_value(Value::Object(fields)).map_err(|e| wrong(e.to_string()))?;
         config.check().map_err(wrong)?;
         Ok(config)
     }
@@ -160,15 +162,6 @@ impl SchedulerConfig {
         }
         Ok(())
     }
-}
-
-/// Fields that a file lacks mean what the class that wrote it means by default; the classes differ in these two.
-fn default_by_class(json: &mut serde_json::Value) {
-    let class = json["_class_name"].as_str().unwrap_or_default().to_owned();
-    let Some(fields) = json.as_object_mut() else { return };
-    let clips = matches!(class.as_str(), "" | "DDIMScheduler" | "DDPMScheduler");
-    fields.entry("clip_sample").or_insert(clips.into());
-    fields.entry("set_alpha_to_one").or_insert((class != "PNDMScheduler").into());
 }
 
 fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> DiffusionError + 'a {

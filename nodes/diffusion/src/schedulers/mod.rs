@@ -1,5 +1,6 @@
 //! Noise schedules, timestep grids and samplers, held to diffusers by fixtures.
 
+mod class;
 mod config;
 mod euler;
 mod grid;

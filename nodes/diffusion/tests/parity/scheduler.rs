@@ -1,12 +1,16 @@
 //! Schedules, grids and samplers against what tests/parity/scheduler.py saw in diffusers.
 
 use crate::support::{assert_within, fixtures, input};
+use flate2::read::GzDecoder;
 use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::schedulers::*;
 use hyper_flow_diffusion::weights::read_tensors;
 use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use tch::{Device, Kind, Tensor};
 
 /// Of the largest value: float32 on both sides, coefficients rounded at other places.
@@ -15,6 +19,19 @@ const SHAPE: [i64; 4] = [2, 1, 4, 4];
 
 fn reference() -> BTreeMap<String, Tensor> {
     read_tensors(&fixtures().join("scheduler.safetensors"), Kind::Float, Device::Cpu).unwrap()
+}
+
+/// What the fixture in JSON says.
+#[derive(Deserialize)]
+struct Described {
+    grids: BTreeMap<String, BTreeMap<usize, Vec<f64>>>,
+    classes: BTreeMap<String, Map<String, Value>>,
+    published: BTreeMap<String, Value>,
+}
+
+fn described() -> Described {
+    let file = File::open(fixtures().join("scheduler.json.gz")).unwrap();
+    serde_json::from_reader(GzDecoder::new(file)).unwrap()
 }
 
 fn sd(prediction_type: PredictionType) -> SchedulerConfig {
@@ -29,18 +46,23 @@ fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
     assert_within(TOLERANCE, what, ours, theirs);
 }
 
-#[test]
-fn cumulative_alphas_are_equal_to_the_bit() {
-    let reference = reference();
+/// The noise schedules of the fixture. A v-prediction is what all of them can serve.
+fn schedules() -> [(&'static str, NoiseSchedule); 4] {
     let base = SchedulerConfig { clip_sample: false, ..SchedulerConfig::default() };
     let configs = [
-        ("sd", sd(PredictionType::Epsilon)),
+        ("sd", sd(PredictionType::VPrediction)),
         ("linear", base.clone()),
         ("cosine", SchedulerConfig { beta_schedule: BetaSchedule::SquaredcosCapV2, ..base }),
         ("zero_snr", SchedulerConfig { rescale_betas_zero_snr: true, ..sd(PredictionType::VPrediction) }),
     ];
-    for (name, config) in configs {
-        let ours: Vec<_> = NoiseSchedule::new(&config).unwrap().alphas_cumprod().iter().map(|&a| a as f32).collect();
+    configs.map(|(name, config)| (name, NoiseSchedule::new(&config).unwrap()))
+}
+
+#[test]
+fn cumulative_alphas_are_equal_to_the_bit() {
+    let reference = reference();
+    for (name, schedule) in schedules() {
+        let ours: Vec<_> = schedule.alphas_cumprod().iter().map(|&a| a as f32).collect();
         let theirs = Vec::<f32>::try_from(&reference[&format!("alphas_cumprod.{name}")]).unwrap();
         assert_eq!(ours, theirs, "{name}");
     }
@@ -48,8 +70,7 @@ fn cumulative_alphas_are_equal_to_the_bit() {
 
 #[test]
 fn every_grid_is_that_of_diffusers() {
-    let text = std::fs::read_to_string(fixtures().join("scheduler.json")).unwrap();
-    let grids: BTreeMap<String, BTreeMap<usize, Vec<f64>>> = serde_json::from_str(&text).unwrap();
+    let grids = described().grids;
     use TimestepSpacing::*;
     let ddim = |spacing, offset| Sampler::Ddim { spacing, offset };
     let euler = |spacing, offset| Sampler::Euler { spacing, offset };
@@ -58,6 +79,7 @@ fn every_grid_is_that_of_diffusers() {
         ("ddim_leading_offset_1", ddim(Leading, 1)),
         ("ddim_trailing", ddim(Trailing, 0)),
         ("ddim_linspace", ddim(Linspace, 0)),
+        ("euler_leading", euler(Leading, 0)),
         ("euler_leading_offset_1", euler(Leading, 1)),
         ("euler_trailing", euler(Trailing, 0)),
         ("euler_linspace", euler(Linspace, 0)),
@@ -66,6 +88,7 @@ fn every_grid_is_that_of_diffusers() {
     ]);
     assert_eq!(grids.keys().map(String::as_str).collect::<Vec<_>>(), samplers.keys().copied().collect::<Vec<_>>());
     for (name, counts) in &grids {
+        assert!((1..=50).all(|steps| counts.contains_key(&steps)));
         for (&steps, theirs) in counts {
             let ours = samplers[name.as_str()].timesteps(1000, steps).unwrap();
             // The spurious −1 that diffusers' float error appends (see `timesteps`).
@@ -103,19 +126,21 @@ fn step_counts_that_a_grid_cannot_give_are_refused() {
     assert!(Sampler::Tcd { eta: 1.5 }.plan(&schedule(PredictionType::Epsilon), 4).is_err());
 }
 
-fn ten_steps(sampler: Sampler, schedule: &NoiseSchedule) -> Tensor {
+/// The states after each of ten steps, and what the model is given before each.
+fn ten_steps(sampler: Sampler, schedule: &NoiseSchedule) -> [Tensor; 2] {
     let plan = sampler.plan(schedule, 10).unwrap();
     let mut x = plan.start(&input("start", &SHAPE));
     // The reference takes noises in turn, whichever step asks.
     let mut noises = (0..).map(|i| input(&format!("noise.{i}"), &SHAPE));
-    let states: Vec<_> = (0..plan.len())
+    let (states, inputs): (Vec<_>, Vec<_>) = (0..plan.len())
         .map(|i| {
+            let input_of_model = plan.model_input(&x, i);
             let noise = plan.needs_noise(i).then(|| noises.next().unwrap());
             x = plan.step(i, &input(&format!("output.{i}"), &SHAPE), &x, noise.as_ref());
-            x.shallow_clone()
+            (x.shallow_clone(), input_of_model)
         })
-        .collect();
-    Tensor::stack(&states, 0)
+        .unzip();
+    [Tensor::stack(&states, 0), Tensor::stack(&inputs, 0)]
 }
 
 #[test]
@@ -123,9 +148,14 @@ fn ten_steps_of_every_sampler() {
     let reference = reference();
     let mut seen = 0;
     let mut check = |name: String, sampler, config: &SchedulerConfig| {
+        let [states, inputs] = ten_steps(sampler, &NoiseSchedule::new(config).unwrap());
         let theirs = reference.get(&name).unwrap_or_else(|| panic!("no {name}"));
-        assert_close(&name, &ten_steps(sampler, &NoiseSchedule::new(config).unwrap()), theirs);
+        assert_close(&name, &states, theirs);
         seen += 1;
+        if let Some(theirs) = reference.get(&format!("{name}.inputs")) {
+            assert_close(&name, &inputs, theirs);
+            seen += 1;
+        }
     };
     for (kind, prediction) in [
         ("epsilon", PredictionType::Epsilon),
@@ -149,22 +179,34 @@ fn ten_steps_of_every_sampler() {
         }
         check(format!("lcm.{kind}"), Sampler::Lcm, &config);
     }
-    let zero = SchedulerConfig { rescale_betas_zero_snr: true, ..sd(PredictionType::VPrediction) };
-    check("zero_snr.ddim".into(), Sampler::DDIM_TRAILING, &zero);
-    check("zero_snr.euler".into(), Sampler::EULER_TRAILING, &zero);
-    let others = reference.keys().filter(|k| k.starts_with("alphas") || *k == "add_noise" || *k == "velocity").count();
+    for (kind, prediction) in [("v_prediction", PredictionType::VPrediction), ("sample", PredictionType::Sample)] {
+        let zero = SchedulerConfig { rescale_betas_zero_snr: true, ..sd(prediction) };
+        for (name, sampler) in [
+            ("ddim", Sampler::DDIM_TRAILING),
+            ("euler", Sampler::EULER_TRAILING),
+            ("tcd", Sampler::Tcd { eta: 0.3 }),
+            ("lcm", Sampler::Lcm),
+        ] {
+            check(format!("zero_snr.{kind}.{name}"), sampler, &zero);
+        }
+    }
+    let others = ["alphas_cumprod.", "add_noise.", "velocity."];
+    let others = reference.keys().filter(|key| others.iter().any(|other| key.starts_with(other))).count();
     assert_eq!(seen + others, reference.len());
 }
 
 #[test]
 fn noise_and_velocity_take_a_timestep_per_sample() {
-    let (reference, schedule) = (reference(), schedule(PredictionType::VPrediction));
+    let reference = reference();
     let (x, noise) = (input("x0", &[4, 2, 3, 3]), input("noise", &[4, 2, 3, 3]));
     let t = Tensor::from_slice(&[0i64, 1, 500, 999]);
-    assert_close("add_noise", &schedule.add_noise(&x, &noise, &t), &reference["add_noise"]);
-    assert_close("velocity", &schedule.velocity(&x, &noise, &t), &reference["velocity"]);
-    let row = schedule.add_noise(&x.narrow(0, 2, 1), &noise.narrow(0, 2, 1), 500);
-    assert_eq!(row, schedule.add_noise(&x, &noise, &t).narrow(0, 2, 1));
+    for (name, schedule) in schedules() {
+        let noised = schedule.add_noise(&x, &noise, &t);
+        assert_close(name, &noised, &reference[&format!("add_noise.{name}")]);
+        assert_close(name, &schedule.velocity(&x, &noise, &t), &reference[&format!("velocity.{name}")]);
+        let row = schedule.add_noise(&x.narrow(0, 2, 1), &noise.narrow(0, 2, 1), 500);
+        assert_eq!(row, noised.narrow(0, 2, 1));
+    }
 }
 
 #[test]
@@ -247,21 +289,59 @@ fn config_files_round_trip_and_wrong_ones_are_refused() {
         std::fs::write(&file, text).unwrap();
         SchedulerConfig::read(folder.path())
     };
-    // As Stable Diffusion 1.5 ships it.
-    let pndm = r#"{"_class_name": "PNDMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear",
-        "beta_start": 0.00085, "num_train_timesteps": 1000, "skip_prk_steps": true, "trained_betas": null}"#;
-    let config = read(pndm).unwrap();
-    assert_eq!((config.clip_sample, config.set_alpha_to_one, config.beta_start), (false, false, 0.00085));
     let message = |text| read(text).unwrap_err().to_string();
     assert!(message(r#"{"_class_name": "DDIMScheduler"}"#).contains("clip_sample and thresholding must be false"));
     assert!(message(r#"{"clip_sample": false, "prediction_type": "flow"}"#).contains("unknown variant `flow`"));
     assert!(message(r#"{"clip_sample": false, "rescale_betas_zero_snr": true}"#).contains("use v_prediction"));
-    assert!(message("[").contains("scheduler_config.json: EOF"));
+    assert!(message("{").contains("scheduler_config.json: EOF"));
+    for class in ["FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler", "CogVideoXDDIMScheduler"] {
+        let text = format!(r#"{{"_class_name": "{class}", "clip_sample": false}}"#);
+        let message = read(&text).unwrap_err().to_string();
+        assert!(message.contains(&format!("the noise of a {class} is not known here")), "{message}");
+    }
     std::fs::remove_file(&file).unwrap();
     assert!(matches!(SchedulerConfig::read(folder.path()), Err(DiffusionError::Io { .. })));
 
     let betas = SchedulerConfig { trained_betas: Some(vec![0.1; 3]), ..sd(PredictionType::Epsilon) };
     assert!(NoiseSchedule::new(&betas).unwrap_err().to_string().contains("[3] trained_betas for 1000 timesteps"));
+}
+
+fn read(config: &Value) -> SchedulerConfig {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("scheduler_config.json"), config.to_string()).unwrap();
+    SchedulerConfig::read(folder.path()).unwrap()
+}
+
+#[test]
+fn published_files_say_what_noise_their_models_know() {
+    let published = described().published;
+    let sd = NoiseSchedule::new(&sd(PredictionType::Epsilon)).unwrap();
+    for (name, prediction) in
+        [("sd15", PredictionType::Epsilon), ("sd21", PredictionType::VPrediction), ("sdxl", PredictionType::Epsilon)]
+    {
+        let config = read(&published[name]);
+        let schedule = NoiseSchedule::new(&config).unwrap();
+        assert_eq!(schedule.alphas_cumprod(), sd.alphas_cumprod(), "{name}");
+        assert_eq!((config.prediction_type, config.set_alpha_to_one, config.steps_offset), (prediction, false, 1));
+        assert_eq!(config.timestep_spacing, TimestepSpacing::Leading, "{name}");
+    }
+}
+
+#[test]
+fn what_a_file_leaves_out_is_what_its_class_means() {
+    for (class, defaults) in described().classes {
+        let named = if class.is_empty() { json!({}) } else { json!({"_class_name": class}) };
+        let mut fields = named.as_object().cloned().unwrap();
+        let clips = defaults.get("clip_sample") == Some(&json!(true));
+        fields.insert("clip_sample".into(), json!(false));
+        let ours = serde_json::to_value(read(&Value::Object(fields))).unwrap();
+        for (field, theirs) in defaults.iter().filter(|(field, _)| *field != "clip_sample") {
+            assert_eq!(&ours[field], theirs, "{class} {field}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("scheduler_config.json"), named.to_string()).unwrap();
+        assert_eq!(SchedulerConfig::read(folder.path()).is_err(), clips, "{class}");
+    }
 }
 
 #[test]
@@ -297,23 +377,30 @@ fn boundaries_are_what_samplers_visit() {
     }
 }
 
-proptest! {
-    #[test]
-    fn every_segment_has_a_target(n in 1usize..=500, k in 1usize..=500) {
-        prop_assume!(k <= n);
-        let grid = SegmentGrid::new(1000, n, k).unwrap();
-        prop_assert!(grid.points().windows(2).all(|pair| pair[0] < pair[1]));
-        prop_assert_eq!((grid.points()[0], grid.points()[n]), (0, 999));
-        let boundaries: Vec<_> = (0..k).map(|j| (j * n).div_ceil(k)).collect();
-        for step in 1..=n {
-            let start = grid.segment_start(step);
-            // Not empty, a boundary, and the last one at or below the solver step's end.
-            prop_assert!(start < step && boundaries.contains(&start));
-            prop_assert!(boundaries.iter().all(|&b| b <= start || b > step - 1));
+/// Every number of segments k of every grid of N ≤ 200 solver steps (2.7 million segment starts).
+#[test]
+fn every_solver_step_has_targets_in_its_segment() {
+    for n in 1..=200usize {
+        for k in 1..=n {
+            let grid = SegmentGrid::new(1000, n, k).unwrap();
+            assert_eq!((grid.points()[0], grid.points()[n]), (0, 999));
+            assert!(grid.points().windows(2).all(|pair| pair[0] < pair[1]));
+            // The last boundary at or below n − 1, which is below n: so there always is a target.
+            let boundary = |j: usize| (j * n).div_ceil(k);
+            let mut segment = 0;
+            for step in 1..=n {
+                while segment + 1 < k && boundary(segment + 1) < step {
+                    segment += 1;
+                }
+                assert_eq!(grid.segment_start(step), boundary(segment), "N = {n}, k = {k}, n = {step}");
+                assert!(boundary(segment) < step);
+            }
+            assert_eq!(grid.boundaries().len(), k);
         }
-        prop_assert_eq!(grid.boundaries().len(), k);
     }
+}
 
+proptest! {
     #[test]
     fn draws_lie_in_their_segment(n in 1usize..=200, k in 1usize..=8, seed: u64) {
         prop_assume!(k <= n);
