@@ -4,6 +4,7 @@
 //! [`catch`] turns that into a [`DiffusionError`] once, around a whole piece of work.
 
 pub mod clip;
+pub mod image_processor;
 pub mod layers;
 pub mod lora;
 pub mod losses;
@@ -12,6 +13,7 @@ pub mod optim;
 pub mod rng;
 pub mod sample;
 pub mod schedulers;
+pub mod scores;
 pub mod unet;
 pub mod vae;
 pub mod weights;

@@ -3,12 +3,14 @@
 mod clip;
 mod export;
 mod folders;
+mod image_processor;
 mod lora;
 mod lora_keys;
 mod losses;
 mod metrics;
 mod optim;
 mod scheduler;
+mod scores;
 mod support;
 mod text_encoders;
 mod tokenizer;

@@ -1,0 +1,46 @@
+//! A saved score: `scorer.json` names its form, beside its files.
+
+use super::{AestheticScore, ImageReward, Score};
+use crate::DiffusionError;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use tch::{Device, Kind};
+
+const FILE: &str = "scorer.json";
+
+/// What a folder holds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Form {
+    Aesthetic,
+    ImageReward,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    form: Form,
+}
+
+/// Reads the score that a folder holds; frozen, its networks in `kind`.
+///
+/// # Errors
+/// [`DiffusionError::Io`], [`DiffusionError::Config`] for an unknown form, or as the form's own `load`.
+pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<Box<dyn Score>, DiffusionError> {
+    let path = folder.join(FILE);
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|source| DiffusionError::Io { action: "read", path: path.clone(), source })?;
+    let wrong =
+        |e: serde_json::Error| DiffusionError::Config { what: path.display().to_string(), message: e.to_string() };
+    let Description { form } = serde_json::from_str(&text).map_err(wrong)?;
+    Ok(match form {
+        Form::Aesthetic => Box::new(AestheticScore::load(folder, kind, device)?),
+        Form::ImageReward => Box::new(ImageReward::load(folder, kind, device)?),
+    })
+}
+
+pub(super) fn write(folder: &Path, form: Form) -> Result<(), DiffusionError> {
+    let path = folder.join(FILE);
+    let text = format!("{:#}\n", serde_json::json!(Description { form }));
+    std::fs::write(&path, text).map_err(|source| DiffusionError::Io { action: "write", path, source })
+}
