@@ -1,7 +1,8 @@
 //! `ImageFolder`: pictures with captions from a folder.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
 
 use hyper_flow_spec::Level;
@@ -9,7 +10,7 @@ use hyper_flow_spec::kinds::ImageFolder;
 use serde::Deserialize;
 
 use crate::dataset::{Shape, Writer};
-use crate::picture::read_square;
+use crate::picture::{EXTENSIONS, read_square};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
@@ -31,7 +32,9 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     }
     let mut dataset = Writer::new(context, Shape { channels, side })?;
     for (done, (path, text)) in captions.iter().enumerate() {
-        dataset.push(&read_square(path, side as u32, channels)?, text.clone())?;
+        let file = File::open(path).map_err(NodeError::io("read", path))?;
+        let pixels = read_square(BufReader::new(file), side as u32, channels);
+        dataset.push(&pixels.map_err(|e| NodeError::content(path, e))?, text.clone())?;
         context.progress(done + 1, captions.len(), "pictures")?;
     }
     let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();
@@ -78,7 +81,7 @@ fn described(folder: &Path, lines: Vec<Line>) -> Result<BTreeMap<PathBuf, String
     Ok(captions)
 }
 
-/// Every PNG and JPEG in the folder and below.
+/// Every picture in the folder and below.
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>, NodeError> {
     let (mut found, mut open) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = open.pop() {
@@ -87,7 +90,7 @@ fn pictures(folder: &Path) -> Result<Vec<PathBuf>, NodeError> {
             let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
             if path.is_dir() {
                 open.push(path);
-            } else if matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg")) {
+            } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
                 found.push(path);
             }
         }

@@ -1,29 +1,118 @@
 //! Reading pictures of any size as squares.
 
-use std::path::Path;
+use std::io::{BufRead, Seek};
 
-use image::ImageReader;
 use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder, ImageReader, ImageResult, Limits, RgbImage};
 
-use crate::NodeError;
+/// What the names of pictures end in, in lower case.
+pub(crate) const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+/// Bytes of a pixel while it is resized.
+const RGB_F32: u64 = 12;
 
-/// Reads a picture, scales its shorter side to `side` and cuts a square out of its middle; bytes channel by channel.
-/// Transparency is laid on white.
-pub(crate) fn read_square(path: &Path, side: u32, channels: i64) -> Result<Vec<u8>, NodeError> {
-    // By content: many a PNG in the wild is a JPEG by another name.
-    let reader =
-        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(NodeError::io("read", path))?;
-    let picture = reader.decode().map_err(|e| NodeError::content(path, e))?.to_rgba8();
-    let mut flat = image::RgbImage::new(picture.width(), picture.height());
-    for (x, y, pixel) in picture.enumerate_pixels() {
-        let [r, g, b, a] = pixel.0.map(u32::from);
-        let over_white = |c: u32| ((c * a + 255 * (255 - a)) / 255) as u8;
-        flat.put_pixel(x, y, image::Rgb([over_white(r), over_white(g), over_white(b)]));
-    }
-    let square = image::DynamicImage::from(flat).resize_to_fill(side, side, FilterType::Lanczos3);
+/// Reads a picture, scales its shorter side to `side` and cuts a square out of its middle; bytes channel by channel. It is
+/// turned as its EXIF says, and transparency is laid on white.
+///
+/// But for the transparency this is what the training scripts of diffusers do: torchvision's `Resize` by Lanczos and
+/// `CenterCrop`.
+pub(crate) fn read_square(file: impl BufRead + Seek, side: u32, channels: i64) -> ImageResult<Vec<u8>> {
+    let square = center_crop(resize(&upright(file)?, side)?, side);
     if channels == 1 {
         return Ok(square.to_luma8().into_raw());
     }
     let rgb = square.to_rgb8();
     Ok((0..3).flat_map(|c| rgb.pixels().map(move |p| p.0[c])).collect())
+}
+
+/// The whole picture on white.
+fn upright(file: impl BufRead + Seek) -> ImageResult<DynamicImage> {
+    // By content: many a PNG in the wild is a JPEG by another name.
+    let mut decoder = ImageReader::new(file).with_guessed_format()?.into_decoder()?;
+    // A small file may promise a picture that no memory holds.
+    Limits::default().reserve(decoder.total_bytes())?;
+    let orientation = decoder.orientation()?;
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    picture.apply_orientation(orientation);
+    let picture = picture.to_rgba8();
+    let mut flat = RgbImage::new(picture.width(), picture.height());
+    for (to, from) in flat.pixels_mut().zip(picture.pixels()) {
+        let [r, g, b, a] = from.0.map(u32::from);
+        to.0 = [r, g, b].map(|c| ((c * a + 255 * (255 - a)) / 255) as u8);
+    }
+    Ok(flat.into())
+}
+
+/// Scales the shorter side; the longer one is rounded down.
+fn resize(picture: &DynamicImage, side: u32) -> ImageResult<DynamicImage> {
+    let shorter = picture.width().min(picture.height()).max(1);
+    let scaled = |length: u32| u64::from(side) * u64::from(length) / u64::from(shorter);
+    // A thread of one pixel's width becomes a huge picture.
+    Limits::default().reserve(scaled(picture.width()) * scaled(picture.height()) * RGB_F32)?;
+    Ok(picture.resize_exact(scaled(picture.width()) as u32, scaled(picture.height()) as u32, FilterType::Lanczos3))
+}
+
+fn center_crop(mut picture: DynamicImage, side: u32) -> DynamicImage {
+    // Halves are rounded to even, as Python's `round` does.
+    let start = |length: u32| (f64::from(length - side) / 2.0).round_ties_even() as u32;
+    picture.crop(start(picture.width()), start(picture.height()), side, side)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use hyper_flow_diffusion::weights::read_tensors;
+    use image::codecs::png::PngEncoder;
+    use image::{ExtendedColorType, ImageEncoder, Rgb};
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    /// A PNG of the formula in tests/parity/pictures.py, whose EXIF has this orientation.
+    fn picture(width: u32, height: u32, orientation: u8) -> Vec<u8> {
+        let value = |x: u32, y: u32, c: u32| (64 + (x * 7 + y * 13 * (c + 1) + x * y / 9) % 128) as u8;
+        let picture = RgbImage::from_fn(width, height, |x, y| Rgb([0, 1, 2].map(|c| value(x, y, c))));
+        let mut file = Vec::new();
+        let mut encoder = PngEncoder::new(&mut file);
+        if orientation > 0 {
+            let entry = [0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0];
+            encoder.set_exif_metadata([b"II*\0\x08\0\0\0\x01\0".as_slice(), &entry, &[0; 4]].concat()).unwrap();
+        }
+        encoder.write_image(picture.as_raw(), width, height, ExtendedColorType::Rgb8).unwrap();
+        file
+    }
+
+    #[test]
+    fn squares_are_those_of_torchvision() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/parity/fixtures/pictures.safetensors");
+        let cases = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
+        assert_eq!(cases.len(), 9);
+        for (case, expected) in cases {
+            let [width, height, side, orientation] =
+                <[u32; 4]>::try_from(case.split('-').map(|n| n.parse().unwrap()).collect::<Vec<_>>()).unwrap();
+            let square = read_square(Cursor::new(picture(width, height, orientation as u8)), side, 3).unwrap();
+            let expected = Vec::<u8>::try_from(expected.flatten(0, -1)).unwrap();
+            let worst = square.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(square.len() == expected.len() && worst <= Some(1), "{case}: {worst:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_that_no_memory_holds_are_refused() {
+        // The sizes in the header are believed before the pixels are there.
+        let mut wide = picture(1, 1, 0);
+        wide[16..20].copy_from_slice(&60_000u32.to_be_bytes());
+        wide[20..24].copy_from_slice(&60_000u32.to_be_bytes());
+        let checksum = crc32(&wide[12..29]);
+        wide[29..33].copy_from_slice(&checksum.to_be_bytes());
+        let error = |file: Vec<u8>| read_square(Cursor::new(file), 512, 3).unwrap_err().to_string();
+        assert_eq!(error(wide), "Memory limit exceeded");
+        assert_eq!(error(picture(1, 60_000, 0)), "Memory limit exceeded");
+    }
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step))
+    }
 }

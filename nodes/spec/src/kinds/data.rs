@@ -23,7 +23,8 @@ pub struct Digits {
 ///
 /// Captions come from `metadata.jsonl` (`{"file_name": "a.png", "text": "a red fox"}`, the Hugging Face
 /// imagefolder convention) or, without one, from a `.txt` file of the same name beside each picture.
-/// PNG and JPEG. Pictures are scaled so that the shorter side is `size`, then cropped in the centre.
+/// PNG, JPEG and WebP. Pictures are turned as their EXIF says, scaled so that the shorter side is `size`, then cropped in
+/// the centre.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {

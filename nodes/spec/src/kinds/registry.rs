@@ -114,7 +114,7 @@ macro_rules! kinds {
 
 kinds! {
     Digits 1 -> Dataset,
-    ImageFolder 1 -> Dataset,
+    ImageFolder 2 -> Dataset,
     TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
