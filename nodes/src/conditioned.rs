@@ -3,11 +3,10 @@
 use std::rc::Rc;
 
 use hyper_flow_diffusion::rng::Rng;
-use hyper_flow_diffusion::{Conditions, DiffusionError};
+use hyper_flow_diffusion::{Conditions, DiffusionError, TextEncoders, TimeIds};
 use tch::{Device, Kind, Tensor};
 
 use crate::dataset::Split;
-use crate::model::TextEncoder;
 use crate::training::Draw;
 
 /// Captions are encoded once, each distinct one once.
@@ -27,12 +26,13 @@ pub(crate) struct Conditioned {
 
 impl Conditioned {
     /// Encodes the captions of one half of a dataset.
-    pub(crate) fn new(data: &Rc<Split>, encoder: &TextEncoder, device: Device) -> Result<Self, DiffusionError> {
+    pub(crate) fn new(data: &Rc<Split>, encoders: &TextEncoders, device: Device) -> Result<Self, DiffusionError> {
         let mut captions = data.captions.clone();
         captions.sort();
         captions.dedup();
-        let conditions = encoder.encode(&captions)?;
-        let empty = encoder.encode(&[String::new()])?;
+        let time_ids = TimeIds::square(data.picture_shape()[1]);
+        let conditions = encoders.encode(&captions, time_ids)?;
+        let empty = encoders.empty(time_ids)?;
         let caption_of = data.caption_indices(&captions);
         Ok(Self { data: data.clone(), device, captions, conditions, caption_of, empty })
     }

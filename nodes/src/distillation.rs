@@ -27,7 +27,12 @@ impl Distillation {
         let teacher = Model::load(context.input(teacher)?, context.device, paint::kind(precision))?;
         let dataset = Dataset::read(context.input(data)?)?;
         teacher.check_fits(&dataset)?;
-        let data = Conditioned::new(&dataset.train, &teacher.text, context.device)?;
+        if teacher.is_latent() {
+            return Err(NodeError::Unfit(
+                "the model draws latents, and the data are pictures; put an `EncodeLatents` node between".into(),
+            ));
+        }
+        let data = Conditioned::new(&dataset.train, &teacher.text_encoders()?, context.device)?;
         Ok(Self { teacher, data })
     }
 }

@@ -4,6 +4,7 @@
 
 mod conditioned;
 mod dataset;
+mod decoder;
 mod distillation;
 mod error;
 mod files;

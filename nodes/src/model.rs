@@ -1,88 +1,70 @@
-//! The `Model` artifact, a diffusers folder, and the text encoder in it.
+//! The `Model` artifact, a diffusers folder, of which each node reads the parts that it needs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use hyper_flow_diffusion::clip::{self, ClipTextConfig, ClipTextModel, ClipTokenizer};
 use hyper_flow_diffusion::losses::Denoiser;
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, SchedulerConfig};
-use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
-use hyper_flow_diffusion::weights::{load_var_store, save_var_store};
-use hyper_flow_diffusion::{Conditions, DiffusionError};
-use serde_json::json;
-use tch::{Device, Kind, Tensor, nn, no_grad};
+use hyper_flow_diffusion::unet::{self, UNet2DConditionConfig, UNet2DConditionModel};
+use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
+use hyper_flow_diffusion::{ModelIndex, TextEncoders};
+use tch::{Device, Kind, nn};
 
+use crate::NodeError;
 use crate::dataset::{Dataset, Shape};
-use crate::{NodeError, files};
+use crate::decoder::Decoder;
 
-const UNET_WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
-/// The version of diffusers whose files these are; written where diffusers writes its own.
-const DIFFUSERS: &str = "0.35.0";
-/// Captions encoded at once.
-const CHUNK: usize = 256;
-
-/// A CLIP text tower with its tokenizer.
-#[derive(Debug)]
-pub(crate) struct TextEncoder {
-    store: nn::VarStore,
-    model: ClipTextModel,
-    config: ClipTextConfig,
-    tokenizer: ClipTokenizer,
-}
-
-impl TextEncoder {
-    fn load(weights: &Path, tokenizer: &Path, device: Device) -> Result<Self, DiffusionError> {
-        let (mut store, model, config) = clip::load::<ClipTextModel>(weights, Kind::Float, device)?;
-        store.freeze();
-        Ok(Self { store, model, config, tokenizer: ClipTokenizer::read(tokenizer)? })
-    }
-
-    /// The text tower of a `Clip` artifact; frozen.
-    pub(crate) fn of_clip(folder: &Path, device: Device) -> Result<Self, DiffusionError> {
-        Self::load(folder, folder, device)
-    }
-
-    /// Width of a text.
-    pub(crate) fn width(&self) -> i64 {
-        self.config.hidden_size
-    }
-
-    /// What captions give: the last hidden state, as Stable Diffusion 1 reads it.
-    pub(crate) fn encode(&self, captions: &[String]) -> Result<Conditions, DiffusionError> {
-        let encode = |chunk: &[String]| {
-            let ids = self.tokenizer.encode_batch(chunk, self.store.device())?;
-            Ok(no_grad(|| self.model.forward(&ids).last_hidden_state))
-        };
-        let chunks: Result<Vec<_>, DiffusionError> = captions.chunks(CHUNK).map(encode).collect();
-        Ok(Tensor::f_cat(&chunks?, 0)?.into())
-    }
-
-    /// Writes `text_encoder/` and `tokenizer/` of a model folder.
-    fn save(&self, model: &Path) -> Result<(), DiffusionError> {
-        clip::save::<ClipTextModel>(&model.join("text_encoder"), &self.store, &self.config)?;
-        self.tokenizer.write(&model.join("tokenizer"))
-    }
-}
-
-/// A frozen diffusion model.
+/// A frozen UNet and its schedule, in memory; text encoders and VAE stay in the folder until they are asked for, and whom
+/// they are given to decides how long they are held.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) unet: UNet2DConditionModel,
-    pub(crate) text: TextEncoder,
     pub(crate) schedule: NoiseSchedule,
+    /// The VAE's configuration; a model without one draws pixels.
+    vae: Option<AutoencoderKlConfig>,
+    folder: PathBuf,
+    device: Device,
+    kind: Kind,
 }
 
 impl Model {
-    /// Reads a model folder, the UNet as `kind`.
+    /// Reads UNet and schedule of a model folder. All of its networks are to be of `kind`.
     pub(crate) fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self, NodeError> {
-        let config: UNet2DConditionConfig = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
-        let mut store = nn::VarStore::new(device);
-        store.set_kind(kind);
-        let unet = UNet2DConditionModel::new(&store, &config)?;
-        load_var_store(&store, &folder.join("unet").join(UNET_WEIGHTS), "")?;
+        let index = ModelIndex::read(folder)?;
+        let (mut store, unet) = unet::load(&folder.join("unet"), kind, device)?;
         store.freeze();
-        let text = TextEncoder::load(&folder.join("text_encoder"), &folder.join("tokenizer"), device)?;
         let schedule = NoiseSchedule::new(&SchedulerConfig::read(&folder.join("scheduler"))?)?;
-        Ok(Self { unet, text, schedule })
+        let vae = index.vae.then(|| AutoencoderKlConfig::read(&folder.join("vae/config.json"))).transpose()?;
+        let model = Self { unet, schedule, vae, folder: folder.to_owned(), device, kind };
+        model.check_channels()?;
+        Ok(model)
+    }
+
+    /// Reads the text encoders, which must be the UNet's.
+    pub(crate) fn text_encoders(&self) -> Result<TextEncoders, NodeError> {
+        let encoders = TextEncoders::load(&self.folder, self.kind, self.device)?;
+        let config = self.unet.config();
+        let (width, taken) = (encoders.width(), config.cross_attention_dim.get(0));
+        let added = encoders.pooled_width().map(|pooled| pooled + 6 * config.addition_time_embed_dim.unwrap_or(0));
+        let taken_added = config.addition_embed_type.and(config.projection_class_embeddings_input_dim);
+        if width == taken && added == taken_added {
+            return Ok(encoders);
+        }
+        let say = |added: Option<i64>| added.map_or("nothing".to_owned(), |added| added.to_string());
+        Err(self.unfit(format!(
+            "the text encoders give texts of width {width} and add {} to the time embedding, and the UNet takes {taken} \
+             and {}: they are of different models",
+            say(added),
+            say(taken_added)
+        )))
+    }
+
+    /// Reads what makes pictures of samples.
+    pub(crate) fn decoder(&self) -> Result<Decoder, NodeError> {
+        if self.vae.is_none() {
+            return Ok(Decoder::Pixels);
+        }
+        let vae = AutoencoderKl::load(&self.folder.join("vae"), self.kind, self.device)?;
+        Ok(Decoder::Latents(Box::new(vae.with_slicing(true))))
     }
 
     /// What losses and samplers ask for predictions.
@@ -90,56 +72,84 @@ impl Model {
         Denoiser { unet: &self.unet, schedule: &self.schedule }
     }
 
-    /// That it draws pictures of the dataset's size.
+    /// Whether it draws latents, which a VAE decodes.
+    pub(crate) fn is_latent(&self) -> bool {
+        self.vae.is_some()
+    }
+
+    /// That its pictures are of the dataset's size.
     pub(crate) fn check_fits(&self, data: &Dataset) -> Result<(), NodeError> {
-        let [channels, side, _] = self.sample_shape()?;
-        let found = data.shape();
-        if found == (Shape { channels, side }) {
+        let (own, found) = (self.picture_shape()?, data.shape());
+        if own == found {
             return Ok(());
         }
         Err(NodeError::Unfit(format!(
-            "the model draws pictures of {channels} channels and {side} pixels, and the dataset's have {} and {}; train \
-             a model on this dataset",
-            found.channels, found.side
+            "the model draws pictures of {} channels and {} pixels, and the dataset's have {} and {}; train a model on \
+             this dataset",
+            own.channels, own.side, found.channels, found.side
         )))
     }
 
-    /// (channels, height, width) of what it draws.
-    pub(crate) fn sample_shape(&self) -> Result<[i64; 3], NodeError> {
+    /// The pictures that it was trained on.
+    pub(crate) fn picture_shape(&self) -> Result<Shape, NodeError> {
         let config = self.unet.config();
-        let side = config.sample_size.as_ref().map(|size| size.get(0));
-        let side = side.ok_or_else(|| NodeError::Unfit("the model's unet/config.json has no sample_size".into()))?;
-        Ok([config.in_channels, side, side])
+        let side = config.sample_size.as_ref().map(|size| size.get(0) * self.downsampling());
+        let side = side.ok_or_else(|| self.unfit("unet/config.json has no sample_size".into()))?;
+        let channels = self.vae.as_ref().map_or(config.out_channels, |vae| vae.out_channels);
+        Ok(Shape { channels, side })
+    }
+
+    /// (channels, height, width) of the samples that become pictures of this side.
+    pub(crate) fn sample_shape(&self, side: i64) -> Result<[i64; 3], NodeError> {
+        let factor = self.downsampling();
+        if side % factor != 0 {
+            return Err(NodeError::Unfit(format!(
+                "pictures of {side} pixels are no whole number of the model's latents, which stand for {factor} pixels \
+                 each; use {} or {}",
+                (side / factor).max(1) * factor,
+                (side / factor + 1) * factor
+            )));
+        }
+        Ok([self.unet.config().in_channels, side / factor, side / factor])
+    }
+
+    /// How many pixels a side of a sample's element stands for.
+    fn downsampling(&self) -> i64 {
+        self.vae.as_ref().map_or(1, AutoencoderKlConfig::downsampling)
+    }
+
+    fn check_channels(&self) -> Result<(), NodeError> {
+        let config = self.unet.config();
+        let (taken, given) = (config.in_channels, config.out_channels);
+        let latent = self.vae.as_ref().map_or(given, |vae| vae.latent_channels);
+        if taken == given && given == latent {
+            return Ok(());
+        }
+        Err(self.unfit(format!(
+            "the UNet takes {taken} channels and gives {given}, and a picture has {latent}: models that draw over a \
+             picture or by another one are not supported"
+        )))
+    }
+
+    fn unfit(&self, message: String) -> NodeError {
+        NodeError::content(&self.folder, message)
     }
 }
 
-/// Writes a model folder without a VAE.
-pub(crate) fn save(
-    folder: &Path,
-    unet: (&nn::VarStore, &UNet2DConditionConfig),
-    text: &TextEncoder,
-    scheduler: &SchedulerConfig,
-) -> Result<(), NodeError> {
-    let unet_folder = folder.join("unet");
-    let unet_config = unet_folder.join("config.json");
-    files::make_parent(&unet_config)?;
-    unet.1.write(&unet_config)?;
-    save_var_store(unet.0, &unet_folder.join(UNET_WEIGHTS))?;
-    text.save(folder)?;
-    scheduler.write(&folder.join("scheduler"))?;
-    let none = json!([null, null]);
-    let index = json!({
-        "_class_name": "StableDiffusionPipeline",
-        "_diffusers_version": DIFFUSERS,
-        "feature_extractor": none,
-        "image_encoder": none,
-        "requires_safety_checker": false,
-        "safety_checker": none,
-        "scheduler": ["diffusers", scheduler.class_name],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": none,
-    });
-    files::write_json(&folder.join("model_index.json"), &index)
+/// What a model folder is written from.
+pub(crate) struct Parts<'a> {
+    pub(crate) unet: (&'a nn::VarStore, &'a UNet2DConditionConfig),
+    pub(crate) text: &'a TextEncoders,
+    /// None for a model that draws pixels.
+    pub(crate) vae: Option<&'a AutoencoderKl>,
+    pub(crate) scheduler: &'a SchedulerConfig,
+}
+
+/// Writes a model folder.
+pub(crate) fn save(folder: &Path, parts: &Parts<'_>) -> Result<(), NodeError> {
+    unet::save(&folder.join("unet"), parts.unet.0, parts.unet.1)?;
+    parts.text.save(folder)?;
+    parts.vae.map_or(Ok(()), |vae| vae.save(&folder.join("vae")))?;
+    parts.scheduler.write(&folder.join("scheduler"))?;
+    Ok(parts.text.index(parts.vae.is_some()).write(folder, &parts.scheduler.class_name)?)
 }

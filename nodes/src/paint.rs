@@ -33,6 +33,8 @@ pub(crate) fn sampler(sampler: kinds::Sampler) -> Sampler {
     match sampler {
         kinds::Sampler::Ddim => Sampler::DDIM_TRAILING,
         kinds::Sampler::Tcd(eta) => Sampler::Tcd { eta: eta.get() },
+        kinds::Sampler::Lcm => Sampler::Lcm,
+        kinds::Sampler::Euler => Sampler::EULER_TRAILING,
     }
 }
 

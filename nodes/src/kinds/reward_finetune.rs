@@ -10,6 +10,7 @@ use tch::{Tensor, no_grad};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
+use crate::decoder::Decoder;
 use crate::distillation::Distillation;
 use crate::paint::Few;
 use crate::scorer::{Scorer, cosine};
@@ -28,6 +29,7 @@ struct Judge {
 struct Feedback<'a> {
     params: &'a RewardFinetune,
     denoiser: Denoiser<'a>,
+    decoder: Decoder,
     data: &'a Conditioned,
     judges: Vec<Judge>,
     frozen: &'a Lora,
@@ -36,14 +38,9 @@ struct Feedback<'a> {
 }
 
 impl Feedback<'_> {
-    /// The picture that one step with gradient predicts, and the one that the frozen student predicts there: after a
+    /// The sample that one step with gradient predicts, and the one that the frozen student predicts there: after a
     /// roll-out without gradient of a random number of the student's own few steps.
-    fn pictures(
-        &self,
-        noise: &Tensor,
-        conditions: &Conditions,
-        draw: &Draw<'_>,
-    ) -> Result<(Tensor, Tensor), NodeError> {
+    fn samples(&self, noise: &Tensor, conditions: &Conditions, draw: &Draw<'_>) -> Result<(Tensor, Tensor), NodeError> {
         let mut rng = draw.rng("rollout");
         let rollouts = &self.params.rollouts;
         let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
@@ -53,9 +50,9 @@ impl Feedback<'_> {
         let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters: &trained, guidance: None };
         let x = painter.advance(&plan.start(noise), conditions, step, &mut rng);
         let t = plan.timestep(step) as i64;
-        let picture = |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
-        let own = picture(&painter.output(&x, step, conditions));
-        let before = no_grad(|| picture(&Painter { adapters: &frozen, ..painter }.output(&x, step, conditions)));
+        let sample = |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
+        let own = sample(&painter.output(&x, step, conditions));
+        let before = no_grad(|| sample(&Painter { adapters: &frozen, ..painter }.output(&x, step, conditions)));
         Ok((own, before))
     }
 }
@@ -70,10 +67,11 @@ impl Recipe for Feedback<'_> {
         let conditions = self.data.conditions_of(&indices);
         let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
         let noise = draw.randn("noise", &self.data.picture_shape());
-        let (own, before) = self.pictures(&noise, &conditions, draw)?;
+        let (own, before) = self.samples(&noise, &conditions, draw)?;
+        let pictures = self.decoder.pictures(&own);
         let mut losses = Losses::new();
         for (i, judge) in self.judges.iter().enumerate() {
-            let rewards = cosine(&judge.scorer.pictures(&own)?, &judge.captions.index_select(0, &captions));
+            let rewards = cosine(&judge.scorer.pictures(&pictures)?, &judge.captions.index_select(0, &captions));
             let loss = reward_loss(&rewards, judge.threshold) * judge.weight;
             losses.push((format!("reward.{i}").into(), loss));
         }
@@ -86,7 +84,8 @@ impl Recipe for Feedback<'_> {
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {
         let adapters = Adapters::one(self.frozen).with(&self.delta.average, 1.0);
         let steps = self.params.rollouts.iter().map(|steps| steps.index()).min().unwrap_or(1);
-        Ok(Some(Few { denoiser: self.denoiser, steps }.showcase(self.data, &adapters, self.seed)?))
+        let drawn = Few { denoiser: self.denoiser, steps }.showcase(self.data, &adapters, self.seed)?;
+        Ok(Some(self.decoder.pictures(&drawn)))
     }
 }
 
@@ -107,6 +106,7 @@ pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), Node
     let feedback = Feedback {
         params,
         denoiser: teacher.denoiser(),
+        decoder: teacher.decoder()?,
         data: &data,
         judges: judges(context, params, &data.captions)?,
         frozen: &frozen,

@@ -1,13 +1,15 @@
 //! `Sample`: draws pictures.
 
-use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::sample::{Guidance, Painter};
+use hyper_flow_diffusion::{Conditions, TimeIds};
 use hyper_flow_spec::kinds::Sample;
+use image::RgbImage;
 use serde::Serialize;
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, no_grad};
 
+use crate::decoder::Decoder;
 use crate::model::Model;
 use crate::picture::{Canvas, save, to_bytes, write_png};
 use crate::worker::Context;
@@ -22,51 +24,86 @@ struct Line<'a> {
 
 const GRID: &str = "grid.png";
 
+/// What the prompts give, a row each, and what guidance leads away from.
+struct Prompts {
+    positive: Conditions,
+    negative: Conditions,
+}
+
+/// Draws one picture after the other, so that memory does not grow with their number.
+struct Easel<'a> {
+    context: &'a Context,
+    params: &'a Sample,
+    painter: Painter<'a>,
+    decoder: Decoder,
+    /// (channels, height, width) of what the painter draws.
+    shape: [i64; 3],
+}
+
 pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
     let model = Model::load(context.input(&params.model)?, context.device, paint::kind(params.precision))?;
     let lora = params.lora.as_ref().map(|port| student::read(context, port, &model.unet)).transpose()?;
-    let empty = model.text.encode(&[String::new()])?;
+    let side = match params.size {
+        Some(size) => size.get(),
+        None => model.picture_shape()?.side,
+    };
+    let shape = model.sample_shape(side)?;
+    let prompts = encode(&model, params, TimeIds::square(side))?;
     let plan = paint::sampler(params.sampler).plan(&model.schedule, params.steps.index())?;
+    let scale = params.guidance.get();
     let painter = Painter {
         denoiser: model.denoiser(),
         plan: &plan,
         adapters: &lora.as_ref().map_or_else(Adapters::none, |lora: &Lora| Adapters::one(lora)),
-        guidance: (params.guidance.get() != 1.0).then(|| Guidance { scale: params.guidance.get(), empty: &empty }),
+        guidance: (scale != 1.0).then_some(Guidance { scale, empty: &prompts.negative }),
     };
-    let shape = model.sample_shape()?;
-    let (mut drawn, mut lines) = (Vec::new(), Vec::new());
-    for (i, prompt) in params.prompts.iter().enumerate() {
-        let conditions = model.text.encode(std::slice::from_ref(prompt))?;
-        for picture in draw(context, params, &painter, &conditions, shape, i as u64) {
-            lines.push(Line { file_name: format!("{:04}.png", drawn.len()), text: prompt });
-            drawn.push(picture);
-        }
+    let easel = Easel { context, params, painter, decoder: model.decoder()?, shape };
+    let mut drawn = Vec::new();
+    for i in 0..params.prompts.len() {
+        drawn.extend(easel.draw(&prompts.positive, i)?);
         context.progress(i + 1, params.prompts.len(), "captions")?;
     }
-    let pictures = Tensor::cat(&drawn, 0);
-    paint::check_finite(&pictures, "model", params.steps.get())?;
-    for (line, picture) in lines.iter().zip(to_bytes(&pictures)) {
-        save(&context.output(&line.file_name), &picture)?;
-    }
-    files::write_lines(&context.output("metadata.jsonl"), &lines)?;
-    write_png(&context.output(GRID), &Canvas::grid(&pictures))?;
-    context.reporter.show(GRID);
-    Ok(())
+    write(context, params, &drawn)
 }
 
-/// The pictures of one caption, one at a time: each a function of seed, caption's place and number alone.
-fn draw(
-    context: &Context,
-    params: &Sample,
-    painter: &Painter<'_>,
-    conditions: &Conditions,
-    [c, h, w]: [i64; 3],
-    prompt: u64,
-) -> Vec<Tensor> {
-    let one = |i: i64| {
-        let mut rng = Rng::at(context.seed(), &format!("Sample/{prompt}"), i as u64);
-        let noise = rng.randn(&[1, c, h, w], (Kind::Float, context.device));
-        painter.draw(&noise, conditions, &mut rng)
+/// The text encoders are dropped before anything is drawn.
+fn encode(model: &Model, params: &Sample, time_ids: TimeIds) -> Result<Prompts, NodeError> {
+    let encoders = model.text_encoders()?;
+    let negative = match &params.negative_prompt {
+        Some(prompt) => encoders.encode(&[prompt], time_ids)?,
+        None => encoders.empty(time_ids)?,
     };
-    (0..params.count.get()).map(one).collect()
+    Ok(Prompts { positive: encoders.encode(&params.prompts, time_ids)?, negative })
+}
+
+impl Easel<'_> {
+    /// The pictures of one prompt, each a function of seed, the prompt's place and its own number alone.
+    fn draw(&self, prompts: &Conditions, prompt: usize) -> Result<Vec<RgbImage>, NodeError> {
+        let conditions = prompts.select(&[prompt as i64]);
+        let [c, h, w] = self.shape;
+        let one = |i: i64| {
+            let mut rng = Rng::at(self.context.seed(), &format!("Sample/{prompt}"), i as u64);
+            let noise = rng.randn(&[1, c, h, w], (Kind::Float, self.context.device));
+            self.picture(&self.painter.draw(&noise, &conditions, &mut rng))
+        };
+        (0..self.params.count.get()).map(one).collect()
+    }
+
+    fn picture(&self, sample: &Tensor) -> Result<RgbImage, NodeError> {
+        let picture = no_grad(|| self.decoder.pictures(sample));
+        paint::check_finite(&picture, "model", self.params.steps.get())?;
+        Ok(to_bytes(&picture).remove(0))
+    }
+}
+
+fn write(context: &Context, params: &Sample, drawn: &[RgbImage]) -> Result<(), NodeError> {
+    let captions = params.prompts.iter().flat_map(|prompt| vec![prompt; params.count.index()]);
+    let lines: Vec<_> = captions.enumerate().map(|(i, text)| Line { file_name: format!("{i:04}.png"), text }).collect();
+    for (line, picture) in lines.iter().zip(drawn) {
+        save(&context.output(&line.file_name), picture)?;
+    }
+    files::write_lines(&context.output("metadata.jsonl"), &lines)?;
+    write_png(&context.output(GRID), &Canvas::grid(drawn))?;
+    context.reporter.show(GRID);
+    Ok(())
 }

@@ -12,6 +12,7 @@ use tch::{Kind, Tensor, no_grad};
 use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::distillation::Distillation;
+use crate::model::Model;
 use crate::paint::{Few, distance, weighting};
 use crate::student::{self, Student};
 use crate::training::{Draw, Group, Losses, Recipe, train};
@@ -24,6 +25,7 @@ const MARGIN: f64 = 0.02;
 
 struct Score<'a> {
     params: &'a ScoreDistill,
+    teacher: &'a Model,
     denoiser: Denoiser<'a>,
     data: &'a Conditioned,
     grid: SegmentGrid,
@@ -125,7 +127,8 @@ impl Recipe for Score<'_> {
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {
         let few = Few { denoiser: self.denoiser, steps: 1 };
-        Ok(Some(few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?))
+        let drawn = few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?;
+        Ok(Some(self.teacher.decoder()?.pictures(&drawn)))
     }
 }
 
@@ -136,6 +139,7 @@ pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeEr
     let fake = student::fresh(context, &teacher.unet, params.lora(), FAKE)?;
     let score = Score {
         params,
+        teacher: &teacher,
         denoiser: teacher.denoiser(),
         data: &data,
         grid: SegmentGrid::new(teacher.schedule.train_timesteps(), params.solver_steps.index(), 1)?,

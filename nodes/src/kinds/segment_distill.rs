@@ -9,6 +9,7 @@ use tch::Tensor;
 use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::distillation::Distillation;
+use crate::model::Model;
 use crate::paint::{Few, distance, weighting};
 use crate::student::Student;
 use crate::training::{Draw, Losses, Recipe, train};
@@ -16,6 +17,7 @@ use crate::worker::Context;
 
 struct Stage<'a> {
     params: &'a SegmentDistill,
+    teacher: &'a Model,
     denoiser: Denoiser<'a>,
     data: &'a Conditioned,
     grid: SegmentGrid,
@@ -50,7 +52,8 @@ impl Recipe for Stage<'_> {
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {
         let few = Few { denoiser: self.denoiser, steps: self.params.segments.index() };
-        Ok(Some(few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?))
+        let drawn = few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?;
+        Ok(Some(self.teacher.decoder()?.pictures(&drawn)))
     }
 }
 
@@ -60,6 +63,7 @@ pub(super) fn run(context: &Context, params: &SegmentDistill) -> Result<(), Node
     let train_timesteps = teacher.schedule.train_timesteps();
     let stage = Stage {
         params,
+        teacher: &teacher,
         denoiser: teacher.denoiser(),
         data: &data,
         grid: SegmentGrid::new(train_timesteps, params.solver_steps.index(), params.segments.index())?,

@@ -1,17 +1,18 @@
 //! `TrainTeacher`: a small text-conditioned diffusion model.
 
+use hyper_flow_diffusion::TextEncoders;
 use hyper_flow_diffusion::layers::init_weights;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::{Denoiser, denoising_loss};
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, SchedulerConfig};
 use hyper_flow_diffusion::unet::{DownBlockType, PerBlock, UNet2DConditionConfig, UNet2DConditionModel, UpBlockType};
 use hyper_flow_spec::kinds::{Prediction, TrainTeacher};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::dataset::{Dataset, Shape};
-use crate::model::{self, TextEncoder};
+use crate::model::{self, Parts};
 use crate::paint::Few;
 use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
 use crate::worker::Context;
@@ -93,7 +94,7 @@ fn check(shape: Shape, params: &TrainTeacher) -> Result<(), NodeError> {
 pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeError> {
     let dataset = Dataset::read(context.input(&params.data)?)?;
     check(dataset.shape(), params)?;
-    let text = TextEncoder::of_clip(context.input(&params.text)?, context.device)?;
+    let text = TextEncoders::of_clip(context.input(&params.text)?, Kind::Float, context.device)?;
     let data = Conditioned::new(&dataset.train, &text, context.device)?;
     let config = config(params, dataset.shape(), text.width());
     let scheduler = scheduler(params.prediction);
@@ -109,5 +110,6 @@ pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeEr
     };
     let group = Group::main("unet", twin.parameters(), params.lr.get());
     train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
-    model::save(&context.job.output, (twin.average_store(), &config), &text, &scheduler)
+    let parts = Parts { unet: (twin.average_store(), &config), text: &text, vae: None, scheduler: &scheduler };
+    model::save(&context.job.output, &parts)
 }

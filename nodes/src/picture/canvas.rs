@@ -32,15 +32,15 @@ impl Canvas {
         Self(RgbImage::from_pixel(width, height, BACKGROUND))
     }
 
-    /// Pictures (n, c, h, w) in [−1, 1] in rows of about the same number as columns.
-    pub(crate) fn grid(pictures: &Tensor) -> Self {
-        let size = pictures.size();
-        let columns = (size[0] as f64).sqrt().ceil().max(1.0) as u32;
-        let rows = (size[0] as u32).div_ceil(columns);
-        let zoom = magnification(size[2]);
-        let (cell_w, cell_h) = (size[3] as u32 * zoom + GAP, size[2] as u32 * zoom + GAP);
+    /// Pictures of one size in rows of about the same number as columns.
+    pub(crate) fn grid(pictures: &[RgbImage]) -> Self {
+        let (width, height) = pictures.first().map_or((1, 1), RgbImage::dimensions);
+        let columns = (pictures.len() as f64).sqrt().ceil().max(1.0) as u32;
+        let rows = (pictures.len() as u32).div_ceil(columns);
+        let zoom = magnification(i64::from(height));
+        let (cell_w, cell_h) = (width * zoom + GAP, height * zoom + GAP);
         let mut canvas = Self::new(columns * cell_w + GAP, rows * cell_h + GAP);
-        for (i, picture) in to_bytes(pictures).iter().enumerate() {
+        for (i, picture) in pictures.iter().enumerate() {
             let (row, column) = (i as u32 / columns, i as u32 % columns);
             canvas.paste(GAP + column * cell_w, GAP + row * cell_h, picture, zoom);
         }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn small_pictures_are_enlarged_in_a_grid() {
-        let grid = Canvas::grid(&Tensor::ones([5, 1, 8, 8], (Kind::Float, Device::Cpu)));
+        let grid = Canvas::grid(&to_bytes(&Tensor::ones([5, 1, 8, 8], (Kind::Float, Device::Cpu))));
         assert_eq!((grid.0.width(), grid.0.height()), (3 * 66 + 2, 2 * 66 + 2));
     }
 

@@ -11,7 +11,7 @@ use hyper_flow_spec::{Event, Level};
 use tch::{Tensor, no_grad};
 
 use super::{Draw, Group, Recipe, checkpoint};
-use crate::picture::{Canvas, write_png};
+use crate::picture::{Canvas, to_bytes, write_png};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
@@ -164,7 +164,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         let path = PathBuf::from(format!("step-{step:06}.png"));
         let file = self.context.job.log.join(&path);
         files::make_parent(&file)?;
-        write_png(&file, &Canvas::grid(&pictures))?;
+        write_png(&file, &Canvas::grid(&to_bytes(&pictures)))?;
         self.context.reporter.event(&Event::Sample { step, path });
         Ok(())
     }

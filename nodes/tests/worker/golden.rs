@@ -246,7 +246,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     });
     let sample = json!({
         "model": "model", "lora": "lora", "prompts": ["a handwritten digit two"], "count": 2, "steps": 2,
-        "guidance": 1.5, "sampler": {"Tcd": 0.5}, "precision": "Fp32",
+        "guidance": 1.5, "sampler": {"Tcd": 0.5}, "precision": "Fp32", "negative_prompt": null, "size": null,
     });
     let eval = json!({
         "teacher": "teacher", "data": "data", "loras": {"merged": "lora"}, "judge": "judge", "clip": "clip",

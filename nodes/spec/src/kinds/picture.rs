@@ -16,6 +16,10 @@ pub enum Sampler {
     Ddim,
     /// TCD on its 50-point grid, with this η: 0 adds no noise, 1 all of it. At most 50 steps.
     Tcd(Fraction),
+    /// LCM on its 50-point grid. At most 50 steps.
+    Lcm,
+    /// Euler's method on the "trailing" grid, without noise.
+    Euler,
 }
 
 /// Draws pictures.
@@ -29,9 +33,15 @@ pub struct Sample {
     pub lora: Option<Ref<types::Lora>>,
     /// The captions, each drawn `count` times.
     pub prompts: Vec<String>,
+    /// What guidance leads away from, instead of no caption.
+    #[serde(default)]
+    pub negative_prompt: Option<String>,
     /// Pictures of each caption.
     #[serde(default = "int::count::<1>")]
     pub count: Count,
+    /// Side of the pictures in pixels; by default, that of the pictures which the model was trained on.
+    #[serde(default)]
+    pub size: Option<Count>,
     /// Steps.
     pub steps: Steps,
     /// Guidance scale w in ε_u + w·(ε_c − ε_u). 1 is no guidance, as distilled LoRAs want it.
@@ -88,13 +98,18 @@ pub struct Eval {
     pub precision: Precision,
 }
 
-/// The largest step count that TCD's 50-point grid gives.
-const TCD_GRID: i64 = 50;
+/// The largest step count that the 50-point grid of TCD and LCM gives.
+const CONSISTENCY_GRID: i64 = 50;
 
 fn too_many_for(sampler: Sampler, steps: i64) -> Option<Problem> {
-    (matches!(sampler, Sampler::Tcd(_)) && steps > TCD_GRID).then(|| Problem {
+    let whose = match sampler {
+        Sampler::Tcd(_) => "TCD",
+        Sampler::Lcm => "LCM",
+        Sampler::Ddim | Sampler::Euler => return None,
+    };
+    (steps > CONSISTENCY_GRID).then(|| Problem {
         field: "steps",
-        message: format!("TCD's grid has {TCD_GRID} points and cannot give {steps} steps"),
+        message: format!("{whose}'s grid has {CONSISTENCY_GRID} points and cannot give {steps} steps"),
         help: "use at most 50, or `sampler: Ddim`".into(),
     })
 }
@@ -102,6 +117,13 @@ fn too_many_for(sampler: Sampler, steps: i64) -> Option<Problem> {
 impl Sample {
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = too_many_for(self.sampler, self.steps.get()).into_iter().collect();
+        if self.negative_prompt.is_some() && self.guidance.get() == 1.0 {
+            problems.push(Problem {
+                field: "negative_prompt",
+                message: "there is no guidance that could lead away from it".into(),
+                help: "set `guidance` above 1, or leave it out".into(),
+            });
+        }
         if self.prompts.is_empty() {
             problems.push(Problem {
                 field: "prompts",

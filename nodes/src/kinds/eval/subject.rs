@@ -6,11 +6,12 @@ use hyper_flow_diffusion::sample::{Guidance, Painter};
 use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_spec::Steps;
 use hyper_flow_spec::kinds::Eval;
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::dataset::Dataset;
+use crate::decoder::Decoder;
 use crate::model::Model;
 use crate::paint;
 use crate::worker::Context;
@@ -49,6 +50,7 @@ pub(super) struct Easel<'a> {
     data: Conditioned,
     /// For each picture to draw, the position of its caption among `data.captions`.
     captions: Vec<i64>,
+    decoder: Decoder,
     shape: [i64; 3],
     context: &'a Context,
 }
@@ -61,7 +63,7 @@ impl<'a> Easel<'a> {
         teacher: &'a Model,
         data: &'a Dataset,
     ) -> Result<Self, NodeError> {
-        let conditioned = Conditioned::new(&data.train, &teacher.text, context.device)?;
+        let conditioned = Conditioned::new(&data.train, &teacher.text_encoders()?, context.device)?;
         let order = Rng::at(context.seed(), "Eval/captions", 0).permutation(conditioned.len());
         let pictures: Vec<i64> = order.into_iter().cycle().take(params.samples.index()).collect();
         Ok(Self {
@@ -69,7 +71,8 @@ impl<'a> Easel<'a> {
             teacher,
             captions: conditioned.caption_indices_of(&pictures),
             data: conditioned,
-            shape: teacher.sample_shape()?,
+            decoder: teacher.decoder()?,
+            shape: teacher.sample_shape(teacher.picture_shape()?.side)?,
             context,
         })
     }
@@ -104,7 +107,8 @@ impl<'a> Easel<'a> {
             let mut rng = Rng::at(self.context.seed(), "Eval/noise", i as u64);
             let [c, h, w] = self.shape;
             let noise = rng.randn(&[captions.len() as i64, c, h, w], (Kind::Float, device));
-            drawn.push(painter.draw(&noise, &self.data.conditions.select(captions), &mut rng));
+            let samples = painter.draw(&noise, &self.data.conditions.select(captions), &mut rng);
+            drawn.push(no_grad(|| self.decoder.pictures(&samples)));
         }
         let pictures = Tensor::cat(&drawn, 0);
         paint::check_finite(&pictures, subject.name, subject.steps.get())?;
