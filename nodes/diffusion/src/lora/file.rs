@@ -1,14 +1,18 @@
-//! What the two file formats have in common: two halves a module, and no key that fits nothing.
+//! What the file formats have in common: two halves a module, and no key that fits nothing.
 
-use super::{Lora, LoraLayer, LoraTarget};
+use super::{Lora, LoraLayer, LoraTarget, other};
 use crate::error::{DiffusionError, KeyReport};
 use crate::weights::WeightFile;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind};
 
 /// How a format names a module and the parts of its adapter.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Format {
-    pub(super) module: fn(&str) -> String,
+    /// What stands before a module's path.
+    pub(super) prefix: &'static str,
+    /// What stands for the dots in it.
+    pub(super) dot: &'static str,
     pub(super) down: &'static str,
     pub(super) up: &'static str,
     /// Where alpha is a tensor.
@@ -17,24 +21,27 @@ pub(super) struct Format {
 
 impl Format {
     pub(super) fn key(&self, module: &str, part: &str) -> String {
-        format!("{}{part}", (self.module)(module))
+        format!("{}{part}", self.name(module))
     }
 
-    /// Reads the adapters of all modules of which the file has some; `alpha(module, rank)` where alpha is no tensor or
-    /// missing.
+    fn name(&self, module: &str) -> String {
+        format!("{}{}", self.prefix, module.replace('.', self.dot))
+    }
+
+    /// Reads the adapters of all modules of which the file has some. Where alpha is no tensor or missing, it is the rank.
     pub(super) fn read(
         &self,
         file: &WeightFile,
         modules: &[LoraTarget],
         device: Device,
-        alpha: impl Fn(&str, f64) -> f64,
     ) -> Result<Lora, DiffusionError> {
+        other::refuse(file)?;
         let present = self.present(file, modules)?;
         let layer = |module: &str| {
             let half = |part| file.tensor(&self.key(module, part), Kind::Float, device);
             let (down, up) = (half(self.down)?, half(self.up)?);
             let rank = down.size().first().map_or(0.0, |&rank| rank as f64);
-            let alpha = self.alpha_tensor(file, module)?.unwrap_or_else(|| alpha(module, rank));
+            let alpha = self.alpha_tensor(file, module)?.unwrap_or(rank);
             LoraLayer::checked(module, down, up, alpha)
         };
         let layers = present.into_iter().map(|module| Ok((module.to_owned(), layer(module)?)));
@@ -45,7 +52,7 @@ impl Format {
 
     /// The modules of which the file has an adapter, if every key belongs to one and every one is complete.
     fn present<'a>(&self, file: &WeightFile, modules: &'a [LoraTarget]) -> Result<BTreeSet<&'a str>, DiffusionError> {
-        let known: BTreeMap<_, _> = modules.iter().map(|m| ((self.module)(&m.path), m.path.as_str())).collect();
+        let known: BTreeMap<_, _> = modules.iter().map(|m| (self.name(&m.path), m.path.as_str())).collect();
         let parts = [Some(self.down), Some(self.up), self.alpha];
         let module_of = |key: &str| {
             let mut names = parts.iter().flatten().filter_map(|part| key.strip_suffix(part));

@@ -8,12 +8,8 @@ use std::path::Path;
 use tch::{Device, Tensor};
 
 const ALPHA: &str = ".alpha";
-const KOHYA: Format = Format {
-    module: |path| format!("lora_unet_{}", path.replace('.', "_")),
-    down: ".lora_down.weight",
-    up: ".lora_up.weight",
-    alpha: Some(ALPHA),
-};
+const KOHYA: Format =
+    Format { prefix: "lora_unet_", dot: "_", down: ".lora_down.weight", up: ".lora_up.weight", alpha: Some(ALPHA) };
 
 /// Writes a LoRA with kohya keys: `lora_unet_… .lora_down.weight`, `.lora_up.weight` and `.alpha` for each module.
 ///
@@ -37,7 +33,7 @@ pub fn write_kohya(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
 /// [`DiffusionError::Keys`] for keys that fit no module and modules with one half only, [`DiffusionError::Lora`] for
 /// shapes that do not fit; otherwise as [`WeightFile`].
 pub fn read_kohya(path: &Path, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
-    KOHYA.read(&WeightFile::open(path)?, modules, device, |_, rank| rank)
+    KOHYA.read(&WeightFile::open(path)?, modules, device)
 }
 
 /// Reads a LoRA with kohya keys for no model in particular: its modules are the file's own, under their flattened names
@@ -49,7 +45,7 @@ pub fn read_kohya_flat(path: &Path, device: Device) -> Result<Lora, DiffusionErr
     let file = WeightFile::open(path)?;
     let shape = |key: &str| file.shape(key).unwrap_or_default();
     let module = |key: &str| {
-        let module = key.strip_suffix(KOHYA.down)?.strip_prefix("lora_unet_")?.to_owned();
+        let module = key.strip_suffix(KOHYA.down)?.strip_prefix(KOHYA.prefix)?.to_owned();
         let mut weight = shape(key);
         let rows = shape(&KOHYA.key(&module, KOHYA.up)).first().copied();
         if let (Some(first), Some(rows)) = (weight.first_mut(), rows) {
@@ -58,5 +54,5 @@ pub fn read_kohya_flat(path: &Path, device: Device) -> Result<Lora, DiffusionErr
         Some(LoraTarget { path: module, shape: weight })
     };
     let modules: Vec<LoraTarget> = file.keys().filter_map(module).collect();
-    KOHYA.read(&file, &modules, device, |_, rank| rank)
+    KOHYA.read(&file, &modules, device)
 }

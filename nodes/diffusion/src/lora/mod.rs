@@ -5,7 +5,9 @@ mod file;
 mod kohya;
 mod layer;
 mod merge;
+mod other;
 mod peft;
+mod peft_config;
 mod set;
 mod target;
 #[cfg(test)]

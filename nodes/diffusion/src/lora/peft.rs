@@ -1,86 +1,90 @@
-//! The format of diffusers and peft: dotted keys, and alpha only in the header's text.
+//! The formats of diffusers and peft: dotted keys, and alpha only in a text.
 
 use super::file::Format;
+use super::peft_config::{PeftConfig, describe};
 use super::{Lora, LoraTarget};
 use crate::error::DiffusionError;
 use crate::weights::{Entry, WeightFile, write_tensors};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
 use tch::Device;
 
 const METADATA: &str = "lora_adapter_metadata";
-const PEFT: Format =
-    Format { module: |path| format!("unet.{path}"), down: ".lora_A.weight", up: ".lora_B.weight", alpha: None };
+const CONFIG_FILE: &str = "adapter_config.json";
+/// As a pipeline writes it (`save_lora_weights`).
+const PIPELINE: Format =
+    Format { prefix: "unet.", dot: ".", down: ".lora_A.weight", up: ".lora_B.weight", alpha: None };
+/// As peft writes it (`PeftModel.save_pretrained`).
+const PEFT_MODEL: Format = Format { prefix: "base_model.model.", ..PIPELINE };
+/// As a model writes it (`unet.save_lora_adapter`).
+const ADAPTER: Format = Format { prefix: "", ..PIPELINE };
 
-/// The part of peft's `LoraConfig` that the numbers depend on.
-#[derive(Debug, Serialize, Deserialize)]
-struct Config {
-    #[serde(rename = "unet.alpha_pattern", default)]
-    alpha_pattern: BTreeMap<String, f64>,
-    #[serde(rename = "unet.lora_alpha")]
-    lora_alpha: f64,
-    #[serde(rename = "unet.r")]
-    r: i64,
-    #[serde(rename = "unet.rank_pattern", default)]
-    rank_pattern: BTreeMap<String, i64>,
-    #[serde(rename = "unet.target_modules", skip_deserializing)]
-    target_modules: Vec<String>,
-    #[serde(rename = "unet.use_rslora", default)]
-    use_rslora: bool,
-}
-
-impl Config {
-    fn of(lora: &Lora) -> Self {
-        let (r, layers) = (lora.rank(), &lora.layers);
-        // The commonest pair is the default, so that an ordinary LoRA has empty patterns.
-        let lora_alpha = layers.values().find(|l| l.rank() == r).map_or(1.0, |l| l.alpha);
-        let own = |value: f64, default: f64| (value != default).then_some(value);
-        let alphas = layers.iter().filter_map(|(m, l)| Some((m.clone(), own(l.alpha, lora_alpha)?)));
-        let ranks = layers.iter().filter(|(_, l)| l.rank() != r).map(|(m, l)| (m.clone(), l.rank()));
-        Self {
-            alpha_pattern: alphas.collect(),
-            lora_alpha,
-            r,
-            rank_pattern: ranks.collect(),
-            target_modules: layers.keys().cloned().collect(),
-            use_rslora: false,
-        }
-    }
-
-    /// The alpha of a module in this crate's sense, where the scale is alpha/rank.
-    fn alpha(&self, module: &str, rank: f64) -> f64 {
-        let named = |name: &str| module.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        let own = self.alpha_pattern.iter().find(|(name, _)| named(name));
-        let alpha = own.map_or(self.lora_alpha, |(_, alpha)| *alpha);
-        if self.use_rslora { alpha * rank.sqrt() } else { alpha }
-    }
-}
-
-/// Writes a LoRA with diffusers' keys (`unet.… .lora_A.weight`, `.lora_B.weight`) and its alphas in the header.
+/// Writes a LoRA with a pipeline's keys (`unet.… .lora_A.weight`, `.lora_B.weight`) and its alphas in the header.
 ///
 /// # Errors
 /// As [`write_tensors`].
 pub fn write_peft(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
     let tensors = lora.layers.iter().flat_map(|(module, layer)| {
         [
-            (PEFT.key(module, PEFT.down), layer.down.shallow_clone()),
-            (PEFT.key(module, PEFT.up), layer.up.shallow_clone()),
+            (PIPELINE.key(module, PIPELINE.down), layer.down.shallow_clone()),
+            (PIPELINE.key(module, PIPELINE.up), layer.up.shallow_clone()),
         ]
     });
-    let text = serde_json::to_string(&Config::of(lora)).map_err(|e| DiffusionError::Lora(e.to_string()))?;
+    let text = describe(lora, PIPELINE.prefix);
     write_tensors(path, &tensors.collect(), Some(Entry { name: METADATA, text: &text }))
 }
 
-/// Reads a LoRA with diffusers' keys for a model with the given modules. Frozen, fp32. Without a header text (as older
-/// files are) a module has its rank for alpha, as diffusers has it.
+/// Reads a LoRA that diffusers or peft wrote, for a model with the given modules. Frozen, fp32. Its alphas are in the
+/// file's header or in the `adapter_config.json` beside it; `alpha` is for a file that has neither.
 ///
 /// # Errors
-/// [`DiffusionError::Keys`] for keys that fit no module and modules with one half only, [`DiffusionError::Lora`] for
-/// shapes or a header text that do not fit; otherwise as [`WeightFile`].
-pub fn read_peft(path: &Path, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
+/// [`DiffusionError::Lora`] if alpha is not known: to take the rank for it, as diffusers does, would silently scale the
+/// LoRA by another number than it was trained with. [`DiffusionError::Keys`] for keys that fit no module and modules with
+/// one half only, [`DiffusionError::Lora`] for shapes and configurations that do not fit and for other adapters than a
+/// UNet's LoRA; otherwise as [`WeightFile`].
+pub fn read_peft(
+    path: &Path,
+    modules: &[LoraTarget],
+    alpha: Option<f64>,
+    device: Device,
+) -> Result<Lora, DiffusionError> {
     let file = WeightFile::open(path)?;
-    let config = file.metadata().get(METADATA).map(|text| serde_json::from_str::<Config>(text)).transpose();
-    let config = config.map_err(|e| DiffusionError::Lora(format!("{}: {METADATA}: {e}", path.display())))?;
-    PEFT.read(&file, modules, device, |module, rank| config.as_ref().map_or(rank, |c| c.alpha(module, rank)))
+    let begins = |format: &Format| file.keys().any(|key| key.starts_with(format.prefix));
+    let format = [PIPELINE, PEFT_MODEL].into_iter().find(begins).unwrap_or(ADAPTER);
+    let config = config(&file, format.prefix)?;
+    // 1. the halves, with scale 1
+    let mut lora = format.read(&file, modules, device)?;
+    // 2. alpha
+    for (module, layer) in &mut lora.layers {
+        layer.alpha = match (&config, alpha) {
+            (Some(config), _) => config.alpha(module, layer.rank() as f64).map_err(|e| at(path, e))?,
+            (None, Some(alpha)) => alpha,
+            (None, None) => return Err(at(path, unknown_alpha())),
+        };
+    }
+    Ok(lora)
+}
+
+/// What the header or the file beside it says.
+fn config(file: &WeightFile, prefix: &str) -> Result<Option<PeftConfig>, DiffusionError> {
+    if let Some(text) = file.metadata().get(METADATA) {
+        let prefix = if prefix == PIPELINE.prefix { prefix } else { "" };
+        return PeftConfig::read(text, prefix).map(Some).map_err(|e| at(file.path(), format!("{METADATA}: {e}")));
+    }
+    let beside = file.path().with_file_name(CONFIG_FILE);
+    match std::fs::read_to_string(&beside) {
+        Ok(text) => PeftConfig::read(&text, "").map(Some).map_err(|e| at(&beside, e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DiffusionError::Io { action: "read", path: beside, source }),
+    }
+}
+
+fn unknown_alpha() -> String {
+    format!(
+        "alpha is not known: it is neither in the header ({METADATA}) nor in an {CONFIG_FILE} beside the file; say which \
+         it was trained with"
+    )
+}
+
+fn at(path: &Path, message: String) -> DiffusionError {
+    DiffusionError::Lora(format!("{}: {message}", path.display()))
 }

@@ -163,3 +163,30 @@ fn a_kohya_file_without_alpha_has_scale_one() {
     let read = read_kohya(path.path(), &targets(), Device::Cpu).unwrap();
     assert!(read.layers.values().all(|layer| layer.scale() == 1.0));
 }
+
+#[test]
+fn other_adapters_in_kohya_files_are_refused_by_name() {
+    let path = tempfile::NamedTempFile::new().unwrap();
+    write_kohya(&lora(1), path.path()).unwrap();
+    let tensors = crate::weights::read_tensors(path.path(), Kind::Float, Device::Cpu).unwrap();
+    for (key, kind) in [
+        ("lora_unet_a_to_q.dora_scale", "is a DoRA"),
+        ("lora_unet_a_to_q.hada_w1_a", "is a LoHa"),
+        ("lora_unet_a_to_q.lokr_w1", "is a LoKr"),
+        ("lora_unet_a_conv1.lora_mid.weight", "is a LoRA of three factors"),
+        ("lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "also adapts a text encoder"),
+        ("lora_te2_text_model_encoder_layers_0_mlp_fc1.alpha", "also adapts a text encoder"),
+    ] {
+        let mut tensors: std::collections::BTreeMap<_, _> =
+            tensors.iter().map(|(key, t)| (key.clone(), t.shallow_clone())).collect();
+        tensors.insert(key.into(), Tensor::ones([1], CPU));
+        crate::weights::write_tensors(path.path(), &tensors, None).unwrap();
+        for error in [
+            read_kohya(path.path(), &targets(), Device::Cpu).unwrap_err(),
+            read_kohya_flat(path.path(), Device::Cpu).unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(error.contains(&format!("{kind} ({key}")), "{error}");
+        }
+    }
+}

@@ -47,7 +47,7 @@ fn read_back(directory: &Path, size: [i64; 2], outputs: &BTreeMap<String, tch::T
     assert_eq!(forward(&unet, size, &Adapters::none()), outputs["base"]);
     for lora in [
         read_kohya(&directory.join("kohya.safetensors"), unet.modules(), Device::Cpu).unwrap(),
-        read_peft(&directory.join("peft.safetensors"), unet.modules(), Device::Cpu).unwrap(),
+        read_peft(&directory.join("peft.safetensors"), unet.modules(), None, Device::Cpu).unwrap(),
     ] {
         assert_eq!(forward(&unet, size, &Adapters::one(&lora)), outputs["lora"]);
     }

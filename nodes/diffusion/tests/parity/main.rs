@@ -6,6 +6,7 @@ mod folders;
 mod image_processor;
 mod lora;
 mod lora_keys;
+mod lora_trained;
 mod losses;
 mod metrics;
 mod optim;

@@ -39,7 +39,7 @@ fn read_by_all(path: &Path) -> Vec<Result<(), E>> {
         Weights::open(path).map(drop),
         read_kohya(path, &modules, CPU).map(drop),
         read_kohya_flat(path, CPU).map(drop),
-        read_peft(path, &modules, CPU).map(drop),
+        read_peft(path, &modules, None, CPU).map(drop),
         rows("text.proj.weight"),
         rows("a"),
     ]
