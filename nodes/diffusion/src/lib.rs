@@ -26,10 +26,12 @@ mod model_index;
 #[cfg(test)]
 #[path = "../tests/parity/support.rs"]
 mod parity_support;
+mod tape;
 mod text_encoders;
 
 pub use classifier::{Classifier, ClassifierConfig};
 pub use conditions::{Conditions, TimeIds};
 pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};
 pub use model_index::ModelIndex;
+pub use tape::Tape;
 pub use text_encoders::TextEncoders;

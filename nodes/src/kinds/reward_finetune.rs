@@ -1,10 +1,10 @@
 //! `RewardFinetune`: a LoRA that raises rewards, on top of a frozen student.
 
-use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{Denoiser, Distance, reward_loss};
 use hyper_flow_diffusion::sample::Painter;
 use hyper_flow_diffusion::schedulers::Sampler;
+use hyper_flow_diffusion::{Conditions, Tape};
 use hyper_flow_spec::kinds::{Reward, RewardFinetune};
 use tch::{Tensor, no_grad};
 
@@ -40,7 +40,13 @@ struct Feedback<'a> {
 impl Feedback<'_> {
     /// The sample that one step with gradient predicts, and the one that the frozen student predicts there: after a
     /// roll-out without gradient of a random number of the student's own few steps.
-    fn samples(&self, noise: &Tensor, conditions: &Conditions, draw: &Draw<'_>) -> Result<(Tensor, Tensor), NodeError> {
+    fn samples<'t>(
+        &'t self,
+        noise: &Tensor,
+        conditions: &Conditions,
+        draw: &Draw<'_>,
+        tape: &Tape<'t>,
+    ) -> Result<(Tensor, Tensor), NodeError> {
         let mut rng = draw.rng("rollout");
         let rollouts = &self.params.rollouts;
         let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
@@ -51,7 +57,7 @@ impl Feedback<'_> {
         let x = painter.advance(&plan.start(noise), conditions, step, &mut rng);
         let t = plan.timestep(step) as i64;
         let sample = |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
-        let own = sample(&painter.output(&x, step, conditions));
+        let own = sample(&self.denoiser.output_on(tape, &plan.model_input(&x, step), t, conditions, &trained));
         let before = no_grad(|| sample(&Painter { adapters: &frozen, ..painter }.output(&x, step, conditions)));
         Ok((own, before))
     }
@@ -62,12 +68,12 @@ impl Recipe for Feedback<'_> {
         "RewardFinetune"
     }
 
-    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+    fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         let indices = draw.indices(self.data.len());
         let conditions = self.data.conditions_of(&indices);
         let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
         let noise = draw.randn("noise", &self.data.picture_shape());
-        let (own, before) = self.samples(&noise, &conditions, draw)?;
+        let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
         let pictures = self.decoder.pictures(&own);
         let mut losses = Losses::new();
         for (i, judge) in self.judges.iter().enumerate() {
@@ -79,6 +85,10 @@ impl Recipe for Feedback<'_> {
             losses.push(("anchor".into(), Distance::Mse.between(&own, &before) * self.params.anchor.get()));
         }
         Ok(losses)
+    }
+
+    fn checkpointing(&self) -> bool {
+        self.params.checkpointing
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

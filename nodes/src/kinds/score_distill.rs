@@ -1,11 +1,11 @@
 //! `ScoreDistill`: one-step score distillation, with the consistency of the other step counts kept.
 
-use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
     Consistency, Denoiser, Distance, consistency_loss, denoising_loss, distribution_matching_loss,
 };
 use hyper_flow_diffusion::schedulers::SegmentGrid;
+use hyper_flow_diffusion::{Conditions, Tape};
 use hyper_flow_spec::kinds::ScoreDistill;
 use tch::{Kind, Tensor, no_grad};
 
@@ -44,20 +44,20 @@ struct Drawn {
 }
 
 impl Score<'_> {
-    fn pictures(&self, draw: &Draw<'_>) -> Drawn {
+    fn pictures<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Drawn {
         let conditions = self.data.conditions_of(&draw.indices(self.data.len()));
         let noise = draw.randn("one-step", &self.data.picture_shape());
         let t = self.params.timestep.get();
-        let output = self.denoiser.output(&noise, t, &conditions, &Adapters::one(&self.student.lora));
+        let output = self.denoiser.output_on(tape, &noise, t, &conditions, &Adapters::one(&self.student.lora));
         Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, conditions }
     }
 
     /// The fake score's denoising loss on the student's pictures.
-    fn fake_losses(&self, draw: &Draw<'_>) -> Losses {
-        let Drawn { x, conditions, .. } = no_grad(|| self.pictures(draw));
+    fn fake_losses<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Losses {
+        let Drawn { x, conditions, .. } = no_grad(|| self.pictures(draw, tape));
         let noise = draw.randn("noise", &x.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.denoiser.schedule.train_timesteps());
-        let loss = denoising_loss(&self.denoiser, &x, &noise, &t, &conditions, &Adapters::one(self.fake));
+        let loss = denoising_loss(tape, &self.denoiser, &x, &noise, &t, &conditions, &Adapters::one(self.fake));
         vec![("denoising".into(), loss)]
     }
 
@@ -85,20 +85,20 @@ impl Score<'_> {
 
     /// The consistency loss of `SegmentDistill` with one segment, from all points but the noisiest: from there the score
     /// distillation leads.
-    fn consistency_loss(&self, draw: &Draw<'_>) -> Result<Tensor, NodeError> {
+    fn consistency_loss<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Tensor, NodeError> {
         let (x0, conditions) = self.data.batch(draw)?;
         let noise = draw.randn("consistency/noise", &x0.size()[1..]);
         let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
         let of = Consistency {
             denoiser: self.denoiser,
-            student: &Adapters::one(&self.student.lora),
-            target: &Adapters::one(&self.student.average),
+            student: Adapters::one(&self.student.lora),
+            target: Adapters::one(&self.student.average),
             empty: &self.data.empty,
             distance: distance(self.params.distance),
             weighting: weighting(self.params.weighting),
         };
         let last = (self.grid.solver_steps() - 1).max(1);
-        Ok(consistency_loss(&of, &draw.segments(&self.grid, last), &x0, &noise, &conditions, &w))
+        Ok(consistency_loss(tape, &of, &draw.segments(&self.grid, last), &x0, &noise, &conditions, &w))
     }
 }
 
@@ -110,19 +110,23 @@ impl Recipe for Score<'_> {
         "ScoreDistill"
     }
 
-    fn losses(&self, group: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+    fn losses<'t>(&'t self, group: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         if group == FAKE {
-            return Ok(self.fake_losses(draw));
+            return Ok(self.fake_losses(draw, tape));
         }
-        let drawn = self.pictures(draw);
+        let drawn = self.pictures(draw, tape);
         let mut losses = vec![("score".into(), self.matching_loss(&drawn, draw) * self.params.score.get())];
         if self.params.anchor.get() > 0.0 {
             losses.push(("anchor".into(), self.anchor_loss(&drawn)? * self.params.anchor.get()));
         }
         if self.params.consistency.get() > 0.0 {
-            losses.push(("consistency".into(), self.consistency_loss(draw)? * self.params.consistency.get()));
+            losses.push(("consistency".into(), self.consistency_loss(draw, tape)? * self.params.consistency.get()));
         }
         Ok(losses)
+    }
+
+    fn checkpointing(&self) -> bool {
+        self.params.checkpointing
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

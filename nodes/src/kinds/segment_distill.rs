@@ -1,5 +1,6 @@
 //! `SegmentDistill`: one stage of trajectory segmented consistency distillation.
 
+use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::{Consistency, Denoiser, consistency_loss};
 use hyper_flow_diffusion::schedulers::SegmentGrid;
@@ -30,15 +31,15 @@ impl Recipe for Stage<'_> {
         "SegmentDistill"
     }
 
-    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+    fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         let (x0, conditions) = self.data.batch(draw)?;
         let noise = draw.randn("noise", &x0.size()[1..]);
         let (low, high) = self.params.guidance;
         let w = draw.uniform("guidance", low.get(), high.get());
         let of = Consistency {
             denoiser: self.denoiser,
-            student: &Adapters::one(&self.student.lora),
-            target: &match self.params.target {
+            student: Adapters::one(&self.student.lora),
+            target: match self.params.target {
                 Target::Ema => Adapters::one(&self.student.average),
                 Target::StopGrad => Adapters::one(&self.student.lora),
             },
@@ -47,7 +48,11 @@ impl Recipe for Stage<'_> {
             weighting: weighting(self.params.weighting),
         };
         let points = draw.segments(&self.grid, self.grid.solver_steps());
-        Ok(vec![("consistency".into(), consistency_loss(&of, &points, &x0, &noise, &conditions, &w))])
+        Ok(vec![("consistency".into(), consistency_loss(tape, &of, &points, &x0, &noise, &conditions, &w))])
+    }
+
+    fn checkpointing(&self) -> bool {
+        self.params.checkpointing
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

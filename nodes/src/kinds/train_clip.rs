@@ -1,5 +1,6 @@
 //! `TrainClip`: a small CLIP.
 
+use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::clip::{
     self, ClipConfig, ClipModel, ClipTextConfig, ClipTokenizer, ClipVisionConfig, Pretrained,
 };
@@ -26,7 +27,7 @@ impl Recipe for Contrast<'_> {
         "TrainClip"
     }
 
-    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+    fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
         let indices = draw.indices(self.data.len());
         let captions: Vec<i64> = indices.iter().map(|&i| self.captions[i as usize]).collect();
         let captions = Tensor::from_slice(&captions).to_device(draw.device());

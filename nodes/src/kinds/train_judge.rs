@@ -1,5 +1,6 @@
 //! `TrainJudge`: a small classifier of the real pictures.
 
+use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::layers::init_weights;
 use hyper_flow_diffusion::{Classifier, ClassifierConfig};
 use hyper_flow_spec::kinds::TrainJudge;
@@ -23,7 +24,7 @@ impl Recipe for Judge<'_> {
         "TrainJudge"
     }
 
-    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+    fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
         let indices = draw.indices(self.data.len());
         let classes: Vec<i64> = indices.iter().map(|&i| self.classes[i as usize]).collect();
         let pictures = shifted(&self.data.images(&indices, draw.device())?, self.shift, draw);

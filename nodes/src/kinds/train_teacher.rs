@@ -1,11 +1,11 @@
 //! `TrainTeacher`: a small text-conditioned diffusion model.
 
-use hyper_flow_diffusion::TextEncoders;
 use hyper_flow_diffusion::layers::init_weights;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::{Denoiser, denoising_loss};
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, SchedulerConfig};
 use hyper_flow_diffusion::unet::{DownBlockType, PerBlock, UNet2DConditionConfig, UNet2DConditionModel, UpBlockType};
+use hyper_flow_diffusion::{Tape, TextEncoders};
 use hyper_flow_spec::kinds::{Prediction, TrainTeacher};
 use tch::{Kind, Tensor};
 
@@ -33,14 +33,14 @@ impl Recipe for Denoising<'_> {
         "TrainTeacher"
     }
 
-    fn losses(&self, _: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+    fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         let (x0, conditions) = self.data.batch(draw)?;
         let dropped = draw.uniform("dropout", 0.0, 1.0).lt(self.caption_dropout);
         let conditions = conditions.replace_where(&dropped, &self.data.empty);
         let noise = draw.randn("noise", &x0.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.schedule.train_timesteps());
         let denoiser = Denoiser { unet: &self.twin.model, schedule: self.schedule };
-        Ok(vec![("denoising".into(), denoising_loss(&denoiser, &x0, &noise, &t, &conditions, &Adapters::none()))])
+        Ok(vec![("denoising".into(), denoising_loss(tape, &denoiser, &x0, &noise, &t, &conditions, &Adapters::none()))])
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use hyper_flow_diffusion::Tape;
 use tch::Tensor;
 
 use super::Draw;
@@ -49,8 +50,14 @@ pub(crate) trait Recipe {
     fn name(&self) -> &'static str;
 
     /// The loss terms of one part of a batch for the group of this name. Must draw all randomness from `draw`, and be a
-    /// mean over the samples, so that the mean over the parts is the loss of the batch.
-    fn losses(&self, group: &str, draw: &Draw<'_>) -> Result<Losses, NodeError>;
+    /// mean over the samples, so that the mean over the parts is the loss of the batch. What is differentiated may be put
+    /// on `tape`, which is off unless [`Recipe::checkpointing`].
+    fn losses<'t>(&'t self, group: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError>;
+
+    /// Whether parts of networks are computed again in the backward pass.
+    fn checkpointing(&self) -> bool {
+        false
+    }
 
     /// Pictures (n, c, h, w) in [−1, 1] of the model as it is being trained, always from the same noise and captions.
     /// `None` where there is nothing to look at.

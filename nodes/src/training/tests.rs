@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::sink;
 use std::path::Path;
 
+use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
 use hyper_flow_spec::kinds::{TrainJudge, Training};
 use hyper_flow_spec::{Job, Kind, PROTOCOL};
@@ -50,7 +51,7 @@ impl Recipe for Toy {
         "Toy"
     }
 
-    fn losses(&self, group: &str, draw: &Draw<'_>) -> Result<Losses, NodeError> {
+    fn losses<'t>(&'t self, group: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
         self.asked.borrow_mut().push((group.to_owned(), draw.update, draw.part));
         if group == "main" && Some(draw.update) == self.cancel_at {
             self.cancel.request();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, Decay, LrSchedule, clip_gradients, update_average};
+use hyper_flow_diffusion::{DiffusionError, Tape};
 use hyper_flow_spec::kinds::{LrDecay, Training};
 use hyper_flow_spec::{Event, Level};
 use tch::{Tensor, no_grad};
@@ -135,7 +135,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
                 batch: self.training.batch.get(),
                 device: self.context.device,
             };
-            let losses = self.recipe.losses(group.name, &draw)?;
+            let tape = if self.recipe.checkpointing() { Tape::new() } else { Tape::off() };
+            let losses = self.recipe.losses(group.name, &draw, &tape)?;
             for (name, loss) in &losses {
                 let name = if prefixed { format!("{}.{name}", group.name) } else { name.to_string() };
                 let value = loss.double_value(&[]);
@@ -146,7 +147,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
                 *means.entry(name).or_default() += value / parts as f64;
             }
             let total: Tensor = losses.into_iter().map(|(_, loss)| loss).sum();
-            (total / parts as f64).f_backward()?;
+            tape.backward(total / parts as f64)?;
         }
         let norm = clip_gradients(&optimiser.parameters(), self.training.grad_clip.get());
         if !norm.is_finite() {

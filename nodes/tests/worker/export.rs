@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::{Adapters, read_kohya};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
@@ -37,7 +38,7 @@ fn write_artifacts() {
     let sample = Rng::at(1, "sample", 0).randn(&[2, 1, 8, 8], options);
     let text = Rng::at(1, "text", 0).randn(&[2, 5, config.cross_attention_dim.get(0)], options);
     let t = Tensor::from_slice(&[999i64, 20]);
-    let output = |adapters: &Adapters<'_>| no_grad(|| unet.forward(&sample, &t, &text, None, adapters));
+    let output = |adapters: &Adapters<'_>| no_grad(|| unet.forward(&sample, &t, &text, None, adapters, &Tape::off()));
     let lora = |name: &str| read_kohya(&out.join(name).join("lora.safetensors"), unet.modules(), Device::Cpu).unwrap();
     let outputs = BTreeMap::from([
         ("model".to_owned(), output(&Adapters::none())),

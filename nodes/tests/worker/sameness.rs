@@ -63,29 +63,43 @@ fn first_gradients(work: &Work) -> (BTreeMap<String, Tensor>, BTreeMap<String, f
     (moments, losses)
 }
 
-/// The largest difference of gradients between one batch of 64 and four parts of 16, relative to the largest of each
-/// group's gradients; and the largest of the losses.
-fn difference(make: impl Fn(Value) -> Work, parameters: Value) -> (f64, f64) {
-    let of = |batch: i64, parts: i64| {
-        let mut changes = parameters.clone();
-        let ours = json!({
-            "steps": 1, "batch": batch, "accumulate": parts, "ema": 0.0, "grad_clip": 1e9, "lr_decay": "Constant",
-        });
-        changes.as_object_mut().unwrap().extend(ours.as_object().unwrap().clone());
-        first_gradients(&make(changes))
-    };
-    let ((whole, losses), (parts, part_losses)) = (of(64, 1), of(16, 4));
-    assert_eq!(whole.keys().collect::<Vec<_>>(), parts.keys().collect::<Vec<_>>());
+/// The largest difference of gradients between two jobs, relative to the largest of each group's gradients; and the
+/// largest of the losses.
+fn difference(one: &Work, other: &Work) -> (f64, f64) {
+    let ((gradients, losses), (others, other_losses)) = (first_gradients(one), first_gradients(other));
+    assert_eq!(gradients.keys().collect::<Vec<_>>(), others.keys().collect::<Vec<_>>());
     let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for (name, gradient) in &whole {
+    for (name, gradient) in &gradients {
         let group = groups.entry(name.split('/').next().unwrap()).or_default();
         let largest = |x: &Tensor| x.abs().max().double_value(&[]);
-        group.0 = group.0.max(largest(&(gradient - &parts[name])));
+        group.0 = group.0.max(largest(&(gradient - &others[name])));
         group.1 = group.1.max(largest(gradient));
     }
     let gradients = groups.values().map(|(difference, largest)| difference / largest).fold(0.0, f64::max);
-    let losses = losses.iter().map(|(term, loss)| (loss - part_losses[term]).abs() / loss.abs()).fold(0.0, f64::max);
+    let losses = losses.iter().map(|(term, loss)| (loss - other_losses[term]).abs() / loss.abs()).fold(0.0, f64::max);
     (gradients, losses)
+}
+
+/// One step whose first moments are the gradients.
+fn one_step(make: impl Fn(Value) -> Work, parameters: &Value, changes: Value) -> Work {
+    let mut all = parameters.clone();
+    let ours = json!({"steps": 1, "ema": 0.0, "grad_clip": 1e9, "lr_decay": "Constant"});
+    for more in [ours, changes] {
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    }
+    make(all)
+}
+
+/// Between one batch of 64 and four parts of 16.
+fn of_parts(make: impl Fn(Value) -> Work, parameters: Value) -> (f64, f64) {
+    let step = |batch: i64, parts: i64| one_step(&make, &parameters, json!({"batch": batch, "accumulate": parts}));
+    difference(&step(64, 1), &step(16, 4))
+}
+
+/// Between keeping what is inside the networks and computing it again.
+fn of_recomputation(make: impl Fn(Value) -> Work, parameters: Value) -> (f64, f64) {
+    let step = |checkpointing: bool| one_step(&make, &parameters, json!({"checkpointing": checkpointing}));
+    difference(&step(false), &step(true))
 }
 
 #[test]
@@ -94,13 +108,13 @@ fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
     // Its rate so small that the student meets the same fake score: AdamW's first step is a sign.
     let score = json!({"student": "student", "fake_updates": 1, "fake_warmup": 0, "fake_lr": 1e-9});
     let cases = [
-        ("TrainJudge", difference(train_judge, json!({}))),
-        ("TrainTeacher", difference(train_teacher, json!({}))),
-        ("SegmentDistill, fresh", difference(segment_distill, json!({}))),
-        ("SegmentDistill", difference(segment_distill, student())),
-        ("SegmentDistill, weighted", difference(segment_distill, json!({"student": "student", "weighting": "Jump"}))),
-        ("RewardFinetune", difference(reward_finetune, json!({}))),
-        ("ScoreDistill", difference(score_distill, score)),
+        ("TrainJudge", of_parts(train_judge, json!({}))),
+        ("TrainTeacher", of_parts(train_teacher, json!({}))),
+        ("SegmentDistill, fresh", of_parts(segment_distill, json!({}))),
+        ("SegmentDistill", of_parts(segment_distill, student())),
+        ("SegmentDistill, weighted", of_parts(segment_distill, json!({"student": "student", "weighting": "Jump"}))),
+        ("RewardFinetune", of_parts(reward_finetune, json!({}))),
+        ("ScoreDistill", of_parts(score_distill, score)),
     ];
     for (kind, (gradients, losses)) in cases {
         assert!(gradients < 1e-5 && losses < 1e-5, "{kind}: gradients {gradients:e}, losses {losses:e}");
@@ -110,6 +124,21 @@ fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
 #[test]
 fn a_contrastive_loss_compares_within_a_part_only() {
     // Captions are told from those of the same part: four parts of 16 are another loss than one batch of 64.
-    let (gradients, losses) = difference(train_clip, json!({}));
+    let (gradients, losses) = of_parts(train_clip, json!({}));
     assert!(gradients > 1e-2 && losses > 1e-2, "gradients {gradients:e}, losses {losses:e}");
+}
+
+#[test]
+fn recomputation_gives_the_same_gradients() {
+    let score = json!({
+        "student": "student", "anchor": 0.5, "consistency": 0.5, "fake_updates": 1, "fake_warmup": 0, "fake_lr": 1e-9,
+    });
+    let cases = [
+        ("SegmentDistill", of_recomputation(segment_distill, json!({"student": "student"}))),
+        ("RewardFinetune", of_recomputation(reward_finetune, json!({}))),
+        ("ScoreDistill", of_recomputation(score_distill, score)),
+    ];
+    for (kind, (gradients, losses)) in cases {
+        assert!(gradients < 1e-6 && losses < 1e-6, "{kind}: gradients {gradients:e}, losses {losses:e}");
+    }
 }

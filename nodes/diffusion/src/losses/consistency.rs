@@ -1,9 +1,9 @@
 //! Trajectory segmented consistency distillation (Hyper-SD, §3.1, eq. 7–9).
 
 use super::{Denoiser, Distance};
-use crate::Conditions;
 use crate::lora::Adapters;
 use crate::schedulers::SegmentDraw;
+use crate::{Conditions, Tape};
 use tch::{Tensor, no_grad};
 
 /// How much each sample of a consistency loss counts.
@@ -25,9 +25,9 @@ pub struct Consistency<'a> {
     /// The frozen base, and its schedule. With no adapters it is the teacher.
     pub denoiser: Denoiser<'a>,
     /// The adapters that are trained.
-    pub student: &'a Adapters<'a>,
+    pub student: Adapters<'a>,
     /// The adapters that make the target: the student's moving average, or the student.
-    pub target: &'a Adapters<'a>,
+    pub target: Adapters<'a>,
     /// What no caption gives, one row.
     pub empty: &'a Conditions,
     /// How prediction and target are compared.
@@ -40,8 +40,9 @@ pub struct Consistency<'a> {
 /// leads from x_{g_n} to x̂_{g_{n−1}}. Where e = n − 1 the target is the teacher's point itself.
 ///
 /// x0 and noise (b, c, h, w), guidance w (b).
-pub fn consistency_loss(
-    of: &Consistency<'_>,
+pub fn consistency_loss<'a>(
+    tape: &Tape<'a>,
+    of: &Consistency<'a>,
     draw: &SegmentDraw,
     x0: &Tensor,
     noise: &Tensor,
@@ -55,11 +56,11 @@ pub fn consistency_loss(
     let goal = no_grad(|| {
         let teacher = denoiser.guided(&x_start, &draw.start, conditions, of.empty, w, &Adapters::none());
         let x_previous = schedule.jump(&teacher, &x_start, &draw.start, &draw.previous);
-        let target = denoiser.output(&x_previous, &draw.previous, conditions, of.target);
+        let target = denoiser.output(&x_previous, &draw.previous, conditions, &of.target);
         schedule.jump(&target, &x_previous, &draw.previous, &draw.end)
     });
     // 3. the student's jump from the same point
-    let student = denoiser.output(&x_start, &draw.start, conditions, of.student);
+    let student = denoiser.output_on(tape, &x_start, &draw.start, conditions, &of.student);
     let prediction = schedule.jump(&student, &x_start, &draw.start, &draw.end);
     match of.weighting {
         Weighting::Uniform => of.distance.between(&prediction, &goal),

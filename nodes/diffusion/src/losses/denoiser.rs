@@ -1,10 +1,10 @@
 //! A UNet with its noise schedule: what all losses and samplers ask for predictions.
 
 use super::Distance;
-use crate::Conditions;
 use crate::lora::Adapters;
 use crate::schedulers::{NoiseSchedule, Timesteps};
 use crate::unet::UNet2DConditionModel;
+use crate::{Conditions, Tape};
 use tch::{Kind, Tensor};
 
 /// A UNet and the schedule it was trained on.
@@ -16,7 +16,7 @@ pub struct Denoiser<'a> {
     pub schedule: &'a NoiseSchedule,
 }
 
-impl Denoiser<'_> {
+impl<'a> Denoiser<'a> {
     /// The network's output at (x_t, t).
     pub fn output<'t>(
         &self,
@@ -25,7 +25,20 @@ impl Denoiser<'_> {
         conditions: &Conditions,
         adapters: &Adapters<'_>,
     ) -> Tensor {
-        self.forward(x_t, &batched(t.into(), x_t), conditions, adapters)
+        self.output_on(&Tape::off(), x_t, t, conditions, adapters)
+    }
+
+    /// As [`Denoiser::output`], with the parts of the network on a tape.
+    pub fn output_on<'t>(
+        &self,
+        tape: &Tape<'a>,
+        x_t: &Tensor,
+        t: impl Into<Timesteps<'t>>,
+        conditions: &Conditions,
+        adapters: &Adapters<'a>,
+    ) -> Tensor {
+        let t = batched(t.into(), x_t);
+        self.unet.forward(x_t, &t, &conditions.text, conditions.added.as_ref(), adapters, tape)
     }
 
     /// Classifier-free guidance, o_u + w·(o_c − o_u), with both halves in one batch (Ho and Salimans 2022, where their w is
@@ -45,14 +58,10 @@ impl Denoiser<'_> {
         let t = batched(t.into(), x_t);
         let both = |a: &Tensor| Tensor::cat(&[a, a], 0);
         let halves = Conditions::cat(&[conditions.shallow_clone(), empty.expand(conditions.rows())]);
-        let outputs = self.forward(&both(x_t), &both(&t), &halves, adapters).chunk(2, 0);
+        let outputs = self.output(&both(x_t), &both(&t), &halves, adapters).chunk(2, 0);
         let (conditional, unconditional) = (&outputs[0], &outputs[1]);
         let w = w.reshape([-1, 1, 1, 1]).to_kind(conditional.kind());
         unconditional + w * (conditional - unconditional)
-    }
-
-    fn forward(&self, x_t: &Tensor, t: &Tensor, conditions: &Conditions, adapters: &Adapters<'_>) -> Tensor {
-        self.unet.forward(x_t, t, &conditions.text, conditions.added.as_ref(), adapters)
     }
 }
 
@@ -66,15 +75,16 @@ fn batched(t: Timesteps<'_>, like: &Tensor) -> Tensor {
 /// The denoising loss (DDPM eq. 14, in the space of what the model predicts): the teacher's own, and the fake score's.
 ///
 /// x0 and noise (b, c, h, w), t (b).
-pub fn denoising_loss(
-    denoiser: &Denoiser<'_>,
+pub fn denoising_loss<'a>(
+    tape: &Tape<'a>,
+    denoiser: &Denoiser<'a>,
     x0: &Tensor,
     noise: &Tensor,
     t: &Tensor,
     conditions: &Conditions,
-    adapters: &Adapters<'_>,
+    adapters: &Adapters<'a>,
 ) -> Tensor {
     let x_t = denoiser.schedule.add_noise(x0, noise, t);
-    let output = denoiser.output(&x_t, t, conditions, adapters);
+    let output = denoiser.output_on(tape, &x_t, t, conditions, adapters);
     Distance::Mse.between(&output, &denoiser.schedule.target(x0, noise, t))
 }

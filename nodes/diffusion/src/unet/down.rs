@@ -34,17 +34,17 @@ impl DownBlock {
     }
 
     /// (b, in, h, w) → (b, out, h/2, w/2); what each layer made is kept on `skips` for the way up.
-    pub(super) fn forward(&self, x: Tensor, context: &Context<'_>, skips: &mut Vec<Tensor>) -> Tensor {
+    pub(super) fn forward<'m>(&'m self, x: Tensor, context: &Context<'_, 'm>, skips: &mut Vec<Tensor>) -> Tensor {
         let mut x = x;
         for (i, resnet) in self.resnets.iter().enumerate() {
-            x = resnet.forward(&x, Some(&context.emb), context.adapters);
+            x = context.pass.run([&x, &context.emb], |[x, emb], adapters| resnet.forward(x, Some(emb), adapters));
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(&x, context);
             }
             skips.push(x.shallow_clone());
         }
         if let Some(downsampler) = &self.downsampler {
-            x = downsampler.forward(&x, context.adapters);
+            x = context.pass.run([&x], |[x], adapters| downsampler.forward(x, adapters));
             skips.push(x.shallow_clone());
         }
         x

@@ -22,9 +22,10 @@ impl UNetMidBlock2DCrossAttn {
     }
 
     /// (b, c, h, w) → (b, c, h, w).
-    pub(super) fn forward(&self, x: &Tensor, context: &Context<'_>) -> Tensor {
-        let (emb, adapters) = (Some(&context.emb), context.adapters);
-        let x = self.resnets[0].forward(x, emb, adapters);
-        self.resnets[1].forward(&self.attention.forward(&x, context), emb, adapters)
+    pub(super) fn forward<'m>(&'m self, x: &Tensor, context: &Context<'_, 'm>) -> Tensor {
+        let [first, last] = &self.resnets;
+        let x = context.pass.run([x, &context.emb], |[x, emb], adapters| first.forward(x, Some(emb), adapters));
+        let x = self.attention.forward(&x, context);
+        context.pass.run([&x, &context.emb], |[x, emb], adapters| last.forward(x, Some(emb), adapters))
     }
 }

@@ -4,7 +4,8 @@ use super::down::DownBlock;
 use super::mid::UNetMidBlock2DCrossAttn;
 use super::time::{TimestepEmbedding, sinusoid};
 use super::up::UpBlock;
-use super::{Context, UNet2DConditionConfig};
+use super::{Context, Pass, UNet2DConditionConfig};
+use crate::Tape;
 use crate::error::DiffusionError;
 use crate::layers::{Activation, Conv2d, ConvConfig, GroupNorm};
 use crate::lora::{Adapters, LoraTarget, select_targets};
@@ -89,24 +90,26 @@ impl UNet2DConditionModel {
 
     /// sample (b, in, h, w), timesteps (b), text (b, length, dim) → (b, out, h, w), in the sample's dtype.
     ///
-    /// `added` is for models with `addition_embed_type`. Inputs are cast to the weights' dtype.
+    /// `added` is for models with `addition_embed_type`. Inputs are cast to the weights' dtype. On a tape that is not off,
+    /// each ResNet block and each block of a transformer is a part.
     ///
     /// # Panics
     /// On shapes that do not fit, as plain tensor operations do: see [`catch`](crate::catch).
-    pub fn forward(
-        &self,
+    pub fn forward<'m>(
+        &'m self,
         sample: &Tensor,
         timesteps: &Tensor,
         text: &Tensor,
         added: Option<&AddedConditions>,
-        adapters: &Adapters<'_>,
+        adapters: &Adapters<'m>,
+        tape: &Tape<'m>,
     ) -> Tensor {
         let kind = self.kind();
         // 1. time and text
-        let emb = self.time(timesteps, added, adapters);
-        let context = Context { emb, text: text.to_kind(kind), adapters };
+        let pass = Pass { adapters, tape };
+        let context = Context { emb: self.time(timesteps, added, pass), text: text.to_kind(kind), pass };
         // 2. down, keeping what the way up takes
-        let mut x = self.conv_in.forward(&sample.to_kind(kind), adapters);
+        let mut x = pass.run([&sample], move |[x], adapters| self.conv_in.forward(&x.to_kind(kind), adapters));
         let mut skips = vec![x.shallow_clone()];
         for block in &self.down_blocks {
             x = block.forward(x, &context, &mut skips);
@@ -118,18 +121,23 @@ impl UNet2DConditionModel {
             x = block.forward(x, &context, &mut skips);
         }
         // 5. out
-        let x = self.config.act_fn.forward(&self.conv_norm_out.forward(&x));
-        self.conv_out.forward(&x, adapters).to_kind(sample.kind())
+        let x = pass.run([&x], |[x], adapters| {
+            self.conv_out.forward(&self.config.act_fn.forward(&self.conv_norm_out.forward(x)), adapters)
+        });
+        x.to_kind(sample.kind())
     }
 
     /// The time embedding (b, time), with what is added to it.
-    fn time(&self, timesteps: &Tensor, added: Option<&AddedConditions>, adapters: &Adapters<'_>) -> Tensor {
+    fn time<'m>(&'m self, timesteps: &Tensor, added: Option<&AddedConditions>, pass: Pass<'_, 'm>) -> Tensor {
         let kind = self.kind();
-        let sines = self.sinusoid(timesteps, self.config.block_out_channels[0]);
-        let emb = self.time_embedding.forward(&sines.to_kind(kind), adapters);
+        let sines = self.sinusoid(timesteps, self.config.block_out_channels[0]).to_kind(kind);
+        let emb = pass.run([&sines], |[t], adapters| self.time_embedding.forward(t, adapters));
         match (&self.add_embedding, added) {
             (None, None) => emb,
-            (Some(layer), Some(added)) => emb + layer.forward(&self.added(added).to_kind(kind), adapters),
+            (Some(layer), Some(added)) => {
+                let added = self.added(added).to_kind(kind);
+                pass.run([&emb, &added], |[emb, x], adapters| emb + layer.forward(x, adapters))
+            }
             (Some(_), None) => panic!("the model needs added conditions: addition_embed_type is text_time"),
             (None, Some(_)) => panic!("the model takes no added conditions: addition_embed_type is null"),
         }

@@ -7,7 +7,8 @@ use super::time::{TimestepEmbedding, sinusoid};
 use super::transformer::Transformer2DModel;
 use super::transformer_block::BasicTransformerBlock;
 use super::up::UpBlock;
-use super::{Context, UNet2DConditionConfig};
+use super::{Context, Pass, UNet2DConditionConfig};
+use crate::Tape;
 use crate::layers::{Attention, ResnetBlock2D, ResnetConfig};
 use crate::lora::Adapters;
 use crate::parity_support::{TOLERANCE, assert_close, assert_within, config, fill, fixtures, input};
@@ -40,12 +41,12 @@ impl Case {
         self.name.split('.').skip(1).fold(self.vs.root(), |path, part| path / part)
     }
 
-    fn check(&self, run: impl Fn(&Context<'_>) -> Tensor) {
+    fn check<'m>(&self, run: impl Fn(&Context<'_, 'm>) -> Tensor) {
         fill(&self.vs);
-        let adapters = Adapters::none();
+        let pass = Pass { adapters: &Adapters::none(), tape: &Tape::off() };
         let emb = input("time", &[2, self.config.time_embed_dim()]);
         let text = input("text", &[2, 5, self.config.cross_attention_dim.get(0)]);
-        let output = run(&Context { emb, text, adapters: &adapters });
+        let output = run(&Context { emb, text, pass });
         assert_within(TOLERANCE, &self.name, &output, &self.expected[&self.name]);
     }
 
@@ -73,7 +74,7 @@ fn timestep_embedding() {
         let layer = TimestepEmbedding::new(&case.path(), 8, 32, case.config.act_fn);
         let timesteps = Tensor::from_slice(&[999i64, 20]);
         let sines = sinusoid(&timesteps, 8, case.config.flip_sin_to_cos, case.config.freq_shift);
-        case.check(|context| layer.forward(&sines, context.adapters));
+        case.check(|context| layer.forward(&sines, context.pass.adapters));
     }
 }
 
@@ -87,7 +88,7 @@ fn resnet_block() {
         let case = Case::new(model, path);
         let config = ResnetConfig { output_scale_factor: factor, ..case.config.resnet() };
         let block = ResnetBlock2D::new(&case.path(), channels[0], channels[1], config);
-        case.check(|context| block.forward(&picture(channels[0]), Some(&context.emb), context.adapters));
+        case.check(|context| block.forward(&picture(channels[0]), Some(&context.emb), context.pass.adapters));
     }
 }
 
@@ -96,24 +97,24 @@ fn attention() {
     let block = "down_blocks.0.attentions.0.transformer_blocks.0";
     let case = Case::new("sd15", &format!("{block}.attn1"));
     let layer = Attention::new(&case.path(), 8, 8, 2, false);
-    case.check(|context| layer.forward(&sequence(8), &sequence(8), context.adapters));
+    case.check(|context| layer.forward(&sequence(8), &sequence(8), context.pass.adapters));
     let case = Case::new("sd15", &format!("{block}.attn2"));
     let layer = Attention::new(&case.path(), 8, 12, 2, false);
-    case.check(|context| layer.forward(&sequence(8), &context.text, context.adapters));
+    case.check(|context| layer.forward(&sequence(8), &context.text, context.pass.adapters));
 }
 
 #[test]
 fn feed_forward() {
     let case = Case::new("sd15", "down_blocks.0.attentions.0.transformer_blocks.0.ff");
     let layer = FeedForward::new(&case.path(), 8);
-    case.check(|context| layer.forward(&sequence(8), context.adapters));
+    case.check(|context| layer.forward(&sequence(8), context.pass.adapters));
 }
 
 #[test]
 fn basic_transformer_block() {
     let case = Case::new("sd15", "down_blocks.0.attentions.0.transformer_blocks.0");
     let block = BasicTransformerBlock::new(&case.path(), 8, 12, 2);
-    case.check(|context| block.forward(&sequence(8), context));
+    case.check(|context| block.forward(&sequence(8), &context.text, context.pass.adapters));
 }
 
 #[test]

@@ -36,14 +36,19 @@ impl Transformer2DModel {
     }
 
     /// (b, c, h, w) → (b, c, h, w).
-    pub(super) fn forward(&self, x_bchw: &Tensor, context: &Context<'_>) -> Tensor {
+    pub(super) fn forward<'m>(&'m self, x_bchw: &Tensor, context: &Context<'_, 'm>) -> Tensor {
         let (_, _, height, width) = x_bchw.size4().expect("a picture has four dimensions");
         // 1. in
-        let h_bnc = self.proj_in.to_sequence(&self.norm.forward(x_bchw), context.adapters);
+        let mut h_bnc =
+            context.pass.run([x_bchw], |[x], adapters| self.proj_in.to_sequence(&self.norm.forward(x), adapters));
         // 2. blocks
-        let h_bnc = self.transformer_blocks.iter().fold(h_bnc, |h, block| block.forward(&h, context));
+        for block in &self.transformer_blocks {
+            h_bnc = context.pass.run([&h_bnc, &context.text], |[h, text], adapters| block.forward(h, text, adapters));
+        }
         // 3. out
-        x_bchw + self.proj_out.to_picture(&h_bnc, height, width, context.adapters)
+        context
+            .pass
+            .run([x_bchw, &h_bnc], move |[x, h], adapters| x + self.proj_out.to_picture(h, height, width, adapters))
     }
 }
 

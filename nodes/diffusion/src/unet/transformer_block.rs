@@ -1,8 +1,8 @@
 //! One block of a transformer.
 
-use super::Context;
 use super::feed_forward::FeedForward;
 use crate::layers::{Attention, LayerNorm};
+use crate::lora::Adapters;
 use tch::{Tensor, nn};
 
 const NORM_EPS: f64 = 1e-5;
@@ -31,12 +31,11 @@ impl BasicTransformerBlock {
         }
     }
 
-    /// (b, n, dim) → (b, n, dim).
-    pub(super) fn forward(&self, x: &Tensor, context: &Context<'_>) -> Tensor {
-        let adapters = context.adapters;
+    /// x (b, n, dim), text (b, length, text dim) → (b, n, dim).
+    pub(super) fn forward(&self, x: &Tensor, text: &Tensor, adapters: &Adapters<'_>) -> Tensor {
         let h = self.norm1.forward(x);
         let x = x + self.attn1.forward(&h, &h, adapters);
-        let x = &x + self.attn2.forward(&self.norm2.forward(&x), &context.text, adapters);
+        let x = &x + self.attn2.forward(&self.norm2.forward(&x), text, adapters);
         &x + self.ff.forward(&self.norm3.forward(&x), adapters)
     }
 }

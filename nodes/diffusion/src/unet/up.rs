@@ -39,17 +39,22 @@ impl UpBlock {
     }
 
     /// (b, below, h, w) → (b, out, 2h, 2w), taking what the way down kept off the end of `skips`.
-    pub(super) fn forward(&self, x: Tensor, context: &Context<'_>, skips: &mut Vec<Tensor>) -> Tensor {
+    pub(super) fn forward<'m>(&'m self, x: Tensor, context: &Context<'_, 'm>, skips: &mut Vec<Tensor>) -> Tensor {
         let mut x = x;
         for (i, resnet) in self.resnets.iter().enumerate() {
             let skip = skips.pop().expect("the way down keeps one for each layer of the way up");
-            x = resnet.forward(&Tensor::cat(&[x, skip], 1), Some(&context.emb), context.adapters);
+            x = context.pass.run([&x, &skip, &context.emb], |[x, skip, emb], adapters| {
+                resnet.forward(&Tensor::cat(&[x, skip], 1), Some(emb), adapters)
+            });
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(&x, context);
             }
         }
         match (&self.upsampler, skips.last()) {
-            (Some(upsampler), Some(next)) => upsampler.forward(&x, &next.size()[2..], context.adapters),
+            (Some(upsampler), Some(next)) => {
+                let size = next.size()[2..].to_vec();
+                context.pass.run([&x], move |[x], adapters| upsampler.forward(x, &size, adapters))
+            }
             _ => x,
         }
     }

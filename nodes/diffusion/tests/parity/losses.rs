@@ -2,6 +2,7 @@
 
 use crate::support::{assert_close, assert_within, fixtures, input, weight};
 use crate::unet::{FP32_GRADIENT, Reference, assert_gradients, formula_lora, reference};
+use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
     Consistency, Denoiser, Distance, Weighting, consistency_loss, contrastive_loss, denoising_loss,
@@ -54,15 +55,15 @@ impl Case {
     fn consistency(&self, target: &Lora, weighting: Weighting, distance: Distance) -> Tensor {
         let of = Consistency {
             denoiser: self.denoiser(),
-            student: &Adapters::one(&self.student),
-            target: &Adapters::one(target),
+            student: Adapters::one(&self.student),
+            target: Adapters::one(target),
             empty: &input("empty", &[1, 5, 32]).into(),
             distance,
             weighting,
         };
         let w = Tensor::from_slice(&[1f32, 1.5, 3.0, 7.5]);
         let (x0, noise, text) = (input("x0", SHAPE), input("noise", SHAPE), input("text", &[4, 5, 32]));
-        consistency_loss(&of, &segments(), &x0, &noise, &text.into(), &w)
+        consistency_loss(&Tape::off(), &of, &segments(), &x0, &noise, &text.into(), &w)
     }
 
     /// The loss and its gradients with respect to the student are those of the script.
@@ -124,7 +125,15 @@ fn denoising() {
         let case = Case::new(prediction);
         let t = Tensor::from_slice(&[999i64, 400, 20, 0]);
         let (x0, noise, text) = (input("x0", SHAPE), input("noise", SHAPE), input("text", &[4, 5, 32]));
-        let loss = denoising_loss(&case.denoiser(), &x0, &noise, &t, &text.into(), &Adapters::one(&case.student));
+        let loss = denoising_loss(
+            &Tape::off(),
+            &case.denoiser(),
+            &x0,
+            &noise,
+            &t,
+            &text.into(),
+            &Adapters::one(&case.student),
+        );
         case.check(&format!("denoising.{name}"), &loss);
     }
 }

@@ -1,6 +1,7 @@
 //! The UNet against diffusers and peft: fixtures by tests/parity/unet.py.
 
 use crate::support::{TOLERANCE, assert_close, assert_within, config, described, fill, fixtures, input, weight};
+use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::{Adapters, LORA_TARGETS, Lora};
 use hyper_flow_diffusion::unet::{AddedConditions, UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::read_tensors;
@@ -38,15 +39,25 @@ pub(crate) fn sizes(unet: &UNet2DConditionModel) -> ([i64; 2], [i64; 2]) {
 }
 
 pub(crate) fn forward(unet: &UNet2DConditionModel, size: [i64; 2], adapters: &Adapters<'_>) -> Tensor {
+    let sample = input("sample", &[2, unet.config().in_channels, size[0], size[1]]).to_kind(unet.kind());
+    forward_from(unet, &sample, adapters, &Tape::off())
+}
+
+/// The output for a sample, at the timesteps and on the conditions of tests/parity/unet.py.
+pub(crate) fn forward_from<'m>(
+    unet: &'m UNet2DConditionModel,
+    sample: &Tensor,
+    adapters: &Adapters<'m>,
+    tape: &Tape<'m>,
+) -> Tensor {
     let config = unet.config();
-    let sample = input("sample", &[2, config.in_channels, size[0], size[1]]).to_kind(unet.kind());
     let text = input("text", &[2, 5, config.cross_attention_dim.get(0)]);
     let time_ids = [[512i64, 768, 0, 16, 512, 768], [1024, 1024, 8, 0, 1024, 1024]].concat();
     let added = config.addition_embed_type.map(|_| AddedConditions {
         text_embeds: input("text_embeds", &[2, 10]),
         time_ids: Tensor::from_slice(&time_ids).reshape([2, 6]),
     });
-    unet.forward(&sample, &Tensor::from_slice(&[999i64, 20]), &text, added.as_ref(), adapters)
+    unet.forward(sample, &Tensor::from_slice(&[999i64, 20]), &text, added.as_ref(), adapters, tape)
 }
 
 pub(crate) fn formula_lora(unet: &UNet2DConditionModel) -> Lora {
