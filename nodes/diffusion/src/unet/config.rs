@@ -111,8 +111,8 @@ pub struct UNet2DConditionConfig {
     pub addition_time_embed_dim: Option<i64>,
     /// Width of the pooled text embedding and all embedded numbers together.
     pub projection_class_embeddings_input_dim: Option<i64>,
-    /// Kept for diffusers, where it means nothing with scaled-dot-product attention, which is what both use.
-    pub upcast_attention: bool,
+    /// Kept for diffusers, where it means nothing with scaled-dot-product attention, which is what both use. SDXL's is null.
+    pub upcast_attention: Option<bool>,
     /// How the time embedding enters.
     pub resnet_time_scale_shift: TimeScaleShift,
 }
@@ -144,7 +144,7 @@ impl Default for UNet2DConditionConfig {
             addition_embed_type: None,
             addition_time_embed_dim: None,
             projection_class_embeddings_input_dim: None,
-            upcast_attention: false,
+            upcast_attention: Some(false),
             resnet_time_scale_shift: TimeScaleShift::default(),
         }
     }

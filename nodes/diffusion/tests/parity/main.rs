@@ -4,6 +4,7 @@ mod checkpointing;
 mod clip;
 mod export;
 mod folders;
+mod full_size;
 mod image_processor;
 mod lora;
 mod lora_keys;
