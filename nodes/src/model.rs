@@ -49,12 +49,14 @@ impl Model {
         if width == taken && added == taken_added {
             return Ok(encoders);
         }
-        let say = |added: Option<i64>| added.map_or("nothing".to_owned(), |added| added.to_string());
+        let say = |width: i64, added: Option<i64>| match added {
+            None => format!("texts of width {width}"),
+            Some(added) => format!("texts of width {width} and {added} numbers for the time embedding"),
+        };
         Err(self.unfit(format!(
-            "the text encoders give texts of width {width} and add {} to the time embedding, and the UNet takes {taken} \
-             and {}: they are of different models",
-            say(added),
-            say(taken_added)
+            "the text encoders give {}, and the UNet takes {}: they are of different models",
+            say(width, added),
+            say(taken, taken_added)
         )))
     }
 
@@ -121,13 +123,23 @@ impl Model {
     fn check_channels(&self) -> Result<(), NodeError> {
         let config = self.unet.config();
         let (taken, given) = (config.in_channels, config.out_channels);
-        let latent = self.vae.as_ref().map_or(given, |vae| vae.latent_channels);
-        if taken == given && given == latent {
+        let Some(vae) = &self.vae else {
+            let drawable = taken == given && (given == 1 || given == 3);
+            return if drawable {
+                Ok(())
+            } else {
+                Err(self.unfit(format!(
+                    "the UNet draws {given} channels, which are no picture, and model_index.json names no vae"
+                )))
+            };
+        };
+        if taken == given && given == vae.latent_channels {
             return Ok(());
         }
         Err(self.unfit(format!(
-            "the UNet takes {taken} channels and gives {given}, and a picture has {latent}: models that draw over a \
-             picture or by another one are not supported"
+            "the UNet takes {taken} channels and gives {given}, and the VAE's latents have {}: models that draw over a \
+             picture or by another one are not supported",
+            vae.latent_channels
         )))
     }
 

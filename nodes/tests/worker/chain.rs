@@ -42,7 +42,7 @@ pub(crate) fn digits_file() -> PathBuf {
 }
 
 /// Parameters with some replaced or added.
-fn over(mut base: Value, changes: Value) -> Value {
+pub(crate) fn over(mut base: Value, changes: Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         base[name] = value.clone();
     }

@@ -13,3 +13,5 @@ mod non_finite;
 mod resume;
 mod sameness;
 mod samples;
+mod stable_diffusion;
+mod tiny_models;
