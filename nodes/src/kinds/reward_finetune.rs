@@ -74,7 +74,7 @@ impl Recipe for Feedback<'_> {
         let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
         let noise = draw.randn("noise", &self.data.picture_shape());
         let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
-        let pictures = self.decoder.pictures(&own);
+        let pictures = self.decoder.pictures_on(tape, &own);
         let mut losses = Losses::new();
         for (i, judge) in self.judges.iter().enumerate() {
             let rewards = cosine(&judge.scorer.pictures(&pictures)?, &judge.captions.index_select(0, &captions));

@@ -2,6 +2,7 @@
 
 use super::AutoencoderKlConfig;
 use super::config::NORM_EPS;
+use crate::Tape;
 use crate::layers::{Attention, Downsample2D, GroupNorm, ResnetBlock2D, Upsample2D};
 use crate::lora::Adapters;
 use tch::{Tensor, nn};
@@ -26,7 +27,7 @@ impl DownEncoderBlock2D {
 
     /// (b, in, h, w) → (b, out, h/2, w/2).
     pub(super) fn forward(&self, x: Tensor) -> Tensor {
-        let x = through(&self.resnets, x);
+        let x = self.resnets.iter().fold(x, |x, resnet| resnet.forward(&x, None, &Adapters::none()));
         match &self.downsampler {
             Some(downsampler) => downsampler.forward(&x, &Adapters::none()),
             None => x,
@@ -54,26 +55,28 @@ impl UpDecoderBlock2D {
     }
 
     /// (b, in, h, w) → (b, out, 2h, 2w).
-    pub(super) fn forward(&self, x: Tensor) -> Tensor {
-        let x = through(&self.resnets, x);
+    pub(super) fn forward<'m>(&'m self, x: Tensor, tape: &Tape<'m>) -> Tensor {
+        let x = self.resnets.iter().fold(x, |x, resnet| on(tape, &x, |x| resnet.forward(x, None, &Adapters::none())));
         match &self.upsampler {
-            Some(upsampler) => {
+            Some(upsampler) => on(tape, &x, |x| {
                 let size: Vec<_> = x.size()[2..].iter().map(|side| 2 * side).collect();
-                upsampler.forward(&x, &size, &Adapters::none())
-            }
+                upsampler.forward(x, &size, &Adapters::none())
+            }),
             None => x,
         }
     }
+}
+
+/// A part of a decoder, recorded on a tape.
+pub(super) fn on<'m>(tape: &Tape<'m>, x: &Tensor, f: impl Fn(&Tensor) -> Tensor + 'm) -> Tensor {
+    let [y] = tape.run([x], move |[x]| [f(x)]);
+    y
 }
 
 fn resnets(vs: &nn::Path<'_>, layers: i64, from: i64, to: i64, config: &AutoencoderKlConfig) -> Vec<ResnetBlock2D> {
     let resnets = vs / "resnets";
     let resnet = |i| ResnetBlock2D::new(&(&resnets / i), if i == 0 { from } else { to }, to, config.resnet());
     (0..layers).map(resnet).collect()
-}
-
-fn through(resnets: &[ResnetBlock2D], x: Tensor) -> Tensor {
-    resnets.iter().fold(x, |x, resnet| resnet.forward(&x, None, &Adapters::none()))
 }
 
 /// ResNet block, attention, ResNet block.

@@ -1,8 +1,9 @@
 //! The decoder.
 
 use super::AutoencoderKlConfig;
-use super::blocks::{UNetMidBlock2D, UpDecoderBlock2D};
+use super::blocks::{UNetMidBlock2D, UpDecoderBlock2D, on};
 use super::config::NORM_EPS;
+use crate::Tape;
 use crate::layers::{Conv2d, ConvConfig, GroupNorm};
 use crate::lora::Adapters;
 use tch::{Tensor, nn};
@@ -31,10 +32,9 @@ impl Decoder {
     }
 
     /// (b, latent, h, w) → (b, out, d·h, d·w).
-    pub(super) fn forward(&self, latents: &Tensor) -> Tensor {
-        let x = self.conv_in.forward(latents, &Adapters::none());
-        let x = self.mid_block.forward(&x);
-        let x = self.up_blocks.iter().fold(x, |x, block| block.forward(x));
-        self.conv_out.forward(&self.conv_norm_out.forward(&x).silu(), &Adapters::none())
+    pub(super) fn forward<'m>(&'m self, latents: &Tensor, tape: &Tape<'m>) -> Tensor {
+        let x = on(tape, latents, |z| self.mid_block.forward(&self.conv_in.forward(z, &Adapters::none())));
+        let x = self.up_blocks.iter().fold(x, |x, block| block.forward(x, tape));
+        on(tape, &x, |x| self.conv_out.forward(&self.conv_norm_out.forward(x).silu(), &Adapters::none()))
     }
 }

@@ -9,6 +9,8 @@ mod model;
 mod parity;
 mod posterior;
 mod pretrained;
+#[cfg(test)]
+mod tests;
 mod tiles;
 
 pub use config::{AutoencoderKlConfig, DownEncoderBlockType, UpDecoderBlockType};

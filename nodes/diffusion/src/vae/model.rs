@@ -4,6 +4,7 @@ use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::tiles::Tiles;
 use super::{AutoencoderKlConfig, Posterior};
+use crate::Tape;
 use crate::error::DiffusionError;
 use crate::layers::{Conv2d, ConvConfig};
 use crate::lora::Adapters;
@@ -84,7 +85,15 @@ impl AutoencoderKl {
     /// # Panics
     /// On shapes that do not fit, as plain tensor operations do: see [`catch`](crate::catch).
     pub fn decode(&self, z: &Tensor) -> Tensor {
-        self.in_slices(&z.to_kind(self.kind()), |z| self.pictures(z)).to_kind(z.kind())
+        self.decode_on(&Tape::off(), z)
+    }
+
+    /// As [`decode`](Self::decode), recorded on a tape: the parts of the decoder are computed again in its backward pass.
+    ///
+    /// # Panics
+    /// As [`decode`](Self::decode).
+    pub fn decode_on<'m>(&'m self, tape: &Tape<'m>, z: &Tensor) -> Tensor {
+        self.in_slices(&z.to_kind(self.kind()), |z| self.pictures(tape, z)).to_kind(z.kind())
     }
 
     /// pictures → latents as the UNet takes them: the draw that `noise` makes, or the likeliest.
@@ -106,11 +115,20 @@ impl AutoencoderKl {
     /// # Panics
     /// As [`decode`](Self::decode).
     pub fn to_pictures(&self, latents: &Tensor) -> Tensor {
+        self.to_pictures_on(&Tape::off(), latents)
+    }
+
+    /// As [`to_pictures`](Self::to_pictures), recorded on a tape.
+    ///
+    /// # Panics
+    /// As [`decode`](Self::decode).
+    pub fn to_pictures_on<'m>(&'m self, tape: &Tape<'m>, latents: &Tensor) -> Tensor {
         let (factor, shift) = (self.config.scaling_factor, self.config.shift_factor.unwrap_or_default());
-        self.decode(&match self.mean_and_std(latents) {
+        let z = match self.mean_and_std(latents) {
             Some((mean, std)) => latents * std / factor + mean,
             None => latents / factor + shift,
-        })
+        };
+        self.decode_on(tape, &z)
     }
 
     fn in_slices(&self, x: &Tensor, map: impl Fn(&Tensor) -> Tensor) -> Tensor {
@@ -128,8 +146,8 @@ impl AutoencoderKl {
         if self.tiling && tiles.needed(x) { tiles.map(x, map) } else { map(x) }
     }
 
-    fn pictures(&self, z: &Tensor) -> Tensor {
-        let map = |z: &Tensor| self.decoder.forward(&point(self.post_quant_conv.as_ref(), z));
+    fn pictures<'m>(&'m self, tape: &Tape<'m>, z: &Tensor) -> Tensor {
+        let map = |z: &Tensor| self.decoder.forward(&point(self.post_quant_conv.as_ref(), z), tape);
         let tiles = Tiles { from: self.latent_tile(), to: self.config.sample_size };
         if self.tiling && tiles.needed(z) { tiles.map(z, map) } else { map(z) }
     }

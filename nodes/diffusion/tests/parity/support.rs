@@ -7,6 +7,8 @@ use tempfile::NamedTempFile;
 /// Relative to the largest magnitude of what Python computed. float32 sums in another order differ by about 1e-6 here;
 /// a wrong epsilon or activation by 1e-3 and more.
 pub(crate) const TOLERANCE: f64 = 1e-4;
+/// For what differs by 1.2e-6 at most: it tells a norm's epsilon of 1e-6 from 1e-5, which makes 5e-6 and more.
+pub(crate) const SHARP: f64 = 4e-6;
 
 /// The directory of fixtures.
 pub(crate) fn fixtures() -> PathBuf {

@@ -1,6 +1,6 @@
 //! The VAE against diffusers: fixtures by tests/parity/vae.py.
 
-use crate::support::{assert_close, config_file, fill, fixture_json, fixtures, input};
+use crate::support::{SHARP, assert_within, config_file, fill, fixture_json, fixtures, input};
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig, Posterior};
 use hyper_flow_diffusion::weights::read_tensors;
 use std::collections::BTreeMap;
@@ -55,29 +55,29 @@ fn check(name: &str) {
     assert_eq!(ours, keys);
     // 2. there and back, with gradients
     let (encoded, gradient) = with_gradient(|x| moments(&vae.encode(x)), pictures(&vae, PICTURE));
-    assert_close("moments", &encoded, &tensors["moments"]);
-    assert_close("gradient by the pictures", &gradient, &tensors["moments_grad"]);
+    assert_within(SHARP, "moments", &encoded, &tensors["moments"]);
+    assert_within(SHARP, "gradient by the pictures", &gradient, &tensors["moments_grad"]);
     let (decoded, gradient) = with_gradient(|z| vae.decode(z), latents(&vae, "z", LATENT));
-    assert_close("decoded", &decoded, &tensors["decoded"]);
-    assert_close("gradient by the latents", &gradient, &tensors["decoded_grad"]);
+    assert_within(SHARP, "decoded", &decoded, &tensors["decoded"]);
+    assert_within(SHARP, "gradient by the latents", &gradient, &tensors["decoded_grad"]);
     // 3. as the UNet has them
     let mean = vae.encode(&pictures(&vae, PICTURE)).mode();
-    assert_close("mode", &mean, &tensors["moments"].chunk(2, 1)[0]);
+    assert_within(SHARP, "mode", &mean, &tensors["moments"].chunk(2, 1)[0]);
     let noise = input("noise", &mean.size());
-    assert_close("latents", &vae.to_latents(&pictures(&vae, PICTURE), Some(&noise)), &tensors["latents"]);
-    assert_close("pictures", &vae.to_pictures(&latents(&vae, "z", LATENT)), &tensors["pictures"]);
+    assert_within(SHARP, "latents", &vae.to_latents(&pictures(&vae, PICTURE), Some(&noise)), &tensors["latents"]);
+    assert_within(SHARP, "pictures", &vae.to_pictures(&latents(&vae, "z", LATENT)), &tensors["pictures"]);
 }
 
 fn check_parts(name: &str, tiled: [i64; 2]) {
     let Reference { tensors, vae, .. } = reference(name, Kind::Float);
     let vae = vae.with_slicing(true);
-    assert_close("moments, sliced", &moments(&vae.encode(&pictures(&vae, PICTURE))), &tensors["moments"]);
-    assert_close("decoded, sliced", &vae.decode(&latents(&vae, "z", LATENT)), &tensors["decoded"]);
+    assert_within(SHARP, "moments, sliced", &moments(&vae.encode(&pictures(&vae, PICTURE))), &tensors["moments"]);
+    assert_within(SHARP, "decoded, sliced", &vae.decode(&latents(&vae, "z", LATENT)), &tensors["decoded"]);
     let vae = vae.with_slicing(false).with_tiling(true);
     let large = pictures(&vae, tiled.map(|side| side * vae.config().downsampling())).narrow(0, 0, 1);
-    assert_close("moments, tiled", &moments(&vae.encode(&large)), &tensors["moments_tiled"]);
+    assert_within(SHARP, "moments, tiled", &moments(&vae.encode(&large)), &tensors["moments_tiled"]);
     let large = latents(&vae, "z", tiled).narrow(0, 0, 1);
-    assert_close("decoded, tiled", &vae.decode(&large), &tensors["decoded_tiled"]);
+    assert_within(SHARP, "decoded, tiled", &vae.decode(&large), &tensors["decoded_tiled"]);
 }
 
 #[test]
