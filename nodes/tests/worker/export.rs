@@ -1,4 +1,4 @@
-//! Artifacts for Python to open: run by hand, see tests/parity/open_artifacts.py.
+//! Artifacts for Python to open: run by hand, see tests/parity/open_artifacts.py and tests/parity/open_pipelines.py.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,16 +8,62 @@ use hyper_flow_diffusion::lora::{Adapters, read_kohya};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::{load_var_store, write_tensors};
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
 use crate::bad_inputs::copy_into;
-use crate::chain::{lora_merge, segment_distill, train_teacher};
+use crate::chain::{lora_merge, over, segment_distill, train_teacher};
+use crate::lab::Work;
+use crate::stable_diffusion::write_lora;
+use crate::tiny_models::{Family, Tiny};
+
+fn out() -> PathBuf {
+    PathBuf::from(std::env::var_os("PARITY_OUT").expect("PARITY_OUT names a folder"))
+}
+
+/// Parameters of `Sample`, by the name of the folder that the pictures are written to.
+fn samples() -> Vec<(&'static str, Value)> {
+    let base = json!({
+        "model": "model", "prompts": ["a red fox by the house", "The sea, \u{4e03}!"], "count": 2, "steps": 4, "guidance": 3.0,
+    });
+    let cases = [
+        ("ddim", json!({})),
+        ("unguided", json!({"guidance": 1.0})),
+        ("negative", json!({"negative_prompt": "a handwritten digit"})),
+        ("empty_negative", json!({"negative_prompt": ""})),
+        ("tcd", json!({"sampler": {"Tcd": 0.3}})),
+        ("lcm", json!({"sampler": "Lcm", "guidance": 1.0})),
+        ("euler", json!({"sampler": "Euler"})),
+        ("large", json!({"size": 88})),
+        ("lora", json!({"lora": "lora"})),
+        ("lora_tcd", json!({"lora": "lora", "sampler": {"Tcd": 1.0}, "steps": 2})),
+    ];
+    cases.into_iter().map(|(name, changes)| (name, over(base.clone(), changes))).collect()
+}
+
+#[test]
+#[ignore = "writes for Python into the folder that PARITY_OUT names"]
+fn write_pipelines() {
+    for (name, family) in [("sd15", Family::Sd15), ("sd21", Family::Sd21), ("sdxl", Family::Sdxl)] {
+        let (tiny, folder) = (Tiny::new(family), out().join(name));
+        let (model, lora) = (folder.join("model"), folder.join("lora"));
+        tiny.write(&model);
+        std::fs::create_dir_all(&lora).unwrap();
+        write_lora(&tiny, &lora.join("lora.safetensors"));
+        for (case, params) in samples() {
+            let work = Work::new("Sample", params.clone()).input("model", &model).input("lora", &lora);
+            work.artifact();
+            copy_into(&work.job.output, &folder.join(case));
+            let job = json!({"params": params, "seed": work.job.seed});
+            std::fs::write(folder.join(case).join("job.json"), job.to_string()).unwrap();
+        }
+    }
+}
 
 #[test]
 #[ignore = "writes for Python into the folder that PARITY_OUT names"]
 fn write_artifacts() {
-    let out = PathBuf::from(std::env::var_os("PARITY_OUT").expect("PARITY_OUT names a folder"));
+    let out = out();
     // Trained far enough that a LoRA shows.
     let teacher = train_teacher(json!({"steps": 20}));
     teacher.artifact();

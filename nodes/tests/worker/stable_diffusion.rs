@@ -81,7 +81,7 @@ fn pictures_may_have_another_size() {
 }
 
 /// A LoRA on all of a model's modules that changes what it draws.
-fn write_lora(model: &Tiny, path: &Path) {
+pub(crate) fn write_lora(model: &Tiny, path: &Path) {
     let vs = nn::VarStore::new(Device::Cpu);
     let unet = UNet2DConditionModel::new(&vs, &model.unet()).unwrap();
     let (lora, _) = Lora::new(&unet.lora_targets(&LORA_TARGETS).unwrap(), 2, 2.0, 5);
