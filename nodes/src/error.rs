@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hyper_flow_diffusion::DiffusionError;
+use hyper_flow_hub::HubError;
 use hyper_flow_spec::JobError;
 
 /// Why a node fails.
@@ -11,6 +12,9 @@ pub enum NodeError {
     /// A model, a weight file or a tensor operation.
     #[error(transparent)]
     Diffusion(#[from] DiffusionError),
+    /// A download.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// A tensor operation outside the models.
     #[error("tensor operation: {0}")]
     Tensor(#[from] tch::TchError),

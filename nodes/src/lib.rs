@@ -6,6 +6,7 @@ mod conditioned;
 mod dataset;
 mod decoder;
 mod distillation;
+mod download;
 mod error;
 mod files;
 mod kinds;

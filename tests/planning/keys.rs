@@ -16,6 +16,7 @@ use super::world::{World, lines, parse};
 const KINDS: &[(&str, &str)] = &[
     ("Digits", r#"{"file": "file"}"#),
     ("ImageFolder", r#"{"folder": "folder"}"#),
+    ("WebDataset", r#"{"shards": ["shards.0", "shards.1"]}"#),
     ("TrainClip", r#"{"data": "data", "steps": 300}"#),
     ("TrainJudge", r#"{"data": "data", "steps": 300}"#),
     ("TrainTeacher", r#"{"data": "data", "text": "text", "steps": 1200}"#),

@@ -9,6 +9,7 @@
 
 mod artifact;
 mod bounded;
+mod download;
 pub mod kinds;
 mod protocol;
 mod reference;
@@ -16,6 +17,7 @@ mod value;
 
 pub use artifact::{Artifact, ArtifactType, types};
 pub use bounded::{Amount, Count, Fraction, Int, NonNegative, Positive, Rank, SolverSteps, Steps};
+pub use download::{Sha256, Url};
 pub use kinds::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use protocol::{Description, Device, Event, Job, JobError, Level, PROTOCOL};
 pub use reference::{File, Ref};

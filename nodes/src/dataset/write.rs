@@ -25,6 +25,10 @@ pub(crate) struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// A dataset without pictures.
     pub(crate) fn new(context: &'a Context, shape: Shape) -> Result<Self, NodeError> {
+        if !matches!(shape.channels, 1 | 3) {
+            let message = format!("pictures have 1 channel (grey) or 3 (RGB), not {}", shape.channels);
+            return Err(NodeError::Unfit(message));
+        }
         let path = context.job.scratch.join("pixels");
         let pixels = BufWriter::new(File::create(&path).map_err(NodeError::io("write", &path))?);
         Ok(Self { context, shape, path, pixels, captions: Vec::new() })

@@ -27,9 +27,6 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     let folder = context.file(&params.folder)?;
     let captions = captions(folder)?;
     let (side, channels) = (params.size.get(), params.channels.get());
-    if channels == 2 {
-        return Err(NodeError::Unfit("pictures have 1 channel (grey) or 3 (RGB), not 2".into()));
-    }
     let mut dataset = Writer::new(context, Shape { channels, side })?;
     for (done, (path, text)) in captions.iter().enumerate() {
         let file = File::open(path).map_err(NodeError::io("read", path))?;

@@ -11,6 +11,7 @@ mod segment_distill;
 mod train_clip;
 mod train_judge;
 mod train_teacher;
+mod web_dataset;
 
 use hyper_flow_spec::Kind;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
     match &context.job.kind {
         Kind::Digits(params) => digits::run(context, params),
         Kind::ImageFolder(params) => image_folder::run(context, params),
+        Kind::WebDataset(params) => web_dataset::run(context, params),
         Kind::TrainClip(params) => train_clip::run(context, params),
         Kind::TrainJudge(params) => train_judge::run(context, params),
         Kind::TrainTeacher(params) => train_teacher::run(context, params),

@@ -41,6 +41,11 @@ pub(crate) fn digits_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/data/digits.csv.gz")
 }
 
+/// A shard as webdataset writes one.
+pub(crate) fn shard_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/parity/fixtures/shard.tar")
+}
+
 /// Parameters with some replaced or added.
 pub(crate) fn over(mut base: Value, changes: Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {

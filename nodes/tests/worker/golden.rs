@@ -21,7 +21,7 @@ use tch::{Device, Tensor};
 use tempfile::TempDir;
 
 use crate::bad_inputs::copy;
-use crate::chain::digits_file;
+use crate::chain::{digits_file, shard_file};
 use crate::lab::{Ended, Work};
 
 /// Relative. Between 1 and 2 threads and between CPUs of different instruction sets, what is pinned differs by less.
@@ -36,7 +36,10 @@ fn kinds_compute_what_their_version_computed() {
     let mut made: BTreeMap<&str, TempDir> = BTreeMap::new();
     let mut report = Vec::new();
     for (kind, params, inputs) in all() {
-        let mut work = Work::new(kind, params.clone()).file("file", &digits_file()).file("folder", pictures.path());
+        let mut work = Work::new(kind, params.clone())
+            .file("file", &digits_file())
+            .file("folder", pictures.path())
+            .file("shard", &shard_file());
         assert_written_out(&work.job.kind, &params);
         for (port, from) in inputs {
             work = work.input(port, made[from].path());
@@ -259,6 +262,13 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     vec![
         ("Digits", json!({"file": "file", "held_out": 0.2}), &[]),
         ("ImageFolder", json!({"folder": "folder", "size": 6, "channels": 3, "held_out": 0.4}), &[]),
+        (
+            "WebDataset",
+            json!({
+                "shards": ["shard"], "urls": null, "size": 4, "channels": 1, "held_out": 0.4, "skip_damaged": false,
+            }),
+            &[],
+        ),
         ("TrainClip", training(clip), &[("data", "Digits")]),
         ("TrainJudge", training(judge), &[("data", "Digits")]),
         ("TrainTeacher", training(teacher), &[("data", "Digits"), ("text", "TrainClip")]),

@@ -15,3 +15,4 @@ mod sameness;
 mod samples;
 mod stable_diffusion;
 mod tiny_models;
+mod web_dataset;

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Problem;
 use crate::bounded::int;
-use crate::{Count, File, Fraction, Int};
+use crate::{Count, File, Fraction, Int, Sha256, Url};
 
 /// The UCI handwritten digits: 8×8 pictures in 17 shades, captioned "a handwritten digit seven".
 ///
@@ -39,6 +40,68 @@ pub struct ImageFolder {
     /// Share of the pictures that no training sees.
     #[serde(default = "twentieth")]
     pub held_out: Fraction,
+}
+
+/// Pictures with captions in tar shards, as the webdataset library reads them.
+///
+/// Members that follow each other and have one name up to its first dot are a sample: a picture (`.jpg`, `.jpeg`, `.png`,
+/// `.webp`) and its caption (`.txt`, or `.json` with `caption` or `text` in it). What a sample lacks one of is left out and
+/// counted. A shard may be packed by gzip. Pictures become squares as in `ImageFolder`. Exactly one of `shards` and `urls` is
+/// given.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebDataset {
+    /// The shards, in the order in which they are read.
+    #[serde(default)]
+    pub shards: Option<Vec<File>>,
+    /// Shards on web servers and the SHA-256 that each must have, `[("https://…/00000.tar", "…64 digits")]`.
+    #[serde(default)]
+    pub urls: Option<Vec<(Url, Sha256)>>,
+    /// Width and height of the pictures, in pixels.
+    #[serde(default = "int::count::<512>")]
+    pub size: Count,
+    /// Channels: 3 is RGB, 1 is grey.
+    #[serde(default = "channels")]
+    pub channels: Int<1, 3>,
+    /// Share of the pictures that no training sees.
+    #[serde(default = "twentieth")]
+    pub held_out: Fraction,
+    /// Whether pictures, captions and ends of shards that cannot be read are left out and counted. Else they fail the node.
+    #[serde(default)]
+    pub skip_damaged: bool,
+}
+
+impl ImageFolder {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        two_channels(self.channels).into_iter().collect()
+    }
+}
+
+impl WebDataset {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        self.source_problem().into_iter().chain(two_channels(self.channels)).collect()
+    }
+
+    fn source_problem(&self) -> Option<Problem> {
+        let given = (self.shards.as_ref().map(Vec::len), self.urls.as_ref().map(Vec::len));
+        let (field, message) = match given {
+            (Some(_), Some(_)) => ("urls", "both `shards` and `urls` say where the shards are"),
+            (None, None) => ("shards", "`WebDataset` needs `shards` or `urls`"),
+            (Some(0), _) => ("shards", "there is no shard to read"),
+            (_, Some(0)) => ("urls", "there is no shard to read"),
+            _ => return None,
+        };
+        let help = "write one: `shards: [\"data/00000.tar\"]`, or `urls: [(\"https://…/00000.tar\", \"…64 digits\")]`";
+        Some(Problem { field, message: message.into(), help: help.into() })
+    }
+}
+
+fn two_channels(channels: Int<1, 3>) -> Option<Problem> {
+    (channels.get() == 2).then(|| Problem {
+        field: "channels",
+        message: "no pictures have two channels".into(),
+        help: "3 is RGB, 1 is grey".into(),
+    })
 }
 
 fn channels() -> Int<1, 3> {

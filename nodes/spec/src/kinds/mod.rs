@@ -11,7 +11,7 @@ mod train;
 mod training;
 
 pub use command::{Command, EnvName, PortName};
-pub use data::{Digits, ImageFolder};
+pub use data::{Digits, ImageFolder, WebDataset};
 pub use distill::{Distance, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target, Weighting};
 pub use lora::LoraMerge;
 pub use picture::{Eval, Sample, Sampler};

@@ -114,7 +114,12 @@ macro_rules! kinds {
 
 kinds! {
     Digits 1 -> Dataset,
-    ImageFolder 2 -> Dataset,
+    ImageFolder 2 -> Dataset { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    WebDataset 1 -> Dataset { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
