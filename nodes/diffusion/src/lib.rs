@@ -14,6 +14,7 @@ pub mod rng;
 pub mod sample;
 pub mod schedulers;
 pub mod scores;
+pub mod single_file;
 pub mod unet;
 pub mod vae;
 pub mod weights;
@@ -22,6 +23,7 @@ mod classifier;
 mod conditions;
 mod config_file;
 mod error;
+mod model_folder;
 mod model_index;
 #[cfg(test)]
 #[path = "../tests/parity/support.rs"]
@@ -32,6 +34,7 @@ mod text_encoders;
 pub use classifier::{Classifier, ClassifierConfig};
 pub use conditions::{Conditions, TimeIds};
 pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};
+pub use model_folder::copy_model;
 pub use model_index::ModelIndex;
 pub use tape::Tape;
 pub use text_encoders::TextEncoders;

@@ -12,6 +12,7 @@ mod vision;
 pub use config::{ClipConfig, ClipTextConfig, ClipVisionConfig, HiddenAct};
 pub use model::{ClipModel, ClipOutput};
 pub use pretrained::{Pretrained, load, new, save};
+pub(crate) use pretrained::{name_of, read_config, write_config};
 pub use text::{ClipTextModel, ClipTextModelWithProjection, ClipTextOutput};
 pub use tokenizer::ClipTokenizer;
 pub use vision::{ClipVisionModelWithProjection, ClipVisionOutput};

@@ -54,10 +54,15 @@ pub fn new<M: Pretrained>(config: &M::Config, seed: u64, device: Device) -> Resu
 /// # Errors
 /// [`DiffusionError::Io`], or what the weight file says.
 pub fn save<M: Pretrained>(folder: &Path, vs: &nn::VarStore, config: &M::Config) -> Result<(), DiffusionError> {
+    write_config::<M>(folder, config)?;
+    save_var_store(vs, &folder.join(format!("{STEM}.safetensors")))
+}
+
+/// Writes `config.json` into a folder, which is made if need be.
+pub(crate) fn write_config<M: Pretrained>(folder: &Path, config: &M::Config) -> Result<(), DiffusionError> {
     std::fs::create_dir_all(folder).map_err(io("create", folder))?;
     let path = folder.join(CONFIG);
-    std::fs::write(&path, format!("{:#}\n", config_json::<M>(config))).map_err(io("write", &path))?;
-    save_var_store(vs, &folder.join(format!("{STEM}.safetensors")))
+    std::fs::write(&path, format!("{:#}\n", config_json::<M>(config))).map_err(io("write", &path))
 }
 
 /// Opens a folder that [`save`] or transformers wrote. A tower also opens from a joint model's folder.
@@ -73,7 +78,7 @@ pub fn load<M: Pretrained>(
     kind: Kind,
     device: Device,
 ) -> Result<(nn::VarStore, M, M::Config), DiffusionError> {
-    let config = read_config::<M>(&folder.join(CONFIG))?;
+    let config = read_config::<M>(folder)?;
     let mut vs = nn::VarStore::new(device);
     vs.set_kind(kind);
     let model = M::build(&vs.root(), &config);
@@ -89,7 +94,9 @@ fn config_json<M: Pretrained>(config: &M::Config) -> Value {
     json
 }
 
-fn read_config<M: Pretrained>(path: &Path) -> Result<M::Config, DiffusionError> {
+/// Reads and checks `config.json` of a folder.
+pub(crate) fn read_config<M: Pretrained>(folder: &Path) -> Result<M::Config, DiffusionError> {
+    let path = &folder.join(CONFIG);
     let wrong = |message| DiffusionError::Config { what: path.display().to_string(), message };
     let text = std::fs::read_to_string(path).map_err(io("read", path))?;
     let json: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
@@ -116,7 +123,7 @@ fn own_part<M: Pretrained>(mut json: Value) -> Result<Value, String> {
 }
 
 /// The model's name of a key, unless the key is known to be of no use to it.
-fn name_of<M: Pretrained>(key: &str) -> Option<String> {
+pub(crate) fn name_of<M: Pretrained>(key: &str) -> Option<String> {
     let first = key.split('.').next().unwrap_or_default();
     // Another part of a joint model.
     let elsewhere = M::PART.is_some() && ClipModel::KEYS.contains(&first) && !M::KEYS.contains(&first);

@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 /// [`DiffusionError::Pickle`] if there are only pickles, [`DiffusionError::Io`] naming what else there is,
 /// [`DiffusionError::Index`] if file and index are both there; otherwise as [`Weights::open`].
 pub fn find_weights(folder: &Path, stem: &str, variant: Option<&str>) -> Result<Weights, DiffusionError> {
-    let names = names(stem, variant);
-    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let paths = paths(folder, stem, variant);
     let there: Vec<&PathBuf> = paths.iter().filter(|path| path.exists()).collect();
     match there.as_slice() {
         [] => Err(absent(folder, stem, &paths[0])),
@@ -26,9 +25,14 @@ pub fn find_weights(folder: &Path, stem: &str, variant: Option<&str>) -> Result<
     }
 }
 
-/// The names that the weights may have; the first is the one of a single file.
-fn names(stem: &str, variant: Option<&str>) -> Vec<String> {
-    match variant {
+/// Whether a folder has weights named `stem` in this variant.
+pub fn has_weights(folder: &Path, stem: &str, variant: Option<&str>) -> bool {
+    paths(folder, stem, variant).iter().any(|path| path.exists())
+}
+
+/// Where the weights may lie; the first is where a single file does.
+fn paths(folder: &Path, stem: &str, variant: Option<&str>) -> Vec<PathBuf> {
+    let names = match variant {
         None => vec![format!("{stem}.safetensors"), format!("{stem}.safetensors.index.json")],
         Some(v) => vec![
             format!("{stem}.{v}.safetensors"),
@@ -36,7 +40,8 @@ fn names(stem: &str, variant: Option<&str>) -> Vec<String> {
             format!("{stem}.safetensors.{v}.index.json"),
             format!("{stem}.{v}.safetensors.index.json"),
         ],
-    }
+    };
+    names.iter().map(|name| folder.join(name)).collect()
 }
 
 /// Why there are no weights: what lies in the folder instead.

@@ -1,10 +1,10 @@
 //! Filling a model: every key of a file has its place or a reason to have none, and every variable its key.
 
-use super::Weights;
+use super::{Part, Source, Weights};
 use crate::error::{DiffusionError, KeyReport, ShapeMismatch};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
-use tch::{Tensor, nn};
+use tch::nn;
 
 /// Fills all variables of a store. `name_of` says what a key of the file is called in the model; `None` is for keys that
 /// are known to be of no use to it.
@@ -22,9 +22,16 @@ pub fn load_pretrained(
     name_of: impl Fn(&str) -> Option<String>,
 ) -> Result<(), DiffusionError> {
     let variables = vs.variables();
-    let keys = check_pretrained(&variables, weights, name_of)?;
-    for (name, key) in &keys {
-        weights.file(key).read_into(key, &variables[name])?;
+    let shapes = variables.iter().map(|(name, variable)| (name.clone(), variable.size())).collect();
+    let places = weights.keys().filter_map(|key| Some((key, name_of(key)?, Part::Whole)));
+    let mut report = KeyReport::default();
+    let sources = assign(weights, places, &shapes, "", &mut report);
+    if !report.is_empty() {
+        return Err(DiffusionError::Keys { path: weights.path().to_owned(), report });
+    }
+    check_floating(weights, &sources)?;
+    for (name, source) in &sources {
+        weights.file(&source.key).read_into(&source.key, &variables[name])?;
     }
     Ok(())
 }
@@ -38,36 +45,42 @@ pub fn load_var_store(vs: &nn::VarStore, path: &Path, prefix: &str) -> Result<()
     load_pretrained(vs, &Weights::open(path)?, |key| key.strip_prefix(prefix).map(str::to_owned))
 }
 
-/// The key that fills each variable, if there is one for each and none is left over.
-fn check_pretrained<'a>(
-    variables: &HashMap<String, Tensor>,
-    weights: &'a Weights,
-    name_of: impl Fn(&str) -> Option<String>,
-) -> Result<BTreeMap<String, &'a str>, DiffusionError> {
-    let mut report = KeyReport::default();
-    let mut keys: BTreeMap<String, &str> = BTreeMap::new();
-    for (key, name) in weights.keys().filter_map(|key| Some((key, name_of(key)?))) {
-        if !variables.contains_key(&name) || keys.contains_key(&name) {
-            report.left_over.push(key.to_owned());
-        } else {
-            keys.insert(name, key);
-        }
-    }
-    for (name, variable) in variables.iter().collect::<BTreeMap<_, _>>() {
-        let expected = variable.size();
-        match keys.get(name).and_then(|key| Some((*key, weights.shape(key)?))) {
-            None => report.missing.push(name.clone()),
-            Some((key, found)) if !fits(&found, &expected) => {
-                report.shapes.push(ShapeMismatch { key: key.to_owned(), expected, found });
+/// What of `weights` each tensor of a model is made of: `places` say what a key, or a part of it, is called in the model,
+/// and `shapes` what the model has. All differences go into `report`, names of the model with `label` before them.
+pub(crate) fn assign<'a>(
+    weights: &Weights,
+    places: impl Iterator<Item = (&'a str, String, Part)>,
+    shapes: &BTreeMap<String, Vec<i64>>,
+    label: &str,
+    report: &mut KeyReport,
+) -> BTreeMap<String, Source> {
+    let mut sources = BTreeMap::new();
+    for (key, name, part) in places {
+        let key = key.to_owned();
+        match shapes.get(&name) {
+            Some(shape) if !sources.contains_key(&name) => {
+                sources.insert(name, Source { key, part, shape: shape.clone() });
             }
-            Some(_) => {}
+            _ => report.left_over.push(key),
         }
     }
-    if !report.is_empty() {
-        return Err(DiffusionError::Keys { path: weights.path().to_owned(), report });
+    for (name, expected) in shapes {
+        let Some(Source { key, part, .. }) = sources.get(name) else {
+            report.missing.push(format!("{label}{name}"));
+            continue;
+        };
+        let stored = weights.shape(key).unwrap_or_default();
+        if !part.shape(&stored).is_some_and(|found| fits(&found, expected)) {
+            let expected = expected.clone();
+            report.shapes.push(ShapeMismatch { key: key.clone(), expected, found: stored });
+        }
     }
-    keys.values().try_for_each(|key| weights.file(key).check_floating(key))?;
-    Ok(keys)
+    sources
+}
+
+/// That no tensor is one of whole numbers.
+pub(crate) fn check_floating(weights: &Weights, sources: &BTreeMap<String, Source>) -> Result<(), DiffusionError> {
+    sources.values().try_for_each(|source| weights.file(&source.key).check_floating(&source.key))
 }
 
 /// Whether the numbers of one shape are those of the other: equal, or a linear layer's weight as a 1×1 convolution.

@@ -1,5 +1,6 @@
 //! Weights in safetensors files: equal tensors give equal bytes, a file is whole or absent, and nothing is skipped.
 
+mod copy;
 mod folder;
 mod foreign;
 mod header;
@@ -12,7 +13,9 @@ mod shards;
 mod tests;
 mod write;
 
-pub use folder::find_weights;
+pub use copy::{Part, Source, copy_tensors};
+pub use folder::{find_weights, has_weights};
+pub(crate) use load::{assign, check_floating};
 pub use load::{load_pretrained, load_var_store};
 pub use names::{is_position_ids, vae_name};
 pub use read::{WeightFile, read_tensors};

@@ -121,6 +121,18 @@ impl WeightFile {
         if floating { Ok(()) } else { Err(self.unsupported(key, info.dtype)) }
     }
 
+    /// How a tensor is stored: its dtype and shape.
+    pub(super) fn stored(&self, key: &str) -> Result<(Dtype, &[usize]), DiffusionError> {
+        let info = self.info(key)?;
+        Ok((info.dtype, &info.shape))
+    }
+
+    /// Bytes of a tensor as they are stored.
+    pub(super) fn bytes_of(&self, key: &str, range: Range<usize>) -> Result<Vec<u8>, DiffusionError> {
+        let start = self.info(key)?.data_offsets.0;
+        self.bytes(once(start + range.start..start + range.end))
+    }
+
     fn info(&self, key: &str) -> Result<&TensorInfo, DiffusionError> {
         let report = || crate::KeyReport { missing: vec![key.to_owned()], ..Default::default() };
         let error = || DiffusionError::Keys { path: self.path.clone(), report: report() };

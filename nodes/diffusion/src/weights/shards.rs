@@ -50,6 +50,11 @@ impl Weights {
         self.file(key).shape(key)
     }
 
+    /// A text entry of a header: the first file's that has it.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.files.iter().find_map(|file| file.metadata().get(name)).map(String::as_str)
+    }
+
     /// As [`WeightFile::tensor`].
     ///
     /// # Errors

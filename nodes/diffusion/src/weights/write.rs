@@ -41,14 +41,24 @@ pub fn write_tensors(
     tensors: &BTreeMap<String, Tensor>,
     entry: Option<Entry<'_>>,
 ) -> Result<(), DiffusionError> {
-    let views = views(path, tensors)?;
+    write_views(path, views(path, tensors)?, entry, || Ok(()))
+}
+
+/// Writes what views show, unless `check` says afterwards that they showed something wrong.
+pub(super) fn write_views<V: View>(
+    path: &Path,
+    views: Vec<(String, V)>,
+    entry: Option<Entry<'_>>,
+    check: impl FnOnce() -> Result<(), DiffusionError>,
+) -> Result<(), DiffusionError> {
+    let io = |source| DiffusionError::Io { action: "write", path: path.to_owned(), source };
     let info = entry.map(|e| HashMap::from([(e.name.to_owned(), e.text.to_owned())]));
     let partial = partial_name(path);
-    let written = safetensors::serialize_to_file(views, info, &partial).map_err(into_io);
-    written.and_then(|()| publish(&partial, path)).map_err(|source| {
+    let written = safetensors::serialize_to_file(views, info, &partial).map_err(|e| io(into_io(e)));
+    let published = written.and_then(|()| check()).and_then(|()| publish(&partial, path).map_err(io));
+    published.inspect_err(|_| {
         // The error at hand says more than one about the left-over would.
         let _ = std::fs::remove_file(&partial);
-        DiffusionError::Io { action: "write", path: path.to_owned(), source }
     })
 }
 
@@ -84,8 +94,8 @@ struct TensorBytes<'a> {
 fn views<'a>(
     path: &Path,
     tensors: &'a BTreeMap<String, Tensor>,
-) -> Result<Vec<(&'a str, TensorBytes<'a>)>, DiffusionError> {
-    tensors.iter().map(|(key, tensor)| Ok((key.as_str(), TensorBytes::new(path, key, tensor)?))).collect()
+) -> Result<Vec<(String, TensorBytes<'a>)>, DiffusionError> {
+    tensors.iter().map(|(key, tensor)| Ok((key.clone(), TensorBytes::new(path, key, tensor)?))).collect()
 }
 
 impl<'a> TensorBytes<'a> {

@@ -63,6 +63,16 @@ impl ClipTokenizer {
         Ok(Self { tokenizer, bos, eos, pad, parts })
     }
 
+    /// The same, but for the token that pads.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Config`] if it is not in the vocabulary.
+    pub fn padded_with(self, pad: &str) -> Result<Self, DiffusionError> {
+        let mut parts = self.parts;
+        pad.clone_into(&mut parts.special.pad);
+        Self::new(parts)
+    }
+
     /// The ids of a text: begin, its tokens cut to what fits, end, and padding up to [`ClipTokenizer::max_length`].
     ///
     /// # Errors

@@ -1,0 +1,169 @@
+//! From a file to a folder.
+
+use super::keys::{Layout, Place, place};
+use super::{Family, configs};
+use crate::clip::ClipTokenizer;
+use crate::model_folder::{Component, Parts, read_json, write_scheduler, write_weights};
+use crate::schedulers::{PredictionType, SchedulerConfig};
+use crate::unet::PerBlock;
+use crate::weights::{Part, Source, Weights, assign, check_floating};
+use crate::{DiffusionError, KeyReport, ModelIndex};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a single file leaves open.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SingleFileOptions<'a> {
+    /// What the model predicts. Without it: what the file says of itself (a key `v_pred`, or `modelspec.prediction_type`
+    /// in its header), else what diffusers takes: v for Stable Diffusion 2, although the one for 512 pixels predicts ε
+    /// and has the same keys and shapes; ε for the others.
+    pub prediction_type: Option<PredictionType>,
+    /// A folder with a CLIP tokenizer (`vocab.json` and `merges.txt`), which no single file has. The token that pads is
+    /// that of the model.
+    pub tokenizer: Option<&'a Path>,
+    /// A model folder whose configurations are taken instead of the published model's, and whose tokenizers if
+    /// `tokenizer` is not given. Its weights are not looked at.
+    pub config: Option<&'a Path>,
+}
+
+/// Writes a model folder out of a checkpoint in one file. The weights are those that were trained, not their average
+/// (`model_ema.…`), in the dtype that they have, and are never in memory together.
+///
+/// Every key must have its place or be known to need none, and every tensor of the model its key, before anything is
+/// written.
+///
+/// # Errors
+/// [`DiffusionError::Config`] for another model than those of [`Family`] and for a tokenizer that is missing,
+/// [`DiffusionError::Keys`] naming every key that does not fit; otherwise what the files say.
+pub fn convert(file: &Path, options: &SingleFileOptions<'_>, to: &Path) -> Result<Family, DiffusionError> {
+    let weights = Weights::open(file)?;
+    let family = Family::of(&weights)?;
+    let index = ModelIndex {
+        text_encoder_2: family == Family::StableDiffusionXl,
+        vae: true,
+        force_zeros_for_empty_prompt: family == Family::StableDiffusionXl,
+    };
+    let scheduler = scheduler(&weights, family, options)?;
+    let parts = match options.config {
+        Some(folder) => Parts::read(folder, &index)?,
+        None => configs::parts(family, predicts(&scheduler)),
+    };
+    let tokenizers = tokenizers(file, family, options)?;
+    let sources = sources(&weights, family, &parts)?;
+
+    parts.write(to)?;
+    write_scheduler(to, &scheduler)?;
+    for (name, tokenizer) in tokenizers {
+        tokenizer.write(&to.join(name))?;
+    }
+    for (component, tensors) in &sources {
+        write_weights(to, *component, &weights, tensors)?;
+    }
+    index.write(to, &SchedulerConfig::read(&to.join("scheduler"))?.class_name)?;
+    Ok(family)
+}
+
+/// What each tensor of each part is made of.
+fn sources(
+    weights: &Weights,
+    family: Family,
+    parts: &Parts,
+) -> Result<BTreeMap<Component, BTreeMap<String, Source>>, DiffusionError> {
+    let layout = layout(family, parts)?;
+    let mut report = KeyReport::default();
+    let mut places: BTreeMap<Component, Vec<(&str, String, Part)>> = BTreeMap::new();
+    for key in weights.keys() {
+        match place(key, &layout) {
+            Some(Place::In(component, names)) => {
+                places.entry(component).or_default().extend(names.into_iter().map(|(name, part)| (key, name, part)));
+            }
+            Some(Place::Nowhere) => {}
+            None => report.left_over.push(key.to_owned()),
+        }
+    }
+    let mut sources = BTreeMap::new();
+    for component in parts.components() {
+        let places = places.remove(&component).unwrap_or_default().into_iter();
+        let label = format!("{}/", component.folder());
+        let tensors = assign(weights, places, &parts.shapes(component)?, &label, &mut report);
+        sources.insert(component, tensors);
+    }
+    if !report.is_empty() {
+        return Err(DiffusionError::Keys { path: weights.path().to_owned(), report });
+    }
+    sources.values().try_for_each(|tensors| check_floating(weights, tensors))?;
+    Ok(sources)
+}
+
+fn layout(family: Family, parts: &Parts) -> Result<Layout, DiffusionError> {
+    let PerBlock::Same(layers) = parts.unet.layers_per_block else {
+        let message = "layers_per_block must be one number for a checkpoint in one file".to_owned();
+        return Err(DiffusionError::Config { what: "unet".into(), message });
+    };
+    Ok(Layout {
+        family,
+        layers_per_block: layers as usize,
+        vae_blocks: parts.vae.as_ref().map_or(0, |vae| vae.block_out_channels.len()),
+        text_layers: parts.text_encoder.num_hidden_layers as usize,
+    })
+}
+
+/// `scheduler_config.json`, with what the model predicts.
+pub(super) fn scheduler(
+    weights: &Weights,
+    family: Family,
+    options: &SingleFileOptions<'_>,
+) -> Result<Value, DiffusionError> {
+    let own = options.config.map(|folder| read_json(&folder.join("scheduler/scheduler_config.json"))).transpose()?;
+    let by_default = if family == Family::StableDiffusion2 { "v_prediction" } else { "epsilon" };
+    let told = options.prediction_type.map(|prediction| json!(prediction)).or_else(|| said(weights));
+    let published = own.is_none();
+    let mut config = own.unwrap_or_else(|| configs::scheduler(family));
+    if let Some(prediction) = told.or_else(|| published.then(|| json!(by_default))) {
+        config["prediction_type"] = prediction;
+    }
+    if weights.shape("ztsnr").is_some() && config["prediction_type"] == "v_prediction" {
+        config["rescale_betas_zero_snr"] = json!(true);
+    }
+    Ok(config)
+}
+
+fn predicts(scheduler: &Value) -> PredictionType {
+    serde_json::from_value(scheduler["prediction_type"].clone()).unwrap_or(PredictionType::Epsilon)
+}
+
+/// What the file says that the model predicts.
+fn said(weights: &Weights) -> Option<Value> {
+    let specified = weights.metadata("modelspec.prediction_type").map(str::to_lowercase);
+    match specified.as_deref() {
+        _ if weights.shape("v_pred").is_some() => Some(json!("v_prediction")),
+        Some("v" | "v_prediction") => Some(json!("v_prediction")),
+        Some("epsilon") => Some(json!("epsilon")),
+        _ => None,
+    }
+}
+
+fn tokenizers(
+    file: &Path,
+    family: Family,
+    options: &SingleFileOptions<'_>,
+) -> Result<Vec<(&'static str, ClipTokenizer)>, DiffusionError> {
+    let second = (family == Family::StableDiffusionXl).then_some(("tokenizer_2", "!"));
+    let first = ("tokenizer", if family == Family::StableDiffusion2 { "!" } else { "<|endoftext|>" });
+    let read = |(name, pad): (&'static str, &str)| {
+        let tokenizer = match (options.tokenizer, options.config) {
+            (Some(folder), _) => ClipTokenizer::read(folder)?.padded_with(pad)?,
+            (None, Some(model)) => ClipTokenizer::read(&model.join(name))?,
+            (None, None) => return Err(no_tokenizer(file)),
+        };
+        Ok((name, tokenizer))
+    };
+    [Some(first), second].into_iter().flatten().map(read).collect()
+}
+
+fn no_tokenizer(file: &Path) -> DiffusionError {
+    let message =
+        "a checkpoint in one file has no tokenizer: give the folder of CLIP's, with vocab.json and merges.txt";
+    DiffusionError::Config { what: file.display().to_string(), message: message.into() }
+}

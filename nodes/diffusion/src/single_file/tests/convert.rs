@@ -1,0 +1,180 @@
+//! Tiny checkpoints of each structure: every tensor is the one that diffusers makes, and the folder opens.
+
+use super::*;
+use crate::clip::{self, ClipTextModel, ClipTokenizer};
+use crate::schedulers::{PredictionType, SchedulerConfig};
+use crate::vae::AutoencoderKl;
+use crate::{ModelIndex, TextEncoders, unet};
+
+/// Shape and checksum of every tensor.
+fn sums(converted: &BTreeMap<String, BTreeMap<String, Tensor>>) -> Value {
+    let sum = |tensor: &Tensor| {
+        let mut bytes = vec![0; tensor.numel() * 4];
+        tensor.copy_data_u8(&mut bytes, tensor.numel());
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes);
+        serde_json::json!([tensor.size(), crc.sum()])
+    };
+    let part = |tensors: &BTreeMap<String, Tensor>| tensors.iter().map(|(name, t)| (name.clone(), sum(t))).collect();
+    converted.iter().map(|(component, tensors)| (component.clone(), Value::Object(part(tensors)))).collect()
+}
+
+fn assert_is_diffusers(tiny: &Tiny) {
+    let (ours, theirs) = (sums(&tiny.converted()), &tiny.fixture["tensors"]);
+    for (component, tensors) in theirs.as_object().unwrap() {
+        let (ours, theirs) = (ours[component].as_object().unwrap(), tensors.as_object().unwrap());
+        assert_eq!(ours.len(), theirs.len(), "{component}");
+        for (name, sum) in theirs {
+            assert_eq!(&ours[name], sum, "{} {component} {name}", tiny.family);
+        }
+    }
+}
+
+#[test]
+fn every_tensor_is_that_of_diffusers() {
+    for (name, family) in FAMILIES {
+        let tiny = Tiny::new(name);
+        assert_eq!(tiny.convert_with_config().unwrap(), family);
+        assert_is_diffusers(&tiny);
+    }
+}
+
+#[test]
+fn what_other_programs_add_changes_nothing() {
+    let mut tiny = Tiny::new("sdxl");
+    for key in [
+        "model_ema.diffusion_modelinput_blocks00weight",
+        "model_ema.decay",
+        "conditioner.embedders.0.logit_scale",
+        "conditioner.embedders.0.transformer.text_projection.weight",
+        "global_step",
+    ] {
+        tiny.tensors.insert(key.into(), Tensor::from_slice(&[1i64]));
+    }
+    tiny.convert_with_config().unwrap();
+    assert_is_diffusers(&tiny);
+}
+
+#[test]
+fn old_names_of_a_text_encoder() {
+    let mut tiny = Tiny::new("sd15");
+    let tensors = std::mem::take(&mut tiny.tensors);
+    tiny.tensors = tensors.into_iter().map(|(key, tensor)| (key.replace("text_model.", ""), tensor)).collect();
+    tiny.convert_with_config().unwrap();
+    assert_is_diffusers(&tiny);
+}
+
+#[test]
+fn dtypes_stay_and_nothing_is_rounded() {
+    for kind in [Kind::Half, Kind::BFloat16] {
+        let mut tiny = Tiny::new("sdxl");
+        tiny.convert_with_config().unwrap();
+        let whole = tiny.converted();
+        let floating = tiny.tensors.values_mut().filter(|tensor| tensor.is_floating_point());
+        floating.for_each(|tensor| *tensor = tensor.to_kind(kind));
+        tiny.convert_with_config().unwrap();
+        for (component, tensors) in tiny.converted() {
+            for (name, tensor) in tensors {
+                assert_eq!(tensor.kind(), kind, "{name}");
+                assert_eq!(tensor, whole[&component][&name].to_kind(kind), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_folder_opens_and_its_bytes_are_a_function_of_the_file() {
+    for (name, _) in FAMILIES {
+        let tiny = Tiny::new(name);
+        tiny.convert_with_config().unwrap();
+        let out = tiny.path("out");
+        unet::load(&out.join("unet"), Kind::Float, CPU).unwrap();
+        AutoencoderKl::load(&out.join("vae"), Kind::Float, CPU).unwrap();
+        TextEncoders::load(&out, Kind::Float, CPU).unwrap();
+        assert!(SchedulerConfig::read(&out.join("scheduler")).is_ok());
+        assert!(ModelIndex::read(&out).unwrap().vae);
+        let before = files(&out);
+        fs::remove_dir_all(&out).unwrap();
+        tiny.convert_with_config().unwrap();
+        assert_eq!(files(&out), before);
+    }
+}
+
+#[test]
+fn what_a_model_predicts_is_asked_of_the_option_then_the_file_then_diffusers() {
+    use PredictionType::{Epsilon, VPrediction};
+    let published = |family: &'static str, marks: &[&str], prediction_type| {
+        let mut tiny = Tiny::new(family);
+        for mark in marks {
+            tiny.tensors.insert((*mark).into(), Tensor::zeros([0], (Kind::Float, CPU)));
+        }
+        fs::remove_dir_all(tiny.path("config/scheduler")).unwrap();
+        configs::scheduler(Family::of(&crate::weights::Weights::open(&tiny.write()).unwrap()).unwrap());
+        let weights = crate::weights::Weights::open(&tiny.write()).unwrap();
+        let options = SingleFileOptions { prediction_type, ..Default::default() };
+        super::super::convert::scheduler(&weights, Family::of(&weights).unwrap(), &options).unwrap()
+    };
+    for (family, marks, option, expected, rescaled) in [
+        ("sd15", &[][..], None, "epsilon", false),
+        ("sd21", &[], None, "v_prediction", false),
+        ("sdxl", &[], None, "epsilon", false),
+        ("sdxl", &["v_pred"], None, "v_prediction", false),
+        ("sdxl", &["v_pred", "ztsnr"], None, "v_prediction", true),
+        ("sdxl", &["v_pred", "ztsnr"], Some(Epsilon), "epsilon", false),
+        ("sd21", &[], Some(Epsilon), "epsilon", false),
+        ("sd15", &[], Some(VPrediction), "v_prediction", false),
+    ] {
+        let scheduler = published(family, marks, option);
+        assert_eq!(scheduler["prediction_type"], expected, "{family} {marks:?}");
+        assert_eq!(scheduler["rescale_betas_zero_snr"] == true, rescaled, "{family} {marks:?}");
+    }
+}
+
+#[test]
+fn a_header_says_what_the_model_predicts() {
+    for (text, expected) in [("v", "v_prediction"), ("epsilon", "epsilon"), ("x", "v_prediction")] {
+        let tiny = Tiny::new("sd21");
+        let entry = crate::weights::Entry { name: "modelspec.prediction_type", text };
+        let path = tiny.path("marked.safetensors");
+        write_tensors(&path, &tiny.tensors, Some(entry)).unwrap();
+        let weights = crate::weights::Weights::open(&path).unwrap();
+        let found = super::super::convert::scheduler(&weights, Family::StableDiffusion2, &Default::default()).unwrap();
+        assert_eq!(found["prediction_type"], expected, "{text}");
+    }
+}
+
+#[test]
+fn a_512_pixel_stable_diffusion_2_is_the_one_that_predicts_noise() {
+    for (prediction, side) in [(PredictionType::Epsilon, 64), (PredictionType::VPrediction, 96)] {
+        let parts = configs::parts(Family::StableDiffusion2, prediction);
+        assert_eq!(parts.unet.sample_size.unwrap().get(0), side);
+    }
+}
+
+#[test]
+fn tokenizers_pad_as_the_model_was_trained() {
+    let tokenizer = fixtures().join("tokenizer");
+    for (family, pads) in [("sd15", &["<|endoftext|>"][..]), ("sd21", &["!"]), ("sdxl", &["<|endoftext|>", "!"])] {
+        let tiny = Tiny::new(family);
+        let config = tiny.path("config");
+        let options = SingleFileOptions { tokenizer: Some(&tokenizer), config: Some(&config), ..Default::default() };
+        tiny.convert(&options).unwrap();
+        for (name, pad) in ["tokenizer", "tokenizer_2"].iter().zip(pads) {
+            let map = tiny.path("out").join(name).join("special_tokens_map.json");
+            let map: Value = serde_json::from_str(&fs::read_to_string(map).unwrap()).unwrap();
+            assert_eq!(map["pad_token"], *pad, "{family} {name}");
+            assert!(ClipTokenizer::read(&tiny.path("out").join(name)).is_ok());
+        }
+        assert_eq!(tiny.path("out/tokenizer_2").exists(), pads.len() == 2);
+    }
+}
+
+#[test]
+fn the_first_encoder_reads_what_it_read_before() {
+    let tiny = Tiny::new("sd21");
+    tiny.convert_with_config().unwrap();
+    let (vs, ..) = clip::load::<ClipTextModel>(&tiny.path("out/text_encoder"), Kind::Float, CPU).unwrap();
+    let q = &vs.variables()["text_model.encoder.layers.1.self_attn.q_proj.weight"];
+    let all = &tiny.tensors["cond_stage_model.model.transformer.resblocks.1.attn.in_proj_weight"];
+    assert_eq!(*q, all.narrow(0, 0, 8));
+}
