@@ -3,7 +3,7 @@
 use super::AutoencoderKlConfig;
 use super::blocks::{DownEncoderBlock2D, MidAttention, UNetMidBlock2D, UpDecoderBlock2D};
 use crate::Tape;
-use crate::parity_support::{SHARP, assert_within, config_file, fill, fixture_json, fixtures, input};
+use crate::parity_support::{assert_close, config_file, fill, fixture_json, fixtures, input};
 use tch::{Device, Kind, Tensor, nn};
 
 /// Checks what `make` makes at `path`, on an input of `channels`.
@@ -15,13 +15,16 @@ fn check<B>(
     forward: impl Fn(&B, Tensor) -> Tensor,
 ) {
     let config = AutoencoderKlConfig::read(config_file(&fixture_json(&format!("vae_{model}"))).path()).unwrap();
-    let vs = nn::VarStore::new(Device::Cpu);
-    let block = make(&path.split('.').fold(vs.root(), |vs, part| vs / part), &config);
-    fill(&vs);
-    let file = fixtures().join("vae_blocks.safetensors");
-    let expected = crate::weights::read_tensors(&file, Kind::Float, Device::Cpu).unwrap();
-    let (name, x) = (format!("{model}.{path}"), input("x", &[2, channels, 5, 4]));
-    assert_within(SHARP, &name, &forward(&block, x), &expected[&name]);
+    for kind in [Kind::Float, Kind::Double] {
+        let mut vs = nn::VarStore::new(Device::Cpu);
+        vs.set_kind(kind);
+        let block = make(&path.split('.').fold(vs.root(), |vs, part| vs / part), &config);
+        fill(&vs);
+        let file = fixtures().join("vae_blocks.safetensors");
+        let expected = crate::weights::read_tensors(&file, Kind::Float, Device::Cpu).unwrap();
+        let (name, x) = (format!("{model}.{path}"), input("x", &[2, channels, 5, 4]).to_kind(kind));
+        assert_close(&name, &forward(&block, x), &expected[&name]);
+    }
 }
 
 #[test]

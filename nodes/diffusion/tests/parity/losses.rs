@@ -1,7 +1,7 @@
 //! The losses against tests/parity/losses.py, which computes them in float64 from the papers' formulas.
 
-use crate::support::{assert_close, assert_within, fixtures, input, weight};
-use crate::unet::{FP32_GRADIENT, Reference, assert_gradients, formula_lora, reference};
+use crate::support::{assert_close, assert_gradients, assert_within, fixtures, input, weight};
+use crate::unet::{Reference, formula_lora, gradients, reference};
 use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
@@ -74,7 +74,7 @@ impl Case {
             tensor.zero_grad();
         }
         loss.backward();
-        assert_gradients(&self.student, FP32_GRADIENT, &expected[&format!("{name}.grads")]);
+        assert_gradients(&gradients(&self.student), &expected[&format!("{name}.grads")]);
         assert!(self.average.tensors().iter().all(|t| !t.grad().defined()), "the target has no gradient");
         assert!(self.model.vs.variables().values().all(|t| !t.grad().defined()), "the base is frozen");
     }

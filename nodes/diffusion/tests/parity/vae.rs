@@ -1,6 +1,6 @@
 //! The VAE against diffusers: fixtures by tests/parity/vae.py.
 
-use crate::support::{SHARP, assert_within, config_file, fill, fixture_json, fixtures, input};
+use crate::support::{assert_close, config_file, fill, fixture_json, fixtures, input};
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig, Posterior};
 use hyper_flow_diffusion::weights::read_tensors;
 use std::collections::BTreeMap;
@@ -28,11 +28,11 @@ fn reference(name: &str, kind: Kind) -> Reference {
 }
 
 fn pictures(vae: &AutoencoderKl, [height, width]: [i64; 2]) -> Tensor {
-    input("pictures", &[2, vae.config().in_channels, height, width])
+    input("pictures", &[2, vae.config().in_channels, height, width]).to_kind(vae.kind())
 }
 
 fn latents(vae: &AutoencoderKl, name: &str, [height, width]: [i64; 2]) -> Tensor {
-    input(name, &[2, vae.config().latent_channels, height, width])
+    input(name, &[2, vae.config().latent_channels, height, width]).to_kind(vae.kind())
 }
 
 /// Means, then logarithms of variances. The formula's weights leave the latter far from their bounds.
@@ -48,52 +48,56 @@ fn with_gradient(run: impl Fn(&Tensor) -> Tensor, argument: Tensor) -> (Tensor, 
     (output.detach(), argument.grad())
 }
 
-fn check(name: &str) {
-    let Reference { keys, tensors, vae } = reference(name, Kind::Float);
+fn check(name: &str, kind: Kind) {
+    let Reference { keys, tensors, vae } = reference(name, kind);
     // 1. names and shapes
     let ours: BTreeMap<_, _> = vae.variables().variables().into_iter().map(|(key, t)| (key, t.size())).collect();
     assert_eq!(ours, keys);
     // 2. there and back, with gradients
     let (encoded, gradient) = with_gradient(|x| moments(&vae.encode(x)), pictures(&vae, PICTURE));
-    assert_within(SHARP, "moments", &encoded, &tensors["moments"]);
-    assert_within(SHARP, "gradient by the pictures", &gradient, &tensors["moments_grad"]);
+    assert_close("moments", &encoded, &tensors["moments"]);
+    assert_close("gradient by the pictures", &gradient, &tensors["moments_grad"]);
     let (decoded, gradient) = with_gradient(|z| vae.decode(z), latents(&vae, "z", LATENT));
-    assert_within(SHARP, "decoded", &decoded, &tensors["decoded"]);
-    assert_within(SHARP, "gradient by the latents", &gradient, &tensors["decoded_grad"]);
+    assert_close("decoded", &decoded, &tensors["decoded"]);
+    assert_close("gradient by the latents", &gradient, &tensors["decoded_grad"]);
     // 3. as the UNet has them
     let mean = vae.encode(&pictures(&vae, PICTURE)).mode();
-    assert_within(SHARP, "mode", &mean, &tensors["moments"].chunk(2, 1)[0]);
-    let noise = input("noise", &mean.size());
-    assert_within(SHARP, "latents", &vae.to_latents(&pictures(&vae, PICTURE), Some(&noise)), &tensors["latents"]);
-    assert_within(SHARP, "pictures", &vae.to_pictures(&latents(&vae, "z", LATENT)), &tensors["pictures"]);
+    assert_close("mode", &mean, &tensors["moments"].chunk(2, 1)[0]);
+    let noise = input("noise", &mean.size()).to_kind(kind);
+    assert_close("latents", &vae.to_latents(&pictures(&vae, PICTURE), Some(&noise)), &tensors["latents"]);
+    assert_close("pictures", &vae.to_pictures(&latents(&vae, "z", LATENT)), &tensors["pictures"]);
 }
 
-fn check_parts(name: &str, tiled: [i64; 2]) {
-    let Reference { tensors, vae, .. } = reference(name, Kind::Float);
+fn check_parts(name: &str, tiled: [i64; 2], kind: Kind) {
+    let Reference { tensors, vae, .. } = reference(name, kind);
     let vae = vae.with_slicing(true);
-    assert_within(SHARP, "moments, sliced", &moments(&vae.encode(&pictures(&vae, PICTURE))), &tensors["moments"]);
-    assert_within(SHARP, "decoded, sliced", &vae.decode(&latents(&vae, "z", LATENT)), &tensors["decoded"]);
+    assert_close("moments, sliced", &moments(&vae.encode(&pictures(&vae, PICTURE))), &tensors["moments"]);
+    assert_close("decoded, sliced", &vae.decode(&latents(&vae, "z", LATENT)), &tensors["decoded"]);
     let vae = vae.with_slicing(false).with_tiling(true);
     let large = pictures(&vae, tiled.map(|side| side * vae.config().downsampling())).narrow(0, 0, 1);
-    assert_within(SHARP, "moments, tiled", &moments(&vae.encode(&large)), &tensors["moments_tiled"]);
+    assert_close("moments, tiled", &moments(&vae.encode(&large)), &tensors["moments_tiled"]);
     let large = latents(&vae, "z", tiled).narrow(0, 0, 1);
-    assert_within(SHARP, "decoded, tiled", &vae.decode(&large), &tensors["decoded_tiled"]);
+    assert_close("decoded, tiled", &vae.decode(&large), &tensors["decoded_tiled"]);
+}
+
+fn check_both(name: &str, tiled: [i64; 2]) {
+    for kind in [Kind::Float, Kind::Double] {
+        check(name, kind);
+        check_parts(name, tiled, kind);
+    }
 }
 
 #[test]
-fn stable_diffusion_1_5_like() {
-    check("sd15");
-    check_parts("sd15", [5, 7]);
+fn stable_diffusion_like() {
+    check_both("sd15", [5, 7]);
 }
 
 #[test]
 fn sdxl_like() {
-    check("sdxl");
-    check_parts("sdxl", [4, 5]);
+    check_both("sdxl", [4, 5]);
 }
 
 #[test]
 fn every_other_supported_value() {
-    check("variant");
-    check_parts("variant", [11, 15]);
+    check_both("variant", [11, 15]);
 }
