@@ -29,6 +29,7 @@ const KINDS: &[(&str, &str)] = &[
     ("ScoreDistill", r#"{"teacher": "teacher", "data": "data", "steps": 150}"#),
     ("LoraMerge", r#"{"loras": [["loras.0.0", 1.0], ["loras.1.0", 0.5]]}"#),
     ("Sample", r#"{"model": "model", "prompts": ["a handwritten digit seven"], "steps": 4}"#),
+    ("Export", r#"{"model": "model", "lora": "lora", "sampler": {"Tcd": 0.5}}"#),
     (
         "Eval",
         r#"{"teacher": "teacher", "data": "data", "loras": {"tscd": "loras.tscd"}, "judge": "judge", "clip": "clip"}"#,

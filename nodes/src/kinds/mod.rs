@@ -2,6 +2,7 @@
 
 mod digits;
 mod eval;
+mod export;
 mod image_folder;
 mod lora_merge;
 mod reward_finetune;
@@ -32,6 +33,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::ScoreDistill(params) => score_distill::run(context, params),
         Kind::LoraMerge(params) => lora_merge::run(context, params),
         Kind::Sample(params) => sample::run(context, params),
+        Kind::Export(params) => export::run(context, params),
         Kind::Eval(params) => eval::run(context, params),
         Kind::Command(_) => Err(NodeError::Unfit("a `Command` is run by the engine, not by the worker".into())),
     }

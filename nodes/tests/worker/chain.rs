@@ -109,6 +109,12 @@ pub(crate) fn lora_merge(changes: Value) -> Work {
     Work::new("LoraMerge", over(base, changes)).input("loras.0.0", tscd()).input("loras.1.0", delta())
 }
 
+/// Of `tscd`.
+pub(crate) fn export(changes: Value) -> Work {
+    let base = json!({"model": "model", "lora": "lora"});
+    Work::new("Export", over(base, changes)).input("model", teacher()).input("lora", tscd())
+}
+
 pub(crate) fn sample(changes: Value) -> Work {
     let base = json!({
         "model": "model", "prompts": ["a handwritten digit seven", "a handwritten digit one"], "count": 2, "steps": 2,

@@ -252,6 +252,11 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         "model": "model", "lora": "lora", "prompts": ["a handwritten digit two"], "count": 2, "steps": 2,
         "guidance": 1.5, "sampler": {"Tcd": 0.5}, "precision": "Fp32", "negative_prompt": null, "size": null,
     });
+    // In 16 bits, so that what is lost is more than the noise of fp32.
+    let export = json!({
+        "model": "model", "lora": "lora", "formats": ["Kohya", "Diffusers", "Fused"], "precision": "Bf16",
+        "sampler": {"Tcd": 0.5},
+    });
     let eval = json!({
         "teacher": "teacher", "data": "data", "loras": {"merged": "lora"}, "judge": "judge", "clip": "clip",
         "reward": "clip", "steps": [1, 2], "reference_steps": 4, "guidance": 1.5, "sampler": "Ddim", "samples": 200,
@@ -281,6 +286,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
             &[("left", "SegmentDistill"), ("right", "RewardFinetune")],
         ),
         ("Sample", sample, &[("model", "TrainTeacher"), ("lora", "LoraMerge")]),
+        ("Export", export, &[("model", "TrainTeacher"), ("lora", "LoraMerge")]),
         (
             "Eval",
             eval,

@@ -5,6 +5,7 @@ mod bad_jobs;
 mod chain;
 mod eval;
 mod export;
+mod exports;
 mod golden;
 mod image_folder;
 mod lab;

@@ -12,6 +12,7 @@ mod set;
 mod target;
 #[cfg(test)]
 mod tests;
+mod uniform;
 
 pub use adapters::Adapters;
 pub use kohya::{read_kohya, read_kohya_flat, write_kohya};

@@ -190,3 +190,22 @@ fn other_adapters_in_kohya_files_are_refused_by_name() {
         }
     }
 }
+
+#[test]
+fn one_rank_and_alpha_for_all_change_nothing() {
+    let mut lora = lora(1);
+    lora.layers.get_mut("a.to_q").unwrap().alpha = 1e-5;
+    let uniform = lora.uniform();
+    for (path, layer) in &uniform.layers {
+        assert_eq!((layer.rank(), layer.alpha, layer.scale()), (3, 3.0, 1.0), "{path}");
+        let (ours, theirs) = (layer.delta(), lora.delta(path).unwrap());
+        assert!(close(&(ours / theirs.norm()), &(&theirs / theirs.norm())), "{path}");
+        assert!(!layer.up.requires_grad() && !layer.down.requires_grad());
+        let [up, down] = [&layer.up, &layer.down].map(|half| half.norm().double_value(&[]));
+        assert!((0.5..=2.0).contains(&(up / down)), "{path} {up} {down}");
+    }
+    assert_eq!(lora.layers["b.to_q"].rank(), 2);
+    assert_eq!(Lora::default().uniform().layers.len(), 0);
+    let untrained = Lora::new(&targets(), 3, 6.0, 1).0.uniform();
+    assert_eq!(untrained.delta("a.to_q").unwrap().abs().max().double_value(&[]), 0.0);
+}

@@ -3,6 +3,7 @@
 mod command;
 mod data;
 mod distill;
+mod export;
 mod lora;
 mod picture;
 mod precision;
@@ -13,6 +14,7 @@ mod training;
 pub use command::{Command, EnvName, PortName};
 pub use data::{Digits, ImageFolder, WebDataset};
 pub use distill::{Distance, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target, Weighting};
+pub use export::{Export, ExportFormat};
 pub use lora::LoraMerge;
 pub use picture::{Eval, Sample, Sampler};
 pub use precision::Precision;

@@ -140,6 +140,9 @@ kinds! {
     Sample 1 -> Images { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
+    Export 1 -> Files { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     Eval 1 -> Metrics { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

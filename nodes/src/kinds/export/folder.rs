@@ -1,0 +1,129 @@
+//! A model folder again: in another number format, with a LoRA in its weights, for another sampler.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use hyper_flow_diffusion::lora::Lora;
+use hyper_flow_diffusion::schedulers::{SchedulerConfig, TimestepSpacing};
+use hyper_flow_diffusion::weights::{Entry, WeightFile, write_tensors};
+use hyper_flow_spec::kinds::Sampler;
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+use super::lora::norm;
+use crate::{NodeError, files};
+
+const UNET: &str = "unet/";
+
+/// Writes a model folder again with ΔW added to the weights of its UNet. Yields which part of ΔW rounding took away.
+pub(super) fn copy(from: &Path, to: &Path, kind: Option<Kind>, lora: &Lora) -> Result<f64, NodeError> {
+    let mut sum = Sum::default();
+    for path in paths(from)? {
+        let (source, target) = (from.join(&path), to.join(&path));
+        if path.ends_with(".safetensors") {
+            let lora = path.starts_with(UNET).then_some(lora);
+            files::make_parent(&target)?;
+            Weights { from: WeightFile::open(&source)?, kind, lora }.write(&target, &mut sum)?;
+        } else {
+            files::write(&target, fs::read(&source).map_err(NodeError::io("read", &source))?)?;
+        }
+    }
+    if sum.modules == lora.layers.len() {
+        return Ok(if sum.added > 0.0 { (sum.lost / sum.added).sqrt() } else { 0.0 });
+    }
+    let message = format!("it has the weights of {} of the LoRA's {} modules", sum.modules, lora.layers.len());
+    Err(NodeError::content(&from.join(UNET), message))
+}
+
+/// What was added to weights.
+#[derive(Default)]
+struct Sum {
+    modules: usize,
+    /// The squared length of ΔW.
+    added: f64,
+    /// The squared length of what rounding took of it.
+    lost: f64,
+}
+
+/// The files below a folder, sorted.
+fn paths(folder: &Path) -> Result<Vec<String>, NodeError> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(&next).map_err(NodeError::io("read", &next))? {
+            let path = entry.map_err(NodeError::io("read", &next))?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
+                found.push(name.to_owned());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A file of weights to be written again.
+struct Weights<'a> {
+    from: WeightFile,
+    kind: Option<Kind>,
+    lora: Option<&'a Lora>,
+}
+
+impl Weights<'_> {
+    /// Writes the file, reads it back and counts what was added.
+    fn write(&self, to: &Path, sum: &mut Sum) -> Result<(), NodeError> {
+        let tensors = self.from.keys().map(|key| Ok((key.to_owned(), self.changed(key)?)));
+        write_tensors(to, &tensors.collect::<Result<BTreeMap<_, _>, NodeError>>()?, Some(Entry::FORMAT_PT))?;
+        let written = WeightFile::open(to)?;
+        for key in self.from.keys() {
+            let Some(delta) = self.delta(key) else { continue };
+            let [before, after] = [&self.from, &written].map(|file| file.tensor(key, Kind::Double, Device::Cpu));
+            sum.modules += 1;
+            sum.lost += norm(&(after? - before? - &delta)).powi(2);
+            sum.added += norm(&delta).powi(2);
+        }
+        Ok(())
+    }
+
+    fn changed(&self, key: &str) -> Result<Tensor, NodeError> {
+        let stored = self.from.dtype(key).unwrap_or(Kind::Float);
+        let kind = self.kind.unwrap_or(stored);
+        Ok(match self.delta(key) {
+            // In fp32, whatever the file has.
+            Some(delta) => (self.from.tensor(key, Kind::Float, Device::Cpu)? + delta).to_kind(kind),
+            None => self.from.tensor(key, kind, Device::Cpu)?,
+        })
+    }
+
+    fn delta(&self, key: &str) -> Option<Tensor> {
+        self.lora?.delta(key.strip_suffix(".weight")?)
+    }
+}
+
+/// Makes a sampler that of a model folder.
+pub(super) fn set_sampler(model: &Path, sampler: Sampler) -> Result<(), NodeError> {
+    let class = class(sampler);
+    let folder = model.join("scheduler");
+    let config = SchedulerConfig {
+        class_name: class.to_owned(),
+        timestep_spacing: TimestepSpacing::Trailing,
+        ..SchedulerConfig::read(&folder)?
+    };
+    config.write(&folder)?;
+    let path = model.join("model_index.json");
+    let mut index: Value = files::read_json(&path)?;
+    index["scheduler"] = json!(["diffusers", class]);
+    files::write_json(&path, &index)
+}
+
+/// Its class in diffusers.
+pub(super) fn class(sampler: Sampler) -> &'static str {
+    match sampler {
+        Sampler::Ddim => "DDIMScheduler",
+        Sampler::Tcd(_) => "TCDScheduler",
+        Sampler::Lcm => "LCMScheduler",
+        Sampler::Euler => "EulerDiscreteScheduler",
+    }
+}

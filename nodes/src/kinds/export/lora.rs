@@ -1,0 +1,73 @@
+//! LoRA files, each read back and compared.
+
+use std::path::Path;
+
+use hyper_flow_diffusion::DiffusionError;
+use hyper_flow_diffusion::lora::{Lora, LoraLayer, LoraTarget, read_kohya, read_peft, write_kohya, write_peft};
+use tch::{Device, Kind, Tensor};
+
+use super::DIFFUSERS_FILE;
+use crate::NodeError;
+use crate::student::LORA_FILE;
+use crate::worker::Context;
+
+/// A format of LoRA files.
+pub(super) struct Format {
+    file: &'static str,
+    write: fn(&Lora, &Path) -> Result<(), DiffusionError>,
+    read: fn(&Path, &[LoraTarget]) -> Result<Lora, DiffusionError>,
+}
+
+pub(super) const KOHYA: Format =
+    Format { file: LORA_FILE, write: write_kohya, read: |path, modules| read_kohya(path, modules, Device::Cpu) };
+pub(super) const DIFFUSERS: Format = Format {
+    file: DIFFUSERS_FILE,
+    write: write_peft,
+    read: |path, modules| read_peft(path, modules, None, Device::Cpu),
+};
+
+impl Format {
+    /// Writes a LoRA in fp32 or in `kind`. Yields how far what the file adds to a module is from what the LoRA adds,
+    /// relative, at worst.
+    pub(super) fn write(
+        &self,
+        context: &Context,
+        lora: &Lora,
+        modules: &[LoraTarget],
+        kind: Option<Kind>,
+    ) -> Result<f64, NodeError> {
+        let (path, kind) = (context.output(self.file), kind.unwrap_or(Kind::Float));
+        (self.write)(&lora.uniform().to_kind(kind), &path)?;
+        let written = (self.read)(&path, modules)?;
+        let errors = lora.layers.iter().map(|(module, layer)| {
+            let error = error(layer, written.layers.get(module), kind);
+            error.ok_or_else(|| {
+                NodeError::Unfit(format!(
+                    "read back, {} does not add to {module} what the LoRA adds; where that is too small for 16 bits, leave \
+                     `precision` out",
+                    self.file
+                ))
+            })
+        });
+        Ok(errors.collect::<Result<Vec<_>, _>>()?.into_iter().fold(0.0, f64::max))
+    }
+}
+
+/// The part of ΔW that is lost, unless it is more than rounding both halves to `kind` can take.
+fn error(layer: &LoraLayer, written: Option<&LoraLayer>, kind: Kind) -> Option<f64> {
+    let own = layer.delta();
+    let lost = norm(&(written?.delta() - &own));
+    let both = layer.scale().abs() * norm(&layer.up) * norm(&layer.down);
+    let most = match kind {
+        Kind::Half => 2f64.powi(-10),
+        Kind::BFloat16 => 2f64.powi(-7),
+        _ => 1e-6,
+    };
+    // A half that is zero, as in a LoRA that has not been trained, loses nothing.
+    (lost <= most * both).then(|| lost / norm(&own).max(f64::MIN_POSITIVE))
+}
+
+/// The length of a tensor taken for one vector.
+pub(super) fn norm(x: &Tensor) -> f64 {
+    x.to_kind(Kind::Double).norm().double_value(&[])
+}

@@ -1,0 +1,218 @@
+//! `Export`: what is written for other programs adds what the LoRA adds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hyper_flow_diffusion::lora::{Lora, LoraTarget, read_kohya, read_peft};
+use hyper_flow_diffusion::schedulers::{SchedulerConfig, TimestepSpacing};
+use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
+use hyper_flow_diffusion::weights::{WeightFile, read_tensors, write_tensors};
+use insta::assert_snapshot;
+use serde_json::json;
+use tch::{Device, Kind, Tensor, nn};
+
+use crate::bad_inputs::copy;
+use crate::chain::{export, sample, segment_distill, teacher, train_teacher, tscd};
+use crate::lab::{Work, assert_same};
+
+const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
+
+fn modules(model: &Path) -> Vec<LoraTarget> {
+    let config = UNet2DConditionConfig::read(&model.join("unet/config.json")).unwrap();
+    UNet2DConditionModel::new(&nn::VarStore::new(Device::Cpu), &config).unwrap().modules().to_vec()
+}
+
+/// The LoRA of an artifact or an export.
+fn kohya(folder: &Path) -> Lora {
+    read_kohya(&folder.join("lora.safetensors"), &modules(teacher()), Device::Cpu).unwrap()
+}
+
+fn diffusers(folder: &Path) -> Lora {
+    let path = folder.join("pytorch_lora_weights.safetensors");
+    read_peft(&path, &modules(teacher()), None, Device::Cpu).unwrap()
+}
+
+fn tensors(path: &Path) -> BTreeMap<String, Tensor> {
+    read_tensors(path, Kind::Float, Device::Cpu).unwrap()
+}
+
+/// ‖a − b‖ / ‖b‖.
+fn distance(a: &Tensor, b: &Tensor) -> f64 {
+    (a - b).norm().double_value(&[]) / b.norm().double_value(&[])
+}
+
+/// A LoRA of three ranks and scales, in an artifact of its own.
+fn mixed() -> Work {
+    let work = segment_distill(json!({"steps": 3, "rank": 2, "alpha": 0.5, "lr": 0.02}));
+    work.artifact();
+    let path = work.job.output.join("lora.safetensors");
+    let mut lora = tensors(&path);
+    let name = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q";
+    let wider = |key: &str, dimension| Tensor::cat(&[&lora[key], &(&lora[key] * 0.5)], dimension);
+    let (down, up) = (format!("{name}.lora_down.weight"), format!("{name}.lora_up.weight"));
+    let wide = [(down.clone(), wider(&down, 0)), (up.clone(), wider(&up, 1))];
+    lora.extend(wide);
+    lora.insert(format!("{name}.alpha"), Tensor::from(7f32));
+    write_tensors(&path, &lora, None).unwrap();
+    work
+}
+
+#[test]
+fn lora_files_add_what_the_lora_adds() {
+    let mixed = mixed();
+    let work = export(json!({})).input("lora", &mixed.job.output);
+    let ended = work.run();
+    let errors = ["kohya_error", "diffusers_error"].map(|name| ended.succeeded().metric(name));
+    assert!(errors.iter().all(|error| *error < 1e-6), "{errors:?}");
+    let own = kohya(&mixed.job.output);
+    assert_eq!(own.rank(), 4);
+    for lora in [kohya(&work.job.output), diffusers(&work.job.output)] {
+        assert!(own.layers.keys().eq(lora.layers.keys()));
+        for (path, layer) in &lora.layers {
+            assert_eq!((layer.rank(), layer.alpha), (4, 4.0), "{path}");
+            assert!(distance(&layer.delta(), &own.delta(path).unwrap()) < 1e-6, "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_fused_model_draws_as_the_model_with_the_lora_does() {
+    let mixed = mixed();
+    let work = export(json!({"formats": ["Fused", "Model"], "sampler": {"Tcd": 0.5}})).input("lora", &mixed.job.output);
+    let ended = work.run();
+    assert!(ended.succeeded().metric("fused_error") < 1e-3 && ended.metric("model_error") == 0.0);
+    // 1. weights
+    let (fused, lora) = (work.job.output.join("fused"), kohya(&mixed.job.output));
+    let (before, after) = (tensors(&teacher().join(UNET)), tensors(&fused.join(UNET)));
+    for (key, before) in &before {
+        let delta = key.strip_suffix(".weight").and_then(|module| lora.delta(module));
+        let expected = delta.map_or_else(|| before.shallow_clone(), |delta| before + delta);
+        assert_eq!(after[key], expected, "{key}");
+    }
+    // 2. pictures
+    let with = sample(json!({"lora": "lora"})).input("lora", &mixed.job.output);
+    let without = sample(json!({})).input("model", &fused);
+    let plain = sample(json!({}));
+    let [with, without, plain] = [with, without, plain].map(|work| {
+        work.artifact();
+        image::open(work.job.output.join("grid.png")).unwrap().to_rgb8().into_raw()
+    });
+    let apart = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+    assert!(apart(&with, &without) <= 1 && apart(&with, &plain) > 1);
+    // 3. all else
+    let config = SchedulerConfig::read(&fused.join("scheduler")).unwrap();
+    assert_eq!((config.class_name.as_str(), config.timestep_spacing), ("TCDScheduler", TimestepSpacing::Trailing));
+    let index = std::fs::read_to_string(fused.join("model_index.json")).unwrap();
+    assert!(index.contains("\"TCDScheduler\"") && !index.contains("DDIMScheduler"), "{index}");
+    let (files, original) = (work.files(), export(json!({})).input("model", teacher()));
+    for (name, bytes) in files {
+        let Some(name) = name.strip_prefix("model/") else { continue };
+        assert_eq!(bytes, std::fs::read(original.job.inputs["model"].join(name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn half_precision_halves_every_file_and_says_what_it_costs() {
+    let mixed = mixed();
+    let formats = json!(["Kohya", "Diffusers", "Fused"]);
+    for (precision, kind, most) in [("Fp16", Kind::Half, 5e-3), ("Bf16", Kind::BFloat16, 5e-2)] {
+        let work = export(json!({"formats": formats, "precision": precision})).input("lora", &mixed.job.output);
+        let ended = work.run();
+        for name in ["kohya_error", "diffusers_error"] {
+            let error = ended.succeeded().metric(name);
+            assert!(1e-5 < error && error < most, "{precision} {name} {error}");
+        }
+        for name in work.files().keys().filter(|name| name.ends_with(".safetensors")) {
+            let file = WeightFile::open(&work.job.output.join(name)).unwrap();
+            let halves = file.keys().filter(|key| !key.ends_with(".alpha")).map(|key| file.dtype(key));
+            assert!(halves.into_iter().all(|found| found == Some(kind)), "{name}");
+        }
+    }
+    // Numbers that 16 bits cannot hold.
+    let path = mixed.job.output.join("lora.safetensors");
+    let small = |(key, x): (String, Tensor)| if key.contains("lora_up") { (key, x * 1e-12) } else { (key, x) };
+    write_tensors(&path, &tensors(&path).into_iter().map(small).collect(), None).unwrap();
+    let message = export(json!({"precision": "Fp16"})).input("lora", &mixed.job.output).failure();
+    assert!(message.starts_with("read back, lora.safetensors does not add to "), "{message}");
+    assert!(message.ends_with("leave `precision` out"), "{message}");
+    export(json!({"precision": "Bf16"})).input("lora", &mixed.job.output).artifact();
+}
+
+#[test]
+fn equal_exports_are_equal_to_the_byte() {
+    let all = json!({"formats": ["Kohya", "Diffusers", "Model", "Fused"]});
+    let (first, second) = (export(all.clone()).artifact(), export(all).artifact());
+    assert_same("Export", &first, &second);
+    let below = |folder: &str| first.keys().filter(|name| name.starts_with(folder)).count();
+    assert_eq!(below("model/"), below("fused/"));
+    let names: Vec<_> = first.keys().filter(|name| !name.contains('/')).collect();
+    assert_eq!(names, ["README.md", "lora.safetensors", "pytorch_lora_weights.safetensors"]);
+}
+
+#[test]
+fn a_lora_of_another_model_is_refused() {
+    let other = train_teacher(json!({"steps": 1, "channels": [16, 32]}));
+    other.artifact();
+    let message = export(json!({})).input("model", &other.job.output).failure();
+    assert!(message.starts_with("lora: ") && message.contains("where the model has"), "{message}");
+    let folder = copy(tscd());
+    let path = folder.path().join("lora.safetensors");
+    let mut lora = tensors(&path);
+    lora.insert("lora_unet_mid_block_resnets_7_conv1.alpha".into(), Tensor::from(1f32));
+    write_tensors(&path, &lora, None).unwrap();
+    let message = export(json!({})).input("lora", folder.path()).failure();
+    assert!(message.contains("1 left over: lora_unet_mid_block_resnets_7_conv1.alpha"), "{message}");
+}
+
+fn readme(params: serde_json::Value) -> String {
+    let files = export(params).artifact();
+    String::from_utf8(files["README.md"].clone()).unwrap()
+}
+
+#[test]
+fn a_readme_says_how_to_draw() {
+    assert_snapshot!(readme(json!({"sampler": {"Tcd": 0.5}})), @r#"
+    # How to draw with this
+
+    Without guidance, in as few steps as the LoRA was distilled for.
+
+    The model draws pixels: it has no VAE, which pipelines of diffusers need.
+
+    ## diffusers
+
+    ```python
+    import torch
+    from diffusers import DiffusionPipeline, TCDScheduler
+
+    pipe = DiffusionPipeline.from_pretrained("the model that was distilled", torch_dtype=torch.float16).to("cuda")
+    pipe.load_lora_weights(".", weight_name="pytorch_lora_weights.safetensors")  # needs peft
+    pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
+    pipe("a red fox", num_inference_steps=4, guidance_scale=0, eta=0.5).images[0].save("fox.png")
+    ```
+
+    ## ComfyUI
+
+    `lora.safetensors` goes into `models/loras`. Load it with strength 1; sample with cfg 1 and the scheduler `sgm_uniform`.
+
+    ## stable-diffusion-webui
+
+    `lora.safetensors` goes into `models/Lora`. Write `<lora:lora:1>` into the prompt; sample with CFG scale 1.
+    "#);
+    assert_snapshot!(readme(json!({"formats": ["Fused"]})), @r#"
+    # How to draw with this
+
+    Without guidance, in as few steps as the LoRA was distilled for.
+
+    The model draws pixels: it has no VAE, which pipelines of diffusers need.
+
+    ## diffusers
+
+    ```python
+    import torch
+    from diffusers import DiffusionPipeline
+
+    pipe = DiffusionPipeline.from_pretrained("fused", torch_dtype=torch.float16).to("cuda")
+    pipe("a red fox", num_inference_steps=4, guidance_scale=0).images[0].save("fox.png")
+    ```
+    "#);
+}
