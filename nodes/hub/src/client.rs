@@ -1,4 +1,4 @@
-//! Connections: TLS without a library of the system, proxies of the environment, a thread of its own for none of it.
+//! Connections: TLS without a library of the system, proxies of the environment, all on the thread that waits for it.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{HubError, Patience};
 
-/// What requests are sent by. Everything happens on the thread that waits for it.
+/// What requests are sent by.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) patience: Patience,
-    pub(crate) runtime: Runtime,
+    runtime: Option<Runtime>,
 }
 
 impl Client {
@@ -34,7 +34,19 @@ impl Client {
         let http = if is_here(server) { http.no_proxy() } else { http };
         let http = http.build().map_err(|error| set_up(&error))?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| set_up(&error))?;
-        Ok(Client { http, patience, runtime })
+        Ok(Client { http, patience, runtime: Some(runtime) })
+    }
+
+    /// Does the work, on this thread.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.as_ref().expect("it is there until the drop").block_on(work)
+    }
+}
+
+impl Drop for Client {
+    /// The system may look for a host's address for long after nobody wants it any more.
+    fn drop(&mut self) {
+        self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
     }
 }
 

@@ -23,7 +23,7 @@ pub fn download_url(url: &str, sha256: &str, to: &Path, patience: Patience, watc
     let what = shown(&parsed);
     let question = Question { what, at: server(&parsed), repo: None, with_token: false };
     let transfer = Transfer { client: &client, url: parsed, token: None, question, size: None, watch };
-    client.runtime.block_on(fetch(&transfer, &hash, to))
+    client.block_on(fetch(&transfer, &hash, to))
 }
 
 /// A URL without what may be secret in it: a password, and the query, where signatures are.

@@ -49,7 +49,7 @@ impl Hub {
     pub fn commit_of(&self, repo: &Repo, revision: &str) -> Result<String, HubError> {
         let question = self.question(repo, format!("`{revision}` of {repo}"))?;
         let url = self.url(&format!("{}/revision/{}", repo.api(), escaped(revision, b"")))?;
-        let (found, _): (Revision, _) = self.client.runtime.block_on(self.ask(&url, &question, &Silent))?;
+        let (found, _): (Revision, _) = self.client.block_on(self.ask(&url, &question, &Silent))?;
         Ok(found.sha)
     }
 
@@ -61,7 +61,7 @@ impl Hub {
         let mut files = Vec::new();
         while let Some(page) = query {
             url.set_query(Some(&page));
-            let (entries, next): (Vec<Entry>, _) = self.client.runtime.block_on(self.ask(&url, &question, watch))?;
+            let (entries, next): (Vec<Entry>, _) = self.client.block_on(self.ask(&url, &question, watch))?;
             let before = files.len();
             for entry in entries {
                 files.extend(entry.file().map_err(|why| question.senseless(why))?);
@@ -85,7 +85,7 @@ impl Hub {
         let url = self.url(&format!("{repo}/resolve/{}/{}", escaped(commit, b""), escaped(&file.path, b"/")))?;
         let token = self.settings.token.as_ref();
         let transfer = Transfer { client: &self.client, url, token, question, size: Some(file.size), watch };
-        self.client.runtime.block_on(fetch(&transfer, &file.hash, to))
+        self.client.block_on(fetch(&transfer, &file.hash, to))
     }
 
     /// Downloads files into a folder, each at its path. Progress is that of all together.

@@ -1,6 +1,5 @@
 //! What may pass is tried again, more and more patiently.
 
-use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
