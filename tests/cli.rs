@@ -3,6 +3,7 @@
 mod command_line {
     mod choosing;
     mod failing;
+    mod hub;
     mod reporting;
     mod scene;
     mod storing;

@@ -12,12 +12,12 @@ pub enum NodeError {
     /// A model, a weight file or a tensor operation.
     #[error(transparent)]
     Diffusion(#[from] DiffusionError),
-    /// A download.
-    #[error(transparent)]
-    Hub(#[from] HubError),
     /// A tensor operation outside the models.
     #[error("tensor operation: {0}")]
     Tensor(#[from] tch::TchError),
+    /// A download.
+    #[error(transparent)]
+    Hub(HubError),
     /// A job that does not hang together.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -74,5 +74,15 @@ impl NodeError {
     /// For content that is not what it should be.
     pub(crate) fn content(path: &Path, message: impl ToString) -> NodeError {
         NodeError::Content { path: path.to_owned(), message: message.to_string() }
+    }
+}
+
+impl From<HubError> for NodeError {
+    fn from(error: HubError) -> NodeError {
+        match error {
+            // What has come stays for the next attempt.
+            HubError::Cancelled => NodeError::Interrupted { step: 0 },
+            error => NodeError::Hub(error),
+        }
     }
 }

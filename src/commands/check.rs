@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::commands::context::{Context, Format};
 use crate::commands::source::{self, Overriding};
 use crate::error::Failure;
-use crate::pipeline::{self, Finding, Pipeline, PipelineErrors};
+use crate::pipeline::{Finding, Pipeline, PipelineErrors};
 
 /// Checks a pipeline file, and tells all of its mistakes at once
 ///
@@ -36,7 +36,7 @@ struct Checked<'a> {
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, []) = source::split_exactly(&args.words, [], context)?;
-    let checked = pipeline::load(&file, &args.overriding.overrides());
+    let checked = args.overriding.load(&file);
     if let Ok(pipeline) = &checked {
         context.warn(&pipeline.warnings);
     }

@@ -12,6 +12,7 @@ pub mod log;
 pub mod ls;
 pub mod plan;
 mod retention;
+pub(crate) mod revisions;
 pub mod run;
 mod runs;
 pub mod schema;

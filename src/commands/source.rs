@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use hyper_flow_cache::Store;
 
 use crate::commands::context::Context;
-use crate::commands::runs;
+use crate::commands::{revisions, runs};
 use crate::error::Failure;
-use crate::pipeline::{self, Overrides, Pipeline};
+use crate::pipeline::{self, Overrides, Pipeline, PipelineErrors};
 use crate::plan::{Classes, Plan, plan};
 
 /// Changes to the pipeline file.
@@ -28,8 +28,8 @@ impl Overriding {
     }
 
     /// Reads and checks the pipeline.
-    pub fn load(&self, path: &Path) -> Result<Pipeline, Failure> {
-        pipeline::load(path, &self.overrides()).map_err(Failure::user)
+    pub fn load(&self, path: &Path) -> Result<Pipeline, PipelineErrors> {
+        pipeline::load(path, &self.overrides()).map_err(revisions::with_commits)
     }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn load(
     overriding: &Overriding,
     context: &Context,
 ) -> Result<Loaded, Failure> {
-    let pipeline = overriding.load(file)?;
+    let pipeline = overriding.load(file).map_err(Failure::user)?;
     let store = context.open_store()?;
     let classes = Classes::of(&pipeline, &store)?;
     let plan = plan(&pipeline, &store, targets, classes)?;

@@ -133,6 +133,7 @@ pub(super) fn step(event: &Said, left: Option<Duration>) -> Option<String> {
             parts.extend(speed.map(|speed| format!("{} samples/s", number(speed))));
             parts
         }
+        Said::Progress { done, of, unit } if unit == "bytes" => vec![format!("{} of {}", bytes(*done), bytes(*of))],
         Said::Progress { done, of, unit } => vec![format!("{done}/{of} {unit}")],
         _ => return None,
     };

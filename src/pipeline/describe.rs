@@ -249,8 +249,13 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 }
 
-/// What a schema refers to.
+/// What a schema refers to; of what may be absent, what it is when it is there.
 pub(super) fn resolve<'a>(definitions: &'a Map<String, Value>, schema: &'a Value) -> &'a Value {
+    let choices = schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice);
+    let schema = match choices {
+        Some([there, absent]) if absent.get("type").is_some_and(|name| name == "null") => there,
+        _ => schema,
+    };
     let name = schema.get("$ref").and_then(|name| name.as_str()?.strip_prefix("#/$defs/"));
     name.and_then(|name| definitions.get(name)).unwrap_or(schema)
 }

@@ -2,7 +2,7 @@
 
 use miette::Severity;
 
-use super::finding::{Finding, Label};
+use super::finding::{Branch, Finding, Label};
 use super::source::{Sources, Span};
 use super::tree::Place;
 
@@ -13,12 +13,13 @@ pub(super) struct Draft {
     message: String,
     help: Option<String>,
     labels: Vec<(Span, String)>,
+    branch: Option<Branch>,
 }
 
 impl Draft {
     /// A mistake.
     pub(super) fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), help: None, labels: Vec::new() }
+        Self { severity: Severity::Error, message: message.into(), help: None, labels: Vec::new(), branch: None }
     }
 
     /// Something that is probably not meant.
@@ -43,6 +44,12 @@ impl Draft {
         self
     }
 
+    /// Says which branch stands where a commit must.
+    pub(super) fn branch(mut self, branch: Option<Branch>) -> Self {
+        self.branch = branch;
+        self
+    }
+
     fn place(&self) -> Option<Span> {
         self.labels.first().map(|(span, _)| *span)
     }
@@ -60,6 +67,7 @@ impl Draft {
             help: (!help.is_empty()).then(|| help.join("\n")),
             source: source.map(|source| sources.named(source)),
             labels: here.into_iter().map(|(span, text)| Label { range: span.start..span.end, text }).collect(),
+            branch: self.branch,
         }
     }
 }

@@ -28,6 +28,17 @@ pub struct Finding {
     pub source: Option<Arc<NamedSource<Arc<str>>>>,
     /// Where it is; the first label is the place itself.
     pub labels: Vec<Label>,
+    /// The branch or tag that stands where a commit must; a hub knows which commit it means.
+    pub branch: Option<Branch>,
+}
+
+/// A revision of a repository that is no commit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Branch {
+    /// The repository, as written.
+    pub repo: String,
+    /// The revision, as written.
+    pub revision: String,
 }
 
 /// A marked piece of the source.
@@ -141,6 +152,7 @@ impl PipelineErrors {
             severity: Severity::Error,
             source: None,
             labels: Vec::new(),
+            branch: None,
         };
         Self { file: path.display().to_string(), findings: vec![finding] }
     }

@@ -32,5 +32,5 @@ mod words;
 
 pub use describe::{Description, Field, KindDescription};
 pub use file::json_schema;
-pub use finding::{Finding, Label, PipelineErrors};
+pub use finding::{Branch, Finding, Label, PipelineErrors};
 pub use model::{Node, Overrides, Pipeline, Settings, load};

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::describe::{Description, Field, found};
 use super::draft::{Draft, Findings};
+use super::finding::Branch;
 use super::fragment::Fragment;
 use super::source::Sources;
 use super::suggest::{instead, quoted};
@@ -120,7 +121,8 @@ impl Reader<'_> {
         let name = &inner.name;
         match error {
             Error::Message(message) if message.starts_with("must ") => {
-                Draft::error(format!("`{name}` {message}")).at(touching, "not allowed").help(self.help(&inner))
+                let draft = Draft::error(format!("`{name}` {message}")).at(touching, "not allowed");
+                draft.help(self.help(&inner)).branch(self.branch(entry, &inner))
             }
             Error::Message(message) => {
                 Draft::error(format!("`{name}`: {message}")).at(touching, "not allowed").help(self.help(&inner))
@@ -146,6 +148,14 @@ impl Reader<'_> {
             }
             _ => self.ill_typed(&inner),
         }
+    }
+
+    /// The revision that is no commit, with the repository beside it.
+    fn branch(&self, entry: &Entry, revision: &Inner<'_>) -> Option<Branch> {
+        revision.schema?.get("x-commit")?;
+        let beside = parent(&entry.value, revision.tree)?.entry("repo")?;
+        let text = |tree: &Tree| tree.text(self.sources).filter(|text| !text.is_empty());
+        Some(Branch { repo: text(&beside.value)?, revision: text(revision.tree)? })
     }
 
     /// Only the name of `Name(…)`.
@@ -214,6 +224,12 @@ struct Inner<'e> {
     /// What that which has the name must be.
     named: Option<&'e Value>,
     tree: &'e Tree,
+}
+
+/// The value that directly holds another one.
+fn parent<'t>(tree: &'t Tree, child: &Tree) -> Option<&'t Tree> {
+    let holds = tree.children().any(|other| std::ptr::eq(other, child));
+    if holds { Some(tree) } else { tree.children().find_map(|inside| parent(inside, child)) }
 }
 
 /// The value at a place.

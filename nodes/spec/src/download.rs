@@ -1,48 +1,6 @@
 //! Files on web servers, as parameters.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
-macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $words:literal, $holds:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(try_from = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(text: String) -> Result<Self, String> {
-                let holds: fn(&str) -> bool = $holds;
-                if holds(&text) { Ok(Self(text)) } else { Err(format!(concat!("must be ", $words, ", not `{}`"), text)) }
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "x-words": $words })
-            }
-        }
-    };
-}
+use crate::text::text;
 
 text!(
     /// The address of a file on a web server.

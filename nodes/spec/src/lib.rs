@@ -10,14 +10,17 @@
 mod artifact;
 mod bounded;
 mod download;
+mod hub;
 pub mod kinds;
 mod protocol;
 mod reference;
+mod text;
 mod value;
 
 pub use artifact::{Artifact, ArtifactType, types};
 pub use bounded::{Amount, Count, Fraction, Int, NonNegative, Positive, Rank, SolverSteps, Steps};
 pub use download::{Sha256, Url};
+pub use hub::{Commit, Hub, Repo};
 pub use kinds::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use protocol::{Description, Device, Event, Job, JobError, Level, PROTOCOL};
 pub use reference::{File, Ref};

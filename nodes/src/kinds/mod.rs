@@ -1,5 +1,6 @@
 //! What each kind does, one file a kind.
 
+mod diffusers;
 mod digits;
 mod eval;
 mod export;
@@ -25,6 +26,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::Digits(params) => digits::run(context, params),
         Kind::ImageFolder(params) => image_folder::run(context, params),
         Kind::WebDataset(params) => web_dataset::run(context, params),
+        Kind::Diffusers(params) => diffusers::run(context, params),
         Kind::TrainClip(params) => train_clip::run(context, params),
         Kind::TrainJudge(params) => train_judge::run(context, params),
         Kind::TrainTeacher(params) => train_teacher::run(context, params),

@@ -42,7 +42,7 @@ fn kinds_compute_what_their_version_computed() {
             .file("shard", &shard_file());
         assert_written_out(&work.job.kind, &params);
         for (port, from) in inputs {
-            work = work.input(port, made[from].path());
+            work = work.input(port, made[from].path()).file(port, made[from].path());
         }
         report.extend(check(kind, &computed(&work, work.run().succeeded())));
         made.insert(kind, by_formula(kind, &work.job.output));
@@ -277,6 +277,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         ("TrainClip", training(clip), &[("data", "Digits")]),
         ("TrainJudge", training(judge), &[("data", "Digits")]),
         ("TrainTeacher", training(teacher), &[("data", "Digits"), ("text", "TrainClip")]),
+        ("Diffusers", json!({"path": "path", "hub": null, "variant": null}), &[("path", "TrainTeacher")]),
         ("SegmentDistill", distillation(stage), &[("data", "Digits"), ("teacher", "TrainTeacher")]),
         ("RewardFinetune", distillation(reward), ON_STUDENT),
         ("ScoreDistill", distillation(score), ON_STUDENT),

@@ -18,6 +18,7 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 pub(crate) struct Work {
     pub(crate) job: Job,
     folder: TempDir,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Work {
@@ -39,7 +40,7 @@ impl Work {
             sample_every: 0,
             checkpoint_seconds: 1e9,
         };
-        Self { job, folder }
+        Self { job, folder, environment: Vec::new() }
     }
 
     /// Fills a port with an artifact.
@@ -54,6 +55,12 @@ impl Work {
         self
     }
 
+    /// Sets a variable of the worker's environment.
+    pub(crate) fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
     /// Changes anything else.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Job)) -> Self {
         change(&mut self.job);
@@ -65,7 +72,7 @@ impl Work {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("job.json");
         fs::write(&path, content).unwrap();
-        Worker::start(&path, folder.path()).end()
+        Worker::start(&path, folder.path(), &[]).end()
     }
 
     /// What would be in the job file.
@@ -83,7 +90,7 @@ impl Work {
         }
         let path = self.folder.path().join("job.json");
         fs::write(&path, self.json().to_string()).unwrap();
-        Worker::start(&path, self.folder.path())
+        Worker::start(&path, self.folder.path(), &self.environment)
     }
 
     /// Runs the job to its end.
@@ -156,13 +163,14 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    fn start(job: &Path, cwd: &Path) -> Self {
+    fn start(job: &Path, cwd: &Path, environment: &[(&str, String)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_hyper-flow-worker"))
             .arg("run")
             .arg(job)
             .current_dir(cwd)
             .env("OMP_NUM_THREADS", "1")
             .env_remove("RUST_BACKTRACE")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -3,10 +3,12 @@
 mod bad_inputs;
 mod bad_jobs;
 mod chain;
+mod diffusers;
 mod eval;
 mod export;
 mod exports;
 mod golden;
+mod hub;
 mod image_folder;
 mod lab;
 mod merging;

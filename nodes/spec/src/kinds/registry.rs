@@ -120,6 +120,9 @@ kinds! {
     WebDataset 1 -> Dataset { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
+    Diffusers 1 -> Model { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

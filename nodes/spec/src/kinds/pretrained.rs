@@ -1,0 +1,84 @@
+//! Kinds that bring published models in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use crate::{File, Hub};
+
+/// A published Stable Diffusion model, from this machine or from a model hub.
+///
+/// Exactly one of `path` and `hub` is given. From a hub comes, unless its `files` say otherwise, what a pipeline draws with:
+/// the configurations, the tokenizers, and the safetensors weights of the variant; no pickles, no safety checker. Each file is
+/// held to the size and hash that the hub lists.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Diffusers {
+    /// A diffusers folder.
+    #[serde(default)]
+    pub path: Option<File>,
+    /// A repository of a model hub that holds a diffusers folder.
+    #[serde(default)]
+    pub hub: Option<Hub>,
+    /// Which of several weights: `fp16` means `diffusion_pytorch_model.fp16.safetensors`. A part of the model that has no such
+    /// file is read from its plain one.
+    #[serde(default)]
+    pub variant: Option<String>,
+}
+
+impl Diffusers {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        source_problem(self.path.as_ref(), self.hub.as_ref()).into_iter().chain(self.variant_problem()).collect()
+    }
+
+    fn variant_problem(&self) -> Option<Problem> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let variant = self.variant.as_ref().filter(|variant| variant.is_empty() || !variant.chars().all(plain))?;
+        Some(Problem {
+            field: "variant",
+            message: format!("`{variant}` is no variant of weights"),
+            help: "it is the word before `.safetensors`, for example `fp16`; leave it out for the plain weights".into(),
+        })
+    }
+}
+
+/// What is wrong unless exactly one of `path` and `hub` is given.
+pub(super) fn source_problem(path: Option<&File>, hub: Option<&Hub>) -> Option<Problem> {
+    let message = match (path, hub) {
+        (Some(_), Some(_)) => "both `path` and `hub` say where it comes from",
+        (None, None) => "neither `path` nor `hub` says where it comes from",
+        _ => return None,
+    };
+    Some(Problem {
+        field: "hub",
+        message: message.into(),
+        help: "write one: `path: \"models/sd15\"`, or `hub: (repo: \"owner/name\", revision: \"…40 digits\")`".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(fields: &str) -> Vec<String> {
+        let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        let kind: Diffusers = options.from_str(fields).unwrap();
+        kind.problems().into_iter().map(|problem| problem.message).collect()
+    }
+
+    const HUB: &str = "hub: (repo: \"a/b\", revision: \"0123456789abcdef0123456789abcdef01234567\")";
+
+    #[test]
+    fn one_source_and_only_one() {
+        assert!(problems("(path: \"x\")").is_empty() && problems(&format!("({HUB})")).is_empty());
+        assert!(problems("()")[0].contains("neither"));
+        assert!(problems(&format!("(path: \"x\", {HUB})"))[0].contains("both"));
+    }
+
+    #[test]
+    fn a_variant_is_a_word() {
+        assert!(problems("(path: \"x\", variant: \"non_ema\")").is_empty());
+        assert_eq!(problems("(path: \"x\", variant: \"../x\")"), ["`../x` is no variant of weights"]);
+        assert_eq!(problems("(path: \"x\", variant: \"\")").len(), 1);
+    }
+}
