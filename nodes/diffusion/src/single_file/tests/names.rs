@@ -42,6 +42,17 @@ fn every_key_goes_where_diffusers_puts_it() {
 }
 
 #[test]
+fn every_published_name_has_a_place_in_the_model() {
+    let published = fixture::<Value>("published_names").remove("single_file").unwrap();
+    let published: BTreeMap<String, Vec<String>> = serde_json::from_value(published).unwrap();
+    for (name, family) in FAMILIES.into_iter().filter(|(name, _)| published.contains_key(*name)) {
+        let lost: Vec<_> =
+            published[name].iter().filter(|key| !matches!(place(key, &layout(family)), Some(Place::In(..)))).collect();
+        assert!(lost.is_empty(), "{name}: {lost:?}");
+    }
+}
+
+#[test]
 fn every_tensor_of_the_model_comes_from_one_key_in_its_shape() {
     let models = fixture::<BTreeMap<String, Shapes>>("full_size_keys");
     for (name, family) in FAMILIES {
