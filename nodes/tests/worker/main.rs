@@ -9,6 +9,7 @@ mod export;
 mod exports;
 mod golden;
 mod hub;
+mod hostile_files;
 mod image_folder;
 mod lab;
 mod merging;
