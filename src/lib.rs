@@ -41,7 +41,8 @@
 //! ## Invariants
 //!
 //! - This crate never links libtorch, and a plan starts no process (but with `reproducibility: Exact`, which asks the
-//!   worker once what machine it is on).
+//!   worker once what machine it is on) and asks no hub (only a pipeline that is refused for a branch in place of a commit
+//!   has the hub asked which commit that is).
 //! - The store knows bytes, digests and opaque labels; it knows no node, kind or pipeline.
 //! - The spec computes nothing: no file is read and no tensor made there.
 //! - The worker never touches the store. It sees directories: its inputs, its output, its scratch.

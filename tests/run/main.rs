@@ -4,6 +4,7 @@ mod command_nodes;
 mod failures;
 mod graphs;
 mod hello;
+mod hub;
 mod interruption;
 mod lab;
 mod six_rows;

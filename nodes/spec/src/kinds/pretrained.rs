@@ -10,7 +10,8 @@ use crate::{File, Hub};
 ///
 /// Exactly one of `path` and `hub` is given. From a hub comes, unless its `files` say otherwise, what a pipeline draws with:
 /// the configurations, the tokenizers, and the safetensors weights of the variant; no pickles, no safety checker. Each file is
-/// held to the size and hash that the hub lists.
+/// held to the size and hash that the hub lists. `HF_ENDPOINT` names another hub or a mirror, `HF_TOKEN` is for what is private
+/// or gated, and with `HF_HUB_OFFLINE` nobody is asked; none of them is in the key.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diffusers {
