@@ -48,7 +48,7 @@ def case(name, n, m, width, scale, shift):
     cosines = (pairs[0] * pairs[1]).sum(1) / np.linalg.norm(pairs[0], axis=1) / np.linalg.norm(pairs[1], axis=1)
     return dict(
         n=n, m=m, width=width, scale=scale, shift=shift, neighbours=NEIGHBOURS,
-        frechet=frechet(real, fake), diversity=pdist(fake).mean(), clip_score=100 * cosines.mean(),
+        frechet=frechet(real, fake), diversity=pdist(fake).mean(), clip_score=max(100 * cosines.mean(), 0.0),
         **neighbours(real, fake, NEIGHBOURS),
     )
 

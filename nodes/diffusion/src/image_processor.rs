@@ -3,7 +3,7 @@
 
 use crate::DiffusionError;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
 const FILE: &str = "preprocessor_config.json";
@@ -50,7 +50,7 @@ impl ImageProcessor {
     /// # Errors
     /// [`DiffusionError::Io`], or [`DiffusionError::Config`] for a file that asks for something else than this.
     pub fn read(folder: &Path) -> Result<Option<Self>, DiffusionError> {
-        let path = folder.join(FILE);
+        let path = Self::path(folder);
         if !path.exists() {
             return Ok(None);
         }
@@ -65,18 +65,14 @@ impl ImageProcessor {
     /// # Errors
     /// [`DiffusionError::Io`].
     pub fn write(&self, folder: &Path) -> Result<(), DiffusionError> {
-        let path = folder.join(FILE);
+        let path = Self::path(folder);
         let text = format!("{:#}\n", self.json());
         std::fs::write(&path, text).map_err(|source| DiffusionError::Io { action: "write", path, source })
     }
 
-    /// That it gives pictures of the side that a network sees; `folder` is named if not.
-    pub(crate) fn check_side(&self, folder: &Path, side: i64) -> Result<(), DiffusionError> {
-        if self.crop_size == side {
-            return Ok(());
-        }
-        let message = format!("cuts out {} pixels, and the network sees {side}", self.crop_size);
-        Err(DiffusionError::Config { what: folder.join(FILE).display().to_string(), message })
+    /// The file of a folder that says how.
+    pub(crate) fn path(folder: &Path) -> PathBuf {
+        folder.join(FILE)
     }
 
     fn json(&self) -> Value {

@@ -14,6 +14,8 @@ pub enum Artifact {
     Clip,
     /// A small picture classifier: `config.json`, `model.safetensors`.
     Classifier,
+    /// A score of pictures: `scorer.json` names its form, beside weights and tokenizer.
+    Scorer,
     /// A diffusers pipeline folder.
     Model,
     /// `lora.safetensors`, kohya keys with explicit alpha.
@@ -81,6 +83,8 @@ artifact_types! {
     Pictures: Dataset | Latents,
     Clip: Clip,
     Classifier: Classifier,
+    Scorer: Scorer,
+    Score: Scorer | Clip,
     Model: Model,
     Lora: Lora,
     Images: Images,

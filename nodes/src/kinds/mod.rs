@@ -6,9 +6,11 @@ mod eval;
 mod export;
 mod image_folder;
 mod lora_merge;
+mod pretrained_clip;
 mod reward_finetune;
 mod sample;
 mod score_distill;
+mod score_model;
 mod segment_distill;
 mod train_clip;
 mod train_judge;
@@ -27,6 +29,8 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::ImageFolder(params) => image_folder::run(context, params),
         Kind::WebDataset(params) => web_dataset::run(context, params),
         Kind::Diffusers(params) => diffusers::run(context, params),
+        Kind::PretrainedClip(params) => pretrained_clip::run(context, params),
+        Kind::ScoreModel(params) => score_model::run(context, params),
         Kind::TrainClip(params) => train_clip::run(context, params),
         Kind::TrainJudge(params) => train_judge::run(context, params),
         Kind::TrainTeacher(params) => train_teacher::run(context, params),

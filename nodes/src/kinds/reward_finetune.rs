@@ -12,8 +12,8 @@ use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::decoder::Decoder;
 use crate::distillation::Distillation;
-use crate::paint::Few;
-use crate::scorer::{Scorer, cosine};
+use crate::paint::{self, Few};
+use crate::scorer::Scorer;
 use crate::student::{self, Student};
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
@@ -21,7 +21,6 @@ use crate::worker::Context;
 /// A reward, ready to judge: its captions are those of the dataset, in order.
 struct Judge {
     scorer: Scorer,
-    captions: Tensor,
     weight: f64,
     threshold: f64,
 }
@@ -77,7 +76,7 @@ impl Recipe for Feedback<'_> {
         let pictures = self.decoder.pictures_on(tape, &own);
         let mut losses = Losses::new();
         for (i, judge) in self.judges.iter().enumerate() {
-            let rewards = cosine(&judge.scorer.pictures(&pictures)?, &judge.captions.index_select(0, &captions));
+            let rewards = judge.scorer.score(&pictures, &captions);
             let loss = reward_loss(&rewards, judge.threshold) * judge.weight;
             losses.push((format!("reward.{i}").into(), loss));
         }
@@ -99,12 +98,19 @@ impl Recipe for Feedback<'_> {
     }
 }
 
-fn judges(context: &Context, params: &RewardFinetune, captions: &[String]) -> Result<Vec<Judge>, NodeError> {
+fn judges(
+    context: &Context,
+    params: &RewardFinetune,
+    captions: &[String],
+    channels: i64,
+) -> Result<Vec<Judge>, NodeError> {
     let judge = |reward: &Reward| {
-        let Reward::Clip { model, weight, threshold } = reward;
-        let scorer = Scorer::load(context.input(model)?, context.device)?;
-        let captions = scorer.captions(captions)?;
-        Ok(Judge { scorer, captions, weight: weight.get(), threshold: *threshold })
+        let (folder, weight, threshold) = match reward {
+            Reward::Clip { model, weight, threshold } => (context.input(model)?, weight, threshold),
+            Reward::Score { model, weight, threshold } => (context.input(model)?, weight, threshold),
+        };
+        let scorer = Scorer::load(folder, captions, channels, paint::kind(params.precision), context.device)?;
+        Ok(Judge { scorer, weight: weight.get(), threshold: *threshold })
     };
     params.rewards.iter().map(judge).collect()
 }
@@ -118,7 +124,7 @@ pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), Node
         denoiser: teacher.denoiser(),
         decoder: teacher.decoder()?,
         data: &data,
-        judges: judges(context, params, &data.captions)?,
+        judges: judges(context, params, &data.captions, teacher.picture_shape()?.channels)?,
         frozen: &frozen,
         delta: &delta,
         seed: context.seed(),

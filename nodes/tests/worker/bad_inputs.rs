@@ -154,8 +154,8 @@ fn a_clip_of_other_pictures() {
     let other = train_clip(json!({"steps": 1})).input("data", &data.job.output);
     other.artifact();
     let reward = reward_finetune(json!({"steps": 1})).input("rewards.0.model", &other.job.output);
-    assert_snapshot!(reward.failure(), @"the CLIP sees pictures of 3 channels and 16 pixels, not 1 and 8; train one on this dataset");
-    assert_snapshot!(eval(json!({})).input("clip", &other.job.output).failure(), @"the CLIP sees pictures of 3 channels and 16 pixels, not 1 and 8; train one on this dataset");
+    assert_snapshot!(reward.failure(), @"the score sees pictures of 3 channels, not of 1; choose one that was trained on such pictures");
+    assert_snapshot!(eval(json!({})).input("clip", &other.job.output).failure(), @"the score sees pictures of 3 channels, not of 1; choose one that was trained on such pictures");
 }
 
 #[test]

@@ -33,15 +33,19 @@ const FREE: &str = "k_proj.bias";
 fn kinds_compute_what_their_version_computed() {
     let pictures = tempfile::tempdir().unwrap();
     draw_pictures(pictures.path());
+    let head = pictures.path().join("head.safetensors");
+    write_head(&head);
     let mut made: BTreeMap<&str, TempDir> = BTreeMap::new();
     let mut report = Vec::new();
     for (kind, params, inputs) in all() {
         let mut work = Work::new(kind, params.clone())
             .file("file", &digits_file())
             .file("folder", pictures.path())
-            .file("shard", &shard_file());
+            .file("shard", &shard_file())
+            .file("model.head", &head);
         assert_written_out(&work.job.kind, &params);
         for (port, from) in inputs {
+            // Also what this kind takes from outside, another yields.
             work = work.input(port, made[from].path()).file(port, made[from].path());
         }
         report.extend(check(kind, &computed(&work, work.run().succeeded())));
@@ -207,6 +211,21 @@ fn draw_pictures(folder: &Path) {
     }
 }
 
+/// The head of an aesthetic predictor for a CLIP of 8 dimensions.
+fn write_head(path: &Path) {
+    let layers = [(0, 1024, 8), (2, 128, 1024), (4, 64, 128), (6, 16, 64), (7, 1, 16)];
+    let empty = |size: &[i64]| Tensor::zeros(size, (tch::Kind::Float, Device::Cpu));
+    let layer = |(place, out, inner): (i64, i64, i64)| {
+        let named = |name: &str, size: &[i64]| {
+            let key = format!("layers.{place}.{name}");
+            let value = weight("head", &key, &empty(size));
+            (key, value)
+        };
+        [named("weight", &[out, inner]), named("bias", &[out])]
+    };
+    write_tensors(path, &layers.into_iter().flat_map(layer).collect(), None).unwrap();
+}
+
 /// Parameters of a kind with those of the loop.
 fn training(params: Value) -> Value {
     let mut all = json!({
@@ -275,6 +294,12 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
             &[],
         ),
         ("TrainClip", training(clip), &[("data", "Digits")]),
+        ("PretrainedClip", json!({"path": "path", "tokenizer": null}), &[("path", "TrainClip")]),
+        (
+            "ScoreModel",
+            json!({"model": {"Aesthetic": {"clip": "model.clip", "head": "model.head"}}}),
+            &[("model.clip", "PretrainedClip")],
+        ),
         ("TrainJudge", training(judge), &[("data", "Digits")]),
         ("TrainTeacher", training(teacher), &[("data", "Digits"), ("text", "TrainClip")]),
         ("Diffusers", json!({"path": "path", "hub": null, "variant": null}), &[("path", "TrainTeacher")]),

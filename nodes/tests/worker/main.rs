@@ -17,6 +17,8 @@ mod non_finite;
 mod resume;
 mod sameness;
 mod samples;
+mod scorers;
 mod stable_diffusion;
 mod tiny_models;
+mod tiny_scores;
 mod web_dataset;

@@ -1,11 +1,11 @@
 //! The LAION aesthetic predictor (improved-aesthetic-predictor): how well liked a picture is, whatever it shows.
 
 use super::clip::unit;
+use super::clip_pictures::ClipPictures;
 use super::head::Head;
 use super::{Captions, Score};
 use crate::DiffusionError;
 use crate::clip::{self, ClipVisionConfig, ClipVisionModelWithProjection};
-use crate::image_processor::ImageProcessor;
 use crate::weights::{load_var_store, save_var_store};
 use std::path::Path;
 use tch::{Device, Kind, Tensor, nn};
@@ -23,27 +23,26 @@ pub struct AestheticScore {
     tower_store: nn::VarStore,
     tower: ClipVisionModelWithProjection,
     config: ClipVisionConfig,
-    processor: ImageProcessor,
+    pictures: ClipPictures,
     head_store: nn::VarStore,
     head: Head,
 }
 
 impl AestheticScore {
-    /// Puts a CLIP folder of transformers and a head's file together.
+    /// Puts a CLIP folder, as [`super::ClipScore::load`] reads it, and a head's file together.
     ///
     /// # Errors
     /// As [`clip::load`] and [`load_var_store`]; [`DiffusionError::Config`] for preprocessing that does not fit.
     pub fn open(clip: &Path, head: &Path, kind: Kind, device: Device) -> Result<Self, DiffusionError> {
         let (mut tower_store, tower, config) = clip::load::<ClipVisionModelWithProjection>(clip, kind, device)?;
         tower_store.freeze();
-        let processor = ImageProcessor::read(clip)?.unwrap_or_else(|| ImageProcessor::clip(config.image_size));
-        processor.check_side(clip, config.image_size)?;
+        let pictures = ClipPictures::load(clip, &config)?;
         // Whatever `kind` is: it costs nothing, and its rounding would hide what tells two pictures apart.
         let mut head_store = nn::VarStore::new(device);
         let net = Head::new(&head_store.root(), config.projection_dim);
         load_var_store(&head_store, head, "")?;
         head_store.freeze();
-        Ok(Self { tower_store, tower, config, processor, head_store, head: net })
+        Ok(Self { tower_store, tower, config, pictures, head_store, head: net })
     }
 
     /// Writes all that [`AestheticScore::load`] needs into a folder.
@@ -53,7 +52,7 @@ impl AestheticScore {
     pub fn save(&self, folder: &Path) -> Result<(), DiffusionError> {
         let tower = folder.join(TOWER);
         clip::save::<ClipVisionModelWithProjection>(&tower, &self.tower_store, &self.config)?;
-        self.processor.write(&tower)?;
+        self.pictures.save(&tower)?;
         save_var_store(&self.head_store, &folder.join(HEAD))?;
         super::folder::write(folder, super::folder::Form::Aesthetic)
     }
@@ -69,7 +68,7 @@ impl AestheticScore {
 
 impl Score for AestheticScore {
     fn channels(&self) -> i64 {
-        self.config.num_channels
+        self.pictures.channels()
     }
 
     /// Captions do not matter.
@@ -78,7 +77,7 @@ impl Score for AestheticScore {
     }
 
     fn score(&self, pictures: &Tensor, _: &Captions) -> Tensor {
-        let (_, embeds) = self.tower.forward(&self.processor.forward(pictures));
+        let (_, embeds) = self.tower.forward(&self.pictures.forward(pictures));
         self.head.forward(&unit(&embeds))
     }
 }

@@ -1,9 +1,9 @@
 //! CLIP score and PickScore: the cosine of picture and caption in a CLIP.
 
+use super::clip_pictures::ClipPictures;
 use super::{Captions, Score};
 use crate::DiffusionError;
-use crate::clip::{self, ClipModel, ClipTokenizer};
-use crate::image_processor::{ImageProcessor, center_crop, resize};
+use crate::clip::{self, ClipConfig, ClipModel, ClipTokenizer, ClipVisionConfig};
 use std::path::Path;
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
@@ -19,10 +19,9 @@ const CHUNK: usize = 256;
 pub struct ClipScore {
     store: nn::VarStore,
     model: ClipModel,
+    config: ClipConfig,
     tokenizer: ClipTokenizer,
-    processor: Option<ImageProcessor>,
-    channels: i64,
-    side: i64,
+    pictures: ClipPictures,
 }
 
 impl ClipScore {
@@ -32,39 +31,55 @@ impl ClipScore {
     /// in [−1, 1] as they are; those of another size are scaled to its own.
     ///
     /// # Errors
-    /// As [`clip::load`] and [`ClipTokenizer::read`]; [`DiffusionError::Config`] if the preprocessing gives pictures of
-    /// another size than the CLIP sees.
+    /// As [`clip::load`] and [`ClipTokenizer::read`]; [`DiffusionError::Config`] if tokenizer or preprocessing do not fit.
     pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<Self, DiffusionError> {
-        let (mut store, model, config) = clip::load::<ClipModel>(folder, kind, device)?;
-        store.freeze();
-        let (channels, side) = (config.vision_config.num_channels, config.vision_config.image_size);
-        let processor = ImageProcessor::read(folder)?;
-        if let Some(processor) = &processor {
-            processor.check_side(folder, side)?;
-        }
-        Ok(Self { store, model, tokenizer: ClipTokenizer::read(folder)?, processor, channels, side })
+        Self::open(folder, folder, ClipPictures::load, kind, device)
     }
 
-    /// Captions in the joint space (captions, projection), of length 1.
+    /// Reads a published `CLIPModel` folder, which may lack its tokenizer (`tokenizer` is where it is) and its
+    /// `preprocessor_config.json` (then pictures are processed as photographs are for CLIP).
     ///
     /// # Errors
-    /// As [`ClipTokenizer::encode`].
-    pub fn texts(&self, captions: &[String]) -> Result<Tensor, DiffusionError> {
-        let encode = |chunk: &[String]| {
-            let ids = self.tokenizer.encode_batch(chunk, self.store.device())?;
-            Ok(no_grad(|| unit(&self.model.text_features(&ids))))
-        };
-        let chunks: Result<Vec<_>, DiffusionError> = captions.chunks(CHUNK).map(encode).collect();
-        Ok(Tensor::f_cat(&chunks?, 0)?)
+    /// As [`ClipScore::load`].
+    pub fn published(folder: &Path, tokenizer: &Path, kind: Kind, device: Device) -> Result<Self, DiffusionError> {
+        Self::open(folder, tokenizer, ClipPictures::published, kind, device)
     }
 
-    /// Pictures (b, channels, h, w) in [−1, 1] in the joint space (b, projection), of length 1, in float32. With gradient.
+    fn open(
+        folder: &Path,
+        tokenizer: &Path,
+        pictures: impl Fn(&Path, &ClipVisionConfig) -> Result<ClipPictures, DiffusionError>,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, DiffusionError> {
+        let (mut store, model, config) = clip::load::<ClipModel>(folder, kind, device)?;
+        store.freeze();
+        let pictures = pictures(folder, &config.vision_config)?;
+        let own = ClipTokenizer::read(tokenizer)?;
+        check_tokenizer(&own, &config)
+            .map_err(|message| DiffusionError::Config { what: tokenizer.display().to_string(), message })?;
+        Ok(Self { store, model, config, tokenizer: own, pictures })
+    }
+
+    /// Writes a folder that [`ClipScore::load`] and transformers open.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Io`], or what the weight file says.
+    pub fn save(&self, folder: &Path) -> Result<(), DiffusionError> {
+        clip::save::<ClipModel>(folder, &self.store, &self.config)?;
+        self.tokenizer.write(folder)?;
+        self.pictures.save(folder)
+    }
+
+    /// Pictures (b, channels, h, w) in [−1, 1] in the joint space (b, projection), of any length, in float32. With
+    /// gradient.
     pub fn features(&self, pictures: &Tensor) -> Tensor {
-        let pixels = match &self.processor {
-            Some(processor) => processor.forward(pictures),
-            None => center_crop(&resize(pictures, self.side), self.side),
-        };
-        unit(&self.model.image_features(&pixels))
+        self.model.image_features(&self.pictures.forward(pictures)).to_kind(Kind::Float)
+    }
+
+    /// The cosine of each of pictures' [`features`](Self::features) and its caption (b), float32.
+    pub fn cosine(&self, features: &Tensor, captions: &Captions) -> Tensor {
+        (unit(features) * &captions.0).sum_dim_intlist([1].as_slice(), false, Kind::Float)
     }
 
     /// The factor on cosines that training learnt: `exp(logit_scale)`.
@@ -73,17 +88,36 @@ impl ClipScore {
     }
 }
 
+/// That the model has a place for each token, and for as many as a caption may have.
+fn check_tokenizer(tokenizer: &ClipTokenizer, config: &ClipConfig) -> Result<(), String> {
+    let (tokens, length) = (tokenizer.vocab_size(), tokenizer.max_length() as i64);
+    let text = &config.text_config;
+    if tokens > text.vocab_size || length > text.max_position_embeddings {
+        return Err(format!(
+            "the tokenizer makes {length} of {tokens} tokens, and the model takes {} of {}: they are of different models",
+            text.max_position_embeddings, text.vocab_size
+        ));
+    }
+    Ok(())
+}
+
 impl Score for ClipScore {
     fn channels(&self) -> i64 {
-        self.channels
+        self.pictures.channels()
     }
 
+    /// Their embeddings in the joint space, of length 1.
     fn captions(&self, captions: &[String]) -> Result<Captions, DiffusionError> {
-        self.texts(captions).map(Captions)
+        let encode = |chunk: &[String]| {
+            let ids = self.tokenizer.encode_batch(chunk, self.store.device())?;
+            Ok(no_grad(|| unit(&self.model.text_features(&ids))))
+        };
+        let chunks: Result<Vec<_>, DiffusionError> = captions.chunks(CHUNK).map(encode).collect();
+        Ok(Captions(Tensor::f_cat(&chunks?, 0)?))
     }
 
     fn score(&self, pictures: &Tensor, captions: &Captions) -> Tensor {
-        (self.features(pictures) * &captions.0).sum_dim_intlist([1].as_slice(), false, Kind::Float)
+        self.cosine(&self.features(pictures), captions)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A saved score: `scorer.json` names its form, beside its files.
 
-use super::{AestheticScore, ImageReward, Score};
+use super::{AestheticScore, ClipScore, ImageReward, Score};
 use crate::DiffusionError;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -22,12 +22,16 @@ struct Description {
     form: Form,
 }
 
-/// Reads the score that a folder holds; frozen, its networks in `kind`.
+/// Reads the score that a folder holds; frozen, its networks in `kind`. Of a folder without `scorer.json`, which is a
+/// CLIP's, it is [`ClipScore`].
 ///
 /// # Errors
 /// [`DiffusionError::Io`], [`DiffusionError::Config`] for an unknown form, or as the form's own `load`.
 pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<Box<dyn Score>, DiffusionError> {
     let path = folder.join(FILE);
+    if !path.exists() {
+        return Ok(Box::new(ClipScore::load(folder, kind, device)?));
+    }
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|source| DiffusionError::Io { action: "read", path: path.clone(), source })?;
     let wrong =

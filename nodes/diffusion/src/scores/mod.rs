@@ -3,6 +3,7 @@
 
 mod aesthetic;
 mod clip;
+mod clip_pictures;
 mod folder;
 mod head;
 mod image_reward;

@@ -15,7 +15,7 @@ impl Captions {
 }
 
 /// A frozen network that says how good a picture is.
-pub trait Score {
+pub trait Score: std::fmt::Debug {
     /// Channels of the pictures that it sees.
     fn channels(&self) -> i64;
 

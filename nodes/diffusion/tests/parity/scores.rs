@@ -94,11 +94,7 @@ fn the_cosine_of_a_clip_and_its_gradient_are_those_of_transformers() {
     let normalised = ImageProcessor::clip(28).forward(&square);
     let (_vs, model, _) = clip::load::<ClipModel>(folder.path(), Kind::Float, CPU).unwrap();
     let embeds = model.image_features(&normalised);
-    assert_near(
-        "features",
-        &score.features(&square),
-        &(&embeds / embeds.norm_scalaropt_dim(2.0, [-1].as_slice(), true)),
-    );
+    assert_eq!(score.features(&square), embeds);
 }
 
 #[test]
@@ -110,7 +106,7 @@ fn a_clip_without_preprocessing_takes_pictures_as_they_are() {
     let (_vs, model, _) = clip::load::<ClipModel>(folder.path(), Kind::Float, CPU).unwrap();
     let square = pictures(28, 28);
     let embeds = model.image_features(&square);
-    assert_eq!(score.features(&square), &embeds / embeds.norm_scalaropt_dim(2.0, [-1].as_slice(), true));
+    assert_eq!(score.features(&square), embeds);
     // Those of another size become as large, and nothing else.
     let halves = [0.5; 3];
     ImageProcessor { image_mean: halves, image_std: halves, ..ImageProcessor::clip(28) }.write(folder.path()).unwrap();
@@ -146,7 +142,35 @@ fn a_head_for_another_clip_is_refused() {
     assert!(message.ends_with("layers.0.weight is [1024, 16] where the model has [1024, 12]"), "{message}");
     ImageProcessor::clip(32).write(folder.path()).unwrap();
     let message = ClipScore::load(folder.path(), Kind::Float, CPU).unwrap_err().to_string();
-    assert!(message.ends_with("preprocessor_config.json: cuts out 32 pixels, and the network sees 28"), "{message}");
+    assert!(
+        message.ends_with(
+            "preprocessor_config.json: makes pictures of 3 channels and 32 pixels, and the CLIP sees 3 and 28"
+        ),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_published_clip_may_lack_what_all_have_alike() {
+    let (json, reference) = reference("scores");
+    let folder = clip_folder(&json["clip"]);
+    let tokenizer = tempfile::tempdir().unwrap();
+    for name in ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"] {
+        std::fs::rename(folder.path().join(name), tokenizer.path().join(name)).unwrap();
+    }
+    std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
+    let score = ClipScore::published(folder.path(), tokenizer.path(), Kind::Float, CPU).unwrap();
+    let saved = tempfile::tempdir().unwrap();
+    score.save(saved.path()).unwrap();
+    let score = ClipScore::load(saved.path(), Kind::Float, CPU).unwrap();
+    let theirs = [&reference["cosine"], &reference["cosine.gradient"]];
+    assert_scores("cosine", &score, &captions(&json), (35, 31), theirs);
+
+    let path = tokenizer.path().join("tokenizer_config.json");
+    std::fs::write(path, r#"{"model_max_length": 25}"#).unwrap();
+    let message = ClipScore::published(folder.path(), tokenizer.path(), Kind::Float, CPU).unwrap_err().to_string();
+    assert!(message.contains("the tokenizer makes 25 of "), "{message}");
+    assert!(message.contains(" and the model takes 24 of "), "{message}");
 }
 
 /// The small ImageReward's file, under the published keys, with `change` applied.

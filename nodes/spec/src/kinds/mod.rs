@@ -9,6 +9,7 @@ mod picture;
 mod precision;
 mod pretrained;
 mod registry;
+mod scorers;
 mod train;
 mod training;
 
@@ -21,5 +22,6 @@ pub use picture::{Eval, Sample, Sampler};
 pub use precision::Precision;
 pub use pretrained::Diffusers;
 pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
+pub use scorers::{PretrainedClip, ScoreForm, ScoreModel};
 pub use train::{Prediction, TrainClip, TrainJudge, TrainTeacher};
 pub use training::{LoraParams, LrDecay, Training};

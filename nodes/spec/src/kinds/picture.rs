@@ -59,6 +59,10 @@ pub struct Sample {
 ///
 /// Yields `metrics.json`, `table.txt` and `grid.png` (the same noise and captions in every row). The
 /// teacher is drawn by DDIM at the guidance that was distilled, the LoRAs without guidance.
+///
+/// Without a `judge` captions need not be classes: Fréchet distance, coverage and diversity are then measured in the
+/// picture embeddings of `clip`, and there is no accuracy. (Diversity is that of pictures of one caption, of which there
+/// are several only if there are more `samples` than captions, or captions that pictures share.)
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Eval {
@@ -68,13 +72,18 @@ pub struct Eval {
     pub data: Ref<types::Dataset>,
     /// The candidates, by the names they have in the table.
     pub loras: BTreeMap<String, Ref<types::Lora>>,
-    /// Reads the pictures, and gives the features of Fréchet distance and coverage.
-    pub judge: Ref<types::Classifier>,
+    /// Reads the pictures, and gives the features of Fréchet distance, coverage and diversity.
+    #[serde(default)]
+    pub judge: Option<Ref<types::Classifier>>,
     /// A CLIP that no reward uses: its score is reported as `clip_score`.
     pub clip: Ref<types::Clip>,
-    /// The CLIP that was trained on as reward: reported as the in-sample `reward`.
+    /// What was trained on as reward: its mean is reported as the in-sample `reward`.
     #[serde(default)]
-    pub reward: Option<Ref<types::Clip>>,
+    pub reward: Option<Ref<types::Score>>,
+    /// Further scores, whose means are columns of these names: `{"aesthetic": "aesthetic", "pick": "pickscore"}`. Of a CLIP it
+    /// is the cosine, as papers print PickScore.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, Ref<types::Score>>,
     /// Step counts.
     #[serde(default = "step_counts")]
     pub steps: Vec<Steps>,
@@ -136,6 +145,19 @@ impl Sample {
 }
 
 impl Eval {
+    /// The columns that every result has, in `metrics.json`.
+    pub const COLUMNS: [&str; 9] = [
+        "candidate",
+        "steps",
+        "frechet",
+        "clip_score",
+        "reward",
+        "diversity",
+        "coverage",
+        "accuracy",
+        "trajectory_mse",
+    ];
+
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> =
             self.steps.iter().filter_map(|steps| too_many_for(self.sampler, steps.get())).collect();
@@ -146,6 +168,12 @@ impl Eval {
                 help: "for example `steps: [1, 2, 4, 8]`".into(),
             });
         }
+        let taken = self.scores.keys().filter(|name| Self::COLUMNS.contains(&name.as_str()));
+        problems.extend(taken.map(|name| Problem {
+            field: "scores",
+            message: format!("every result has a column `{name}`"),
+            help: "give the score another name".into(),
+        }));
         problems
     }
 }

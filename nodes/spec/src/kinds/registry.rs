@@ -123,6 +123,8 @@ kinds! {
     Diffusers 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
+    PretrainedClip 1 -> Clip,
+    ScoreModel 1 -> Scorer,
     TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

@@ -1,5 +1,7 @@
 //! The picture of all rows: same noise and captions in each.
 
+use std::collections::BTreeMap;
+
 use image::RgbImage;
 use tch::Tensor;
 
@@ -14,7 +16,8 @@ const LINE: u32 = GLYPH + 2 * GAP;
 pub(super) struct Sheet<'a> {
     /// Which pictures are shown, and their captions.
     columns: Vec<(i64, &'a str)>,
-    rows: Vec<(String, Vec<RgbImage>)>,
+    /// Labels, and the pictures of each by their column.
+    rows: Vec<(String, BTreeMap<usize, RgbImage>)>,
 }
 
 impl<'a> Sheet<'a> {
@@ -24,18 +27,25 @@ impl<'a> Sheet<'a> {
         Self { columns, rows: Vec::new() }
     }
 
-    /// Adds a row of a subject's pictures.
-    pub(super) fn add(&mut self, subject: &Subject<'_>, pictures: &Tensor) {
-        let shown: Vec<i64> = self.columns.iter().map(|(at, _)| *at).collect();
-        let shown = pictures.index_select(0, &Tensor::from_slice(&shown).to_device(pictures.device()));
+    /// Begins a subject's row.
+    pub(super) fn begin(&mut self, subject: &Subject<'_>) {
         let steps = subject.steps.get();
         let label = format!("{}, {steps} step{}", subject.name, if steps == 1 { "" } else { "s" });
-        self.rows.push((label, to_bytes(&shown)));
+        self.rows.push((label, BTreeMap::new()));
+    }
+
+    /// Takes what is shown out of some pictures of the row, the first of which is picture `first`.
+    pub(super) fn add(&mut self, first: i64, pictures: &Tensor) {
+        let Some((_, row)) = self.rows.last_mut() else { return };
+        let here = first..first + pictures.size()[0];
+        for (column, (at, _)) in self.columns.iter().enumerate().filter(|(_, (at, _))| here.contains(at)) {
+            row.extend(to_bytes(&pictures.narrow(0, at - first, 1)).pop().map(|picture| (column, picture)));
+        }
     }
 
     /// All of it: what the captions have in common above, what differs over each column, labels on the left.
     pub(super) fn canvas(&self) -> Canvas {
-        let Some(first) = self.rows.first().and_then(|(_, pictures)| pictures.first()) else {
+        let Some(first) = self.rows.first().and_then(|(_, pictures)| pictures.values().next()) else {
             return Canvas::new(1, 1);
         };
         let zoom = magnification(i64::from(first.height()));
@@ -54,8 +64,8 @@ impl<'a> Sheet<'a> {
         for (row, (label, pictures)) in self.rows.iter().enumerate() {
             let y = top + row as u32 * cell_h;
             canvas.text(2 * GAP, y + (cell_h - GLYPH) / 2, label, 1);
-            for (i, picture) in pictures.iter().enumerate() {
-                canvas.paste(left + i as u32 * cell_w, y, picture, zoom);
+            for (i, picture) in pictures {
+                canvas.paste(left + *i as u32 * cell_w, y, picture, zoom);
             }
         }
         canvas

@@ -1,20 +1,25 @@
 //! What is measured, and how its pictures are drawn.
 
+use std::ops::Range;
+
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::sample::{Guidance, Painter};
 use hyper_flow_diffusion::schedulers::Sampler;
+use hyper_flow_diffusion::{Conditions, TimeIds};
 use hyper_flow_spec::Steps;
 use hyper_flow_spec::kinds::Eval;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::NodeError;
-use crate::conditioned::Conditioned;
 use crate::dataset::Dataset;
 use crate::decoder::Decoder;
 use crate::model::Model;
 use crate::paint;
 use crate::worker::Context;
+
+/// Captions encoded before they are put away.
+const CHUNK: usize = 1024;
 
 /// A candidate at a step count.
 pub(super) struct Subject<'a> {
@@ -28,6 +33,11 @@ impl Subject<'_> {
     /// The teacher.
     pub(super) fn teacher(steps: Steps) -> Self {
         Subject { name: "teacher", steps, lora: None }
+    }
+
+    /// Whether it is the teacher at this step count.
+    pub(super) fn is_teacher(&self, steps: Steps) -> bool {
+        self.lora.is_none() && self.steps == steps
     }
 }
 
@@ -43,16 +53,24 @@ pub(super) fn all<'a>(params: &Eval, loras: &'a [(&'a str, Lora)]) -> Vec<Subjec
     subjects
 }
 
-/// Draws the same captions from the same noise for every subject.
+/// Draws the same captions from the same noise for every subject, a batch at a time.
 pub(super) struct Easel<'a> {
+    context: &'a Context,
     params: &'a Eval,
     teacher: &'a Model,
-    data: Conditioned,
-    /// For each picture to draw, the position of its caption among `data.captions`.
-    captions: Vec<i64>,
     decoder: Decoder,
+    /// (channels, height, width) of a sample.
     shape: [i64; 3],
-    context: &'a Context,
+    /// The caption of each picture.
+    captions: Vec<String>,
+    /// The distinct ones, sorted.
+    distinct: Vec<String>,
+    /// For each picture the position of its caption among them.
+    caption_of: Vec<i64>,
+    /// What each of them gives; in the computer's memory, for they may be many.
+    conditions: Conditions,
+    /// What no caption gives, one row.
+    empty: Conditions,
 }
 
 impl<'a> Easel<'a> {
@@ -61,56 +79,94 @@ impl<'a> Easel<'a> {
         context: &'a Context,
         params: &'a Eval,
         teacher: &'a Model,
-        data: &'a Dataset,
+        data: &Dataset,
     ) -> Result<Self, NodeError> {
-        let conditioned = Conditioned::new(&data.train, &teacher.text_encoders()?, context.device)?;
-        let order = Rng::at(context.seed(), "Eval/captions", 0).permutation(conditioned.len());
-        let pictures: Vec<i64> = order.into_iter().cycle().take(params.samples.index()).collect();
+        let order = Rng::at(context.seed(), "Eval/captions", 0).permutation(data.train.len());
+        let pictures = order.into_iter().cycle().take(params.samples.index());
+        let captions: Vec<String> = pictures.map(|i| data.train.captions[i as usize].clone()).collect();
+        let mut distinct = captions.clone();
+        distinct.sort();
+        distinct.dedup();
+        let position = |text: &String| distinct.binary_search(text).expect("the list holds every caption") as i64;
+        let caption_of = captions.iter().map(position).collect();
+        let (encoders, side) = (teacher.text_encoders()?, teacher.picture_shape()?.side);
+        let encode = |some: &[String]| {
+            encoders.encode(some, TimeIds::square(side)).map(|conditions| conditions.to_device(Device::Cpu))
+        };
+        let conditions = distinct.chunks(CHUNK).map(encode).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
+            context,
             params,
             teacher,
-            captions: conditioned.caption_indices_of(&pictures),
-            data: conditioned,
             decoder: teacher.decoder()?,
-            shape: teacher.sample_shape(teacher.picture_shape()?.side)?,
-            context,
+            shape: teacher.sample_shape(side)?,
+            captions,
+            distinct,
+            caption_of,
+            conditions: Conditions::cat(&conditions),
+            empty: encoders.empty(TimeIds::square(side))?,
         })
     }
 
     /// The captions to draw, one for each picture.
-    pub(super) fn captions(&self) -> Vec<&'_ str> {
-        self.captions.iter().map(|&i| self.data.captions[i as usize].as_str()).collect()
+    pub(super) fn captions(&self) -> &[String] {
+        &self.captions
+    }
+
+    /// Steps of the pictures that trajectories are measured to.
+    pub(super) fn reference_steps(&self) -> Steps {
+        self.params.reference_steps
     }
 
     /// The first picture of each distinct caption, and that caption.
     pub(super) fn showcase(&self) -> Vec<(i64, &str)> {
-        let first = |i: usize| self.captions.iter().position(|&caption| caption == i as i64);
-        let captions = self.data.captions.iter().enumerate();
+        let first = |i: usize| self.caption_of.iter().position(|&caption| caption == i as i64);
+        let captions = self.distinct.iter().enumerate();
         captions.filter_map(|(i, text)| Some((first(i)? as i64, text.as_str()))).collect()
     }
 
-    /// Pictures (samples, c, h, w), cut to [−1, 1] as a file would hold them.
-    pub(super) fn draw(&self, subject: &Subject<'_>) -> Result<Tensor, NodeError> {
+    /// How many batches there are.
+    pub(super) fn batches(&self) -> usize {
+        self.captions.len().div_ceil(self.params.batch.index())
+    }
+
+    /// The first picture of a batch.
+    pub(super) fn first(&self, batch: usize) -> i64 {
+        (batch * self.params.batch.index()) as i64
+    }
+
+    /// The captions of a batch.
+    pub(super) fn captions_of(&self, batch: usize) -> &[String] {
+        &self.captions[self.range(batch)]
+    }
+
+    fn range(&self, batch: usize) -> Range<usize> {
+        let size = self.params.batch.index();
+        batch * size..self.captions.len().min((batch + 1) * size)
+    }
+
+    /// A subject's samples (b, c, h, w) of a batch.
+    pub(super) fn samples(&self, subject: &Subject<'_>, batch: usize) -> Result<Tensor, NodeError> {
+        self.context.stop_if_asked()?;
         let sampler = if subject.lora.is_some() { paint::sampler(self.params.sampler) } else { Sampler::DDIM_TRAILING };
         let plan = sampler.plan(&self.teacher.schedule, subject.steps.index())?;
-        let guidance = Guidance { scale: self.params.guidance.get(), empty: &self.data.empty };
+        let guidance = Guidance { scale: self.params.guidance.get(), empty: &self.empty };
         let painter = Painter {
             denoiser: self.teacher.denoiser(),
             plan: &plan,
             adapters: &subject.lora.map_or_else(Adapters::none, Adapters::one),
             guidance: subject.lora.is_none().then_some(guidance),
         };
-        let device = self.context.device;
-        let mut drawn = Vec::new();
-        for (i, captions) in self.captions.chunks(self.params.batch.index()).enumerate() {
-            self.context.stop_if_asked()?;
-            let mut rng = Rng::at(self.context.seed(), "Eval/noise", i as u64);
-            let [c, h, w] = self.shape;
-            let noise = rng.randn(&[captions.len() as i64, c, h, w], (Kind::Float, device));
-            let samples = painter.draw(&noise, &self.data.conditions.select(captions), &mut rng);
-            drawn.push(no_grad(|| self.decoder.pictures(&samples)));
-        }
-        let pictures = Tensor::cat(&drawn, 0);
+        let (captions, device) = (&self.caption_of[self.range(batch)], self.context.device);
+        let mut rng = Rng::at(self.context.seed(), "Eval/noise", batch as u64);
+        let [c, h, w] = self.shape;
+        let noise = rng.randn(&[captions.len() as i64, c, h, w], (Kind::Float, device));
+        Ok(painter.draw(&noise, &self.conditions.select(captions).to_device(device), &mut rng))
+    }
+
+    /// Pictures (b, channels, height, width) of a subject's samples, cut to [−1, 1] as a file would hold them.
+    pub(super) fn pictures(&self, subject: &Subject<'_>, samples: &Tensor) -> Result<Tensor, NodeError> {
+        let pictures = no_grad(|| self.decoder.pictures(&samples.to_device(self.context.device)));
         paint::check_finite(&pictures, subject.name, subject.steps.get())?;
         Ok(pictures.clamp(-1.0, 1.0))
     }
