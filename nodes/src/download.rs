@@ -19,8 +19,8 @@ pub(crate) fn download(context: &Context, url: &Url, sha256: &Sha256, to: &Path)
     Ok(download_url(url.as_str(), sha256.as_str(), to, Patience::default(), &Watcher::new(context))?)
 }
 
-/// Fetches the files of a hub that the parameter names or, if it names none, that `needed` chooses. They are in the job's
-/// scratch directory, where whole files and begun ones survive the process.
+/// Fetches the files of a hub that the parameter names or, if it names none, that `needed` chooses: the path of the one file,
+/// or of the folder of several. They are in the job's scratch directory, where whole files and begun ones survive the process.
 pub(crate) fn from_hub(
     context: &Context,
     hub: &Hub,
@@ -36,7 +36,10 @@ pub(crate) fn from_hub(
     };
     let folder = context.job.scratch.join("hub");
     server.download_all(&repo, commit, &wanted, &folder, &watcher)?;
-    Ok(folder)
+    Ok(match wanted.as_slice() {
+        [only] => folder.join(&only.path),
+        _ => folder,
+    })
 }
 
 /// Tells the job's listener how a download gets on.

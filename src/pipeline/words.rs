@@ -172,6 +172,11 @@ fn object(definitions: &Map<String, Value>, schema: &Value) -> String {
     let pattern = schema.get("patternProperties").and_then(|patterns| patterns.as_object()?.values().next());
     match pattern.or(schema.get("additionalProperties")) {
         Some(values) if values.is_object() => format!("a map from names to {}", of(definitions, values)),
-        _ => "fields in `(…)`".to_owned(),
+        _ => match schema.get("properties").and_then(Value::as_object) {
+            Some(fields) => {
+                format!("`({})`", fields.keys().map(|field| format!("{field}: …")).collect::<Vec<_>>().join(", "))
+            }
+            None => "fields in `(…)`".to_owned(),
+        },
     }
 }

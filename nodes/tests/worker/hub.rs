@@ -155,6 +155,12 @@ fn a_repository_of_something_else_is_told_before_anything_comes() {
     let published = Published { hub, files: Files::new() };
     let message = published.job(&[]).failure();
     assert_eq!(message, format!("org/teacher at {COMMIT} has no model_index.json, so it is no diffusers folder"));
+    let hub = Server::new("org/teacher", &[("v1.safetensors", b"one"), ("v2.safetensors", b"two")]);
+    let message = Published { hub, files: Files::new() }.job(&[]).failure();
+    assert!(
+        message.ends_with("named: `files: [\"v1.safetensors\"]` (there are v1.safetensors, v2.safetensors)"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -18,7 +18,8 @@ pub struct Diffusers {
     /// A diffusers folder.
     #[serde(default)]
     pub path: Option<File>,
-    /// A repository of a model hub that holds a diffusers folder.
+    /// A repository of a model hub that holds one: `(repo: "owner/name", revision: "…40 digits")`, with `files: ["…", …]` where
+    /// others are meant than a pipeline needs.
     #[serde(default)]
     pub hub: Option<Hub>,
     /// Which of several weights: `fp16` means `diffusion_pytorch_model.fp16.safetensors`. A part of the model that has no such

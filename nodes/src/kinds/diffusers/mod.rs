@@ -25,6 +25,18 @@ pub(super) fn run(context: &Context, params: &Diffusers) -> Result<(), NodeError
 /// The files of a repository that a pipeline needs.
 fn needed_of(there: &[RemoteFile], variant: Option<&str>) -> Result<Vec<RemoteFile>, String> {
     let names: Vec<&str> = there.iter().map(|file| file.path.as_str()).collect();
-    let needed = needed::needed(&names, variant)?;
+    let needed = needed::needed(&names, variant).map_err(|why| format!("{why}{}", single_file(&names)))?;
     Ok(there.iter().filter(|file| needed.contains_key(&file.path)).cloned().collect())
+}
+
+/// Advice for a repository of checkpoints in one file each.
+fn single_file(names: &[&str]) -> String {
+    let files: Vec<&str> =
+        names.iter().filter(|name| !name.contains('/') && name.ends_with(".safetensors")).copied().collect();
+    match files.first() {
+        Some(first) if !names.contains(&"model_index.json") => {
+            format!("; a checkpoint in one file is named: `files: [\"{first}\"]` (there are {})", files.join(", "))
+        }
+        _ => String::new(),
+    }
 }
