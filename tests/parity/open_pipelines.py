@@ -2,13 +2,14 @@
 and draws with them what `Sample` drew: the same prompts, noise, sampler and LoRA. Pictures may differ by 2 of 255.
 
 Both sides begin with the same noise: it is drawn here by hyper-flow's generator, which `Rng` below defines anew. The LoRA is
-loaded by `load_lora_weights`, for which a warning (of unexpected or missing keys) is an error here.
+loaded by `load_lora_weights`, for which a warning (of unexpected or missing keys) is an error here. "exported" is what
+`Export` wrote of a LoRA of which one layer has a rank and an alpha of its own, against what `Sample` drew with the LoRA.
 
 Run: PARITY_OUT=DIR cargo test -p hyper-flow-nodes --test worker -- --ignored write_pipelines
      python tests/parity/open_pipelines.py DIR  (torch 2.11, transformers 5.23, diffusers 0.42, peft 0.21; on the CPU)
 
 Last output (DDIM without noise and Euler are one method, and differ by rounding):
-    torch 2.11.0, diffusers 0.42.1, transformers 5.23.0
+    torch 2.11.0+cu130, diffusers 0.42.1, transformers 5.23.0
     sd15: StableDiffusionPipeline opens, no key missing or unexpected
     ddim: 4 pictures, 0 of 255; 0 from ddim
     empty_negative: 4 pictures, 0 of 255; 0 from ddim
@@ -20,6 +21,11 @@ Last output (DDIM without noise and Euler are one method, and differ by rounding
     negative: 4 pictures, 0 of 255; 27 from ddim
     tcd: 4 pictures, 1 of 255; 102 from ddim
     unguided: 4 pictures, 0 of 255; 38 from ddim
+    exported, kohya: 4 pictures, 1 of 255; 139 from ddim
+    exported, diffusers: 4 pictures, 1 of 255; 139 from ddim
+    exported, diffusers, its header lost: 4 pictures, 1 of 255; 139 from ddim
+    exported, model: 4 pictures, 1 of 255; 139 from ddim
+    exported, fused: 4 pictures, 1 of 255; 139 from ddim
     sd21: StableDiffusionPipeline opens, no key missing or unexpected
     ddim: 4 pictures, 0 of 255; 0 from ddim
     empty_negative: 4 pictures, 0 of 255; 0 from ddim
@@ -31,6 +37,11 @@ Last output (DDIM without noise and Euler are one method, and differ by rounding
     negative: 4 pictures, 0 of 255; 76 from ddim
     tcd: 4 pictures, 1 of 255; 255 from ddim
     unguided: 4 pictures, 0 of 255; 103 from ddim
+    exported, kohya: 4 pictures, 1 of 255; 255 from ddim
+    exported, diffusers: 4 pictures, 1 of 255; 255 from ddim
+    exported, diffusers, its header lost: 4 pictures, 1 of 255; 255 from ddim
+    exported, model: 4 pictures, 1 of 255; 255 from ddim
+    exported, fused: 4 pictures, 1 of 255; 255 from ddim
     sdxl: StableDiffusionXLPipeline opens, no key missing or unexpected
     ddim: 4 pictures, 1 of 255; 0 from ddim
     empty_negative: 4 pictures, 0 of 255; 29 from ddim
@@ -42,6 +53,11 @@ Last output (DDIM without noise and Euler are one method, and differ by rounding
     negative: 4 pictures, 1 of 255; 34 from ddim
     tcd: 4 pictures, 0 of 255; 101 from ddim
     unguided: 4 pictures, 0 of 255; 23 from ddim
+    exported, kohya: 4 pictures, 1 of 255; 130 from ddim
+    exported, diffusers: 4 pictures, 1 of 255; 130 from ddim
+    exported, diffusers, its header lost: 4 pictures, 1 of 255; 130 from ddim
+    exported, model: 4 pictures, 1 of 255; 130 from ddim
+    exported, fused: 4 pictures, 1 of 255; 130 from ddim
 """
 
 import json
@@ -64,7 +80,7 @@ from diffusers import (
 )
 from diffusers.schedulers import scheduling_lcm, scheduling_tcd
 from PIL import Image
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 OUT = pathlib.Path(sys.argv[1])
 MASK = (1 << 64) - 1
@@ -120,18 +136,18 @@ def opened(folder: pathlib.Path):
     return pipe
 
 
-def load_lora(pipe, path: pathlib.Path) -> None:
-    """Any warning of any of diffusers' loaders is an error, but that there is nothing for the text encoders; and so is a
+def load_lora(pipe, path) -> None:
+    """`path` is a file, or what is in one. Any warning of any of diffusers' loaders is an error, but that there is nothing for the text encoders; and so is a
     module that got no adapter."""
     problems = []
     unet_only = "No LoRA keys associated to CLIPTextModel"
     loggers = [n for n in diffusers.utils.logging.logging.root.manager.loggerDict if n.startswith("diffusers.loaders")]
     for name in loggers:
         diffusers.utils.logging.get_logger(name).warning = lambda text, *_: text.startswith(unet_only) or problems.append(text)
-    pipe.load_lora_weights(path)
+    pipe.load_lora_weights(dict(path) if isinstance(path, dict) else path)
     assert not problems, problems
-    with safe_open(path, "pt") as file:
-        wanted = sum(key.endswith(".lora_down.weight") for key in file.keys())
+    keys = path if isinstance(path, dict) else load_file(path)
+    wanted = sum(key.endswith((".lora_down.weight", ".lora_A.weight")) for key in keys)
     found = sum(name.endswith("lora_A.default_0") for name, _ in pipe.unet.named_modules())
     assert wanted == found > 0, (wanted, found)
 
@@ -168,18 +184,36 @@ def largest(left, right) -> int:
     return max(int(np.abs(a - b).max()) for a, b in zip(left, right, strict=True))
 
 
-def compare(pipe, case: pathlib.Path) -> None:
+def compare(pipe, case: pathlib.Path, lora=None, name=None) -> None:
     job = json.loads((case / "job.json").read_text())
-    if job["params"].get("lora"):
-        load_lora(pipe, case.parent / "lora/lora.safetensors")
+    if lora:
+        load_lora(pipe, lora)
     theirs = [pixels(image) for image in draw(pipe, job["params"], job["seed"])]
     pipe.unload_lora_weights()
     ours, plain = drawn(case), drawn(case.parent / "ddim")
     worst = largest(ours, theirs)
     # What is compared must depend on what the case changes, or agreement says nothing.
     moved = f"; {largest(ours, plain)} from ddim" if ours[0].shape == plain[0].shape else ""
-    print(f"    {case.name}: {len(ours)} pictures, {worst} of 255{moved}")
+    print(f"    {name or case.name}: {len(ours)} pictures, {worst} of 255{moved}")
     assert worst <= 2
+
+
+def compare_exports(pipe, folder: pathlib.Path) -> None:
+    """Both LoRA files, the model with one of them, and the model that has the LoRA in its weights."""
+    case, export = folder / "exported", folder / "export"
+    diffusers_file = export / "pytorch_lora_weights.safetensors"
+    for name, lora in (
+        ("kohya", export / "lora.safetensors"),
+        ("diffusers", diffusers_file),
+        ("diffusers, its header lost", load_file(diffusers_file)),
+    ):
+        compare(pipe, case, lora, f"exported, {name}")
+    for name, lora in (("model", export / "lora.safetensors"), ("fused", None)):
+        again = opened(export / name)
+        scheduler = again.scheduler
+        compare(again, case, lora, f"exported, {name}")
+        sampler = (type(scheduler).__name__, scheduler.config.timestep_spacing)
+        assert sampler == (("TCDScheduler", "trailing") if name == "fused" else ("DDIMScheduler", "trailing")), sampler
 
 
 @torch.no_grad()
@@ -191,8 +225,10 @@ def main():
     for folder in sorted(path for path in OUT.iterdir() if path.is_dir()):
         pipe = opened(folder / "model")
         print(f"    {folder.name}: {type(pipe).__name__} opens, no key missing or unexpected")
-        for case in sorted(path.parent for path in folder.glob("*/job.json")):
-            compare(pipe, case)
+        for case in sorted(path.parent for path in folder.glob("*/job.json") if path.parent.name != "exported"):
+            adapted = "lora" in json.loads((case / "job.json").read_text())["params"]
+            compare(pipe, case, folder / "lora/lora.safetensors" if adapted else None)
+        compare_exports(pipe, folder)
 
 
 if __name__ == "__main__":

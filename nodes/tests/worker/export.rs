@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
 use crate::bad_inputs::copy_into;
-use crate::chain::{lora_merge, over, segment_distill, train_teacher};
+use crate::chain::{export, lora_merge, over, segment_distill, train_teacher};
+use crate::exports::mix;
 use crate::lab::Work;
 use crate::stable_diffusion::write_lora;
 use crate::tiny_models::{Family, Tiny};
@@ -37,6 +38,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         ("large", json!({"size": 88})),
         ("lora", json!({"lora": "lora"})),
         ("lora_tcd", json!({"lora": "lora", "sampler": {"Tcd": 1.0}, "steps": 2})),
+        ("exported", json!({"lora": "mixed", "sampler": {"Tcd": 0.3}})),
     ];
     cases.into_iter().map(|(name, changes)| (name, over(base.clone(), changes))).collect()
 }
@@ -46,12 +48,21 @@ fn samples() -> Vec<(&'static str, Value)> {
 fn write_pipelines() {
     for (name, family) in [("sd15", Family::Sd15), ("sd21", Family::Sd21), ("sdxl", Family::Sdxl)] {
         let (tiny, folder) = (Tiny::new(family), out().join(name));
-        let (model, lora) = (folder.join("model"), folder.join("lora"));
+        let (model, lora, mixed) = (folder.join("model"), folder.join("lora"), folder.join("mixed"));
         tiny.write(&model);
-        std::fs::create_dir_all(&lora).unwrap();
-        write_lora(&tiny, &lora.join("lora.safetensors"));
+        for lora in [&lora, &mixed] {
+            std::fs::create_dir_all(lora).unwrap();
+            write_lora(&tiny, &lora.join("lora.safetensors"));
+        }
+        mix(&mixed.join("lora.safetensors"));
+        let formats = json!(["Kohya", "Diffusers", "Model", "Fused"]);
+        let export = export(json!({"formats": formats, "sampler": {"Tcd": 0.3}}));
+        let export = export.input("model", &model).input("lora", &mixed);
+        export.artifact();
+        copy_into(&export.job.output, &folder.join("export"));
         for (case, params) in samples() {
-            let work = Work::new("Sample", params.clone()).input("model", &model).input("lora", &lora);
+            let work = Work::new("Sample", params.clone()).input("model", &model);
+            let work = work.input("lora", &lora).input("mixed", &mixed);
             work.artifact();
             copy_into(&work.job.output, &folder.join(case));
             let job = json!({"params": params, "seed": work.job.seed});

@@ -41,20 +41,24 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).norm().double_value(&[]) / b.norm().double_value(&[])
 }
 
-/// A LoRA of three ranks and scales, in an artifact of its own.
+/// A LoRA of two ranks and scales, in an artifact of its own.
 fn mixed() -> Work {
     let work = segment_distill(json!({"steps": 3, "rank": 2, "alpha": 0.5, "lr": 0.02}));
     work.artifact();
-    let path = work.job.output.join("lora.safetensors");
-    let mut lora = tensors(&path);
-    let name = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q";
-    let wider = |key: &str, dimension| Tensor::cat(&[&lora[key], &(&lora[key] * 0.5)], dimension);
-    let (down, up) = (format!("{name}.lora_down.weight"), format!("{name}.lora_up.weight"));
-    let wide = [(down.clone(), wider(&down, 0)), (up.clone(), wider(&up, 1))];
-    lora.extend(wide);
-    lora.insert(format!("{name}.alpha"), Tensor::from(7f32));
-    write_tensors(&path, &lora, None).unwrap();
+    mix(&work.job.output.join("lora.safetensors"));
     work
+}
+
+/// Gives one attention layer of a LoRA a rank and an alpha of its own.
+pub(crate) fn mix(path: &Path) {
+    let mut lora = tensors(path);
+    let part = |part: &str| format!("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.{part}");
+    for (half, dimension) in [(part("lora_down.weight"), 0), (part("lora_up.weight"), 1)] {
+        let wide = Tensor::cat(&[&lora[&half], &(&lora[&half] * 0.5)], dimension);
+        lora.insert(half, wide);
+    }
+    lora.insert(part("alpha"), Tensor::from(7f32));
+    write_tensors(path, &lora, None).unwrap();
 }
 
 #[test]
