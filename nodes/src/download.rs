@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hyper_flow_hub::{Patience, RemoteFile, Watch, choose, download_url};
-use hyper_flow_spec::{Hub, Level, Sha256, Url};
+use hyper_flow_hub::{Patience, Watch, choose, download_url};
+use hyper_flow_spec::{File, Hub, Level, Sha256, Url};
 
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -19,22 +19,39 @@ pub(crate) fn download(context: &Context, url: &Url, sha256: &Sha256, to: &Path)
     Ok(download_url(url.as_str(), sha256.as_str(), to, Patience::default(), &Watcher::new(context))?)
 }
 
-/// Fetches the files of a hub that the parameter names or, if it names none, that `needed` chooses: the path of the one file,
-/// or of the folder of several. They are in the job's scratch directory, where whole files and begun ones survive the process.
-pub(crate) fn from_hub(
+/// The path of what a parameter takes from this machine, or else from a hub: there the files that it names or, if it names
+/// none, of all names those that `needed` chooses. An error of that says what the repository lacks: "has no …".
+pub(crate) fn file_or_hub(
+    context: &Context,
+    file: Option<&File>,
+    hub: Option<&Hub>,
+    needed: impl FnOnce(&[&str]) -> Result<Vec<String>, String>,
+) -> Result<PathBuf, NodeError> {
+    match (file, hub) {
+        (Some(file), None) => Ok(context.file(file)?.to_owned()),
+        (None, Some(hub)) => from_hub(context, hub, needed),
+        _ => Err(NodeError::Unfit("a parameter and its `hub` are both given, or neither".into())),
+    }
+}
+
+/// Fetches from a hub: the path of the one file, or of the folder of several. They are in the job's scratch directory, where
+/// whole files and begun ones survive the process, and those of each repository and commit in a folder of their own.
+fn from_hub(
     context: &Context,
     hub: &Hub,
-    needed: impl FnOnce(&[RemoteFile]) -> Result<Vec<RemoteFile>, String>,
+    needed: impl FnOnce(&[&str]) -> Result<Vec<String>, String>,
 ) -> Result<PathBuf, NodeError> {
     let watcher = Watcher::new(context);
     let (repo, commit) = (hub.repo.as_str().parse()?, hub.revision.as_str());
     let server = hyper_flow_hub::Hub::from_env()?;
     let there = server.files(&repo, commit, &watcher)?;
+    let names: Vec<&str> = there.iter().map(|file| file.path.as_str()).collect();
     let wanted = match hub.files.is_empty() {
-        true => needed(&there).map_err(|why| NodeError::Unfit(format!("{repo} at {commit} {why}")))?,
-        false => choose(&there, &hub.files, &repo)?,
+        true => needed(&names).map_err(|why| NodeError::Unfit(format!("{repo} at {commit} {why}")))?,
+        false => hub.files.clone(),
     };
-    let folder = context.job.scratch.join("hub");
+    let wanted = choose(&there, &wanted, &repo)?;
+    let folder = context.job.scratch.join("hub").join(hub.repo.as_str()).join(commit);
     server.download_all(&repo, commit, &wanted, &folder, &watcher)?;
     Ok(match wanted.as_slice() {
         [only] => folder.join(&only.path),

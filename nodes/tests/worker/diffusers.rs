@@ -38,7 +38,7 @@ fn a_variant_loses_its_name_and_what_is_not_needed_stays_behind() {
     fs::write(folder.path().join("safety_checker/model.safetensors"), "large").unwrap();
     assert_same("the model", &import(folder.path(), Some("fp16")).artifact(), &plain);
     let message = import(folder.path(), None).failure();
-    assert_eq!(message, "<path>: has no plain weights in unet/; `variant` can be `fp16`");
+    assert_eq!(message, "<path>: has no plain unet/diffusion_pytorch_model.safetensors; `variant` can be `fp16`");
 }
 
 #[test]

@@ -294,7 +294,11 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
             &[],
         ),
         ("TrainClip", training(clip), &[("data", "Digits")]),
-        ("PretrainedClip", json!({"path": "path", "tokenizer": null}), &[("path", "TrainClip")]),
+        (
+            "PretrainedClip",
+            json!({"path": "path", "hub": null, "tokenizer": null, "tokenizer_hub": null}),
+            &[("path", "TrainClip")],
+        ),
         (
             "ScoreModel",
             json!({"model": {"Aesthetic": {"clip": "model.clip", "head": "model.head"}}}),

@@ -1,7 +1,7 @@
 //! Models of a hub, which is on this machine and goes wrong as it is told to.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper_flow_flaky_hub::{COMMIT, Fault, Server};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::chain::teacher;
 use crate::lab::{Files, Work, Worker, assert_same};
+use crate::tiny_scores;
 
 const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
 
@@ -85,9 +86,14 @@ fn a_model_of_a_hub_is_the_model_of_the_folder() {
     assert!(all.iter().all(|request| request.headers["authorization"] == "Bearer hf_secret"));
 }
 
+/// Where its files come to.
+fn scratch(work: &Work) -> PathBuf {
+    work.job.scratch.join("hub/org/teacher").join(COMMIT)
+}
+
 /// Waits until so many bytes of the weights have come.
 fn until_there(work: &Work, bytes: u64) {
-    let partial = work.job.scratch.join(format!("hub/{WEIGHTS}.partial"));
+    let partial = scratch(work).join(format!("{WEIGHTS}.partial"));
     for _ in 0..6000 {
         if fs::metadata(&partial).is_ok_and(|found| found.len() >= bytes) {
             return;
@@ -132,8 +138,8 @@ fn wrong_bytes_fail_the_node() {
     assert!(message.starts_with(&format!("`{WEIGHTS}` of org/teacher at {COMMIT}: what ")), "{message}");
     assert!(message.contains("sha256") && message.ends_with("it was deleted"), "{message}");
     assert_eq!(work.files(), Files::new());
-    let left = work.job.scratch.join("hub/unet");
-    let left: Vec<_> = fs::read_dir(left).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(scratch(&work).join("unet")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["config.json"]);
     work.run().succeeded();
 }
@@ -161,6 +167,61 @@ fn a_repository_of_something_else_is_told_before_anything_comes() {
         message.ends_with("named: `files: [\"v1.safetensors\"]` (there are v1.safetensors, v2.safetensors)"),
         "{message}"
     );
+}
+
+/// A repository of some of the published score models' files.
+fn scores(folder: &Path, names: &[&str]) -> Server {
+    let files: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (*name, fs::read(folder.join(name)).unwrap())).collect();
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, bytes)| (name.rsplit('/').next().unwrap(), &bytes[..])).collect();
+    Server::new("org/scores", &files)
+}
+
+fn at_scores() -> Value {
+    json!({"repo": "org/scores", "revision": COMMIT})
+}
+
+fn score(model: Value, hub: &Server) -> Work {
+    Work::new("ScoreModel", json!({"model": model})).env("HF_ENDPOINT", &hub.url())
+}
+
+#[test]
+fn a_clip_and_its_tokenizer_come_from_a_hub_together_or_apart() {
+    let published = tiny_scores::Published::new();
+    let whole = published.clip().artifact();
+    let model = ["clip/config.json", "clip/model.safetensors"];
+    let tokenizer = ["clip-tokenizer/merges.txt", "clip-tokenizer/vocab.json", "clip-tokenizer/tokenizer_config.json"];
+    let job = |hub: &Server, params: Value| Work::new("PretrainedClip", params).env("HF_ENDPOINT", &hub.url());
+
+    let hub = scores(&published.at(""), &[&model[..], &tokenizer].concat());
+    assert_same("both", &job(&hub, json!({"hub": at_scores()})).artifact(), &whole);
+    let hub = scores(&published.at(""), &tokenizer);
+    let apart = job(&hub, json!({"path": "path", "tokenizer_hub": at_scores()})).file("path", &published.at("clip"));
+    assert_same("the tokenizer", &apart.artifact(), &whole);
+    let hub = scores(&published.at(""), &model);
+    let apart = job(&hub, json!({"hub": at_scores(), "tokenizer": "tokenizer"}));
+    assert_same("the model", &apart.file("tokenizer", &published.at("clip-tokenizer")).artifact(), &whole);
+    let message = job(&hub, json!({"hub": at_scores(), "tokenizer_hub": at_scores()})).failure();
+    assert!(message.ends_with("has no vocab.json and merges.txt, which make the tokenizer of a CLIP"), "{message}");
+}
+
+#[test]
+fn scores_come_from_a_hub() {
+    let published = tiny_scores::Published::new();
+    let clip = published.clip();
+    clip.artifact();
+    let hub = scores(&published.at(""), &["head.safetensors"]);
+    let aesthetic = score(json!({"Aesthetic": {"clip": "model.clip", "head_hub": at_scores()}}), &hub);
+    let aesthetic = aesthetic.input("model.clip", &clip.job.output);
+    assert_same("aesthetic", &aesthetic.artifact(), &published.aesthetic(&clip.job.output).artifact());
+
+    fs::copy(tiny_scores::vocab(), published.at("vocab.txt")).unwrap();
+    let hub = scores(&published.at(""), &["ImageReward.safetensors", "vocab.txt"]);
+    let model = json!({"ImageReward": {"weights_hub": at_scores(), "tokenizer_hub": at_scores()}});
+    assert_same("ImageReward", &score(model.clone(), &hub).artifact(), &published.image_reward().artifact());
+    let hub = scores(&published.at(""), &["ImageReward.safetensors", "head.safetensors"]);
+    let message = score(model, &hub).failure();
+    assert!(message.ends_with("`files` must name one: ImageReward.safetensors, head.safetensors"), "{message}");
 }
 
 #[test]

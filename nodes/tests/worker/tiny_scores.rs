@@ -58,7 +58,7 @@ impl Published {
 }
 
 /// A vocabulary that is laid out as BERT's.
-fn vocab() -> PathBuf {
+pub(crate) fn vocab() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/parity/fixtures/wordpiece/vocab.txt")
 }
 

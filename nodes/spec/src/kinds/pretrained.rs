@@ -30,7 +30,8 @@ pub struct Diffusers {
 
 impl Diffusers {
     pub(super) fn problems(&self) -> Vec<Problem> {
-        source_problem(self.path.as_ref(), self.hub.as_ref()).into_iter().chain(self.variant_problem()).collect()
+        let source = source_problem("hub", ["path", "hub"], self.path.as_ref(), self.hub.as_ref());
+        source.into_iter().chain(self.variant_problem()).collect()
     }
 
     fn variant_problem(&self) -> Option<Problem> {
@@ -44,18 +45,20 @@ impl Diffusers {
     }
 }
 
-/// What is wrong unless exactly one of `path` and `hub` is given.
-pub(super) fn source_problem(path: Option<&File>, hub: Option<&Hub>) -> Option<Problem> {
+/// What is wrong, told at `field`, unless exactly one of a file and a hub of these names is given.
+pub(super) fn source_problem(
+    field: &'static str,
+    [path_name, hub_name]: [&str; 2],
+    path: Option<&File>,
+    hub: Option<&Hub>,
+) -> Option<Problem> {
     let message = match (path, hub) {
-        (Some(_), Some(_)) => "both `path` and `hub` say where it comes from",
-        (None, None) => "neither `path` nor `hub` says where it comes from",
+        (Some(_), Some(_)) => format!("both `{path_name}` and `{hub_name}` say where it comes from"),
+        (None, None) => format!("neither `{path_name}` nor `{hub_name}` says where it comes from"),
         _ => return None,
     };
-    Some(Problem {
-        field: "hub",
-        message: message.into(),
-        help: "write one: `path: \"models/sd15\"`, or `hub: (repo: \"owner/name\", revision: \"…40 digits\")`".into(),
-    })
+    let hub = "(repo: \"owner/name\", revision: \"…40 digits\")";
+    Some(Problem { field, message, help: format!("write one: `{path_name}: \"…\"`, or `{hub_name}: {hub}`") })
 }
 
 #[cfg(test)]

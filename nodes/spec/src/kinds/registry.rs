@@ -123,8 +123,12 @@ kinds! {
     Diffusers 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    PretrainedClip 1 -> Clip,
-    ScoreModel 1 -> Scorer,
+    PretrainedClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    ScoreModel 1 -> Scorer { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

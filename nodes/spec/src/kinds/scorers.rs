@@ -3,25 +3,46 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{File, Ref, types};
+use super::Problem;
+use super::pretrained::source_problem;
+use crate::{File, Hub, Ref, types};
 
 /// A published CLIP: ViT-B/32 or L/14 for the CLIP score, CLIP-H as PickScore trained it.
 ///
 /// Takes a `CLIPModel` folder of transformers, with safetensors weights; single or in shards. Every key is checked. As a
-/// reward it gives the cosine of picture and caption, which is what papers print of PickScore.
+/// reward it gives the cosine of picture and caption, which is what papers print of PickScore. Exactly one of `path` and
+/// `hub` is given.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainedClip {
     /// The folder. Without a `preprocessor_config.json` pictures are processed as CLIP's always are.
-    pub path: File,
-    /// The folder of the tokenizer, where `path` does not hold it.
+    #[serde(default)]
+    pub path: Option<File>,
+    /// A repository of a model hub that holds one: `(repo: "owner/name", revision: "…40 digits")`.
+    #[serde(default)]
+    pub hub: Option<Hub>,
+    /// The folder of the tokenizer, where the CLIP's own does not hold it.
     #[serde(default)]
     pub tokenizer: Option<File>,
+    /// A repository of a model hub that holds the tokenizer.
+    #[serde(default)]
+    pub tokenizer_hub: Option<Hub>,
+}
+
+impl PretrainedClip {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let model = source_problem("hub", ["path", "hub"], self.path.as_ref(), self.hub.as_ref());
+        let both = self.tokenizer.as_ref().zip(self.tokenizer_hub.as_ref());
+        let names = ["tokenizer", "tokenizer_hub"];
+        let tokenizer = both.and_then(|(file, hub)| source_problem(names[1], names, Some(file), Some(hub)));
+        model.into_iter().chain(tokenizer).collect()
+    }
 }
 
 /// A published score of pictures, to reward or to report.
 ///
-/// Every key of the weights is checked. Weights are safetensors; for a pickle the message says how to convert it.
+/// Every key of the weights is checked. Weights are safetensors; for a pickle the message says how to convert it. Each file is
+/// on this machine or on a model hub.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreModel {
@@ -39,13 +60,66 @@ pub enum ScoreForm {
         clip: Ref<types::Clip>,
         /// The predictor's weights, `layers.0.weight` and so on: one of those without activations, such as
         /// `sac+logos+ava1-l14-linearMSE`.
-        head: File,
+        #[serde(default)]
+        head: Option<File>,
+        /// A repository of a model hub that holds the weights, and their file.
+        #[serde(default)]
+        head_hub: Option<Hub>,
     },
     /// ImageReward: how well people like a picture for its caption, in deviations from the average.
     ImageReward {
         /// The weights of `ImageReward.pt`, under its keys.
-        weights: File,
+        #[serde(default)]
+        weights: Option<File>,
+        /// A repository of a model hub that holds the weights, and their file.
+        #[serde(default)]
+        weights_hub: Option<Hub>,
         /// The `vocab.txt` of bert-base-uncased, or a folder with it.
-        tokenizer: File,
+        #[serde(default)]
+        tokenizer: Option<File>,
+        /// A repository of a model hub that holds `vocab.txt`.
+        #[serde(default)]
+        tokenizer_hub: Option<Hub>,
     },
+}
+
+impl ScoreModel {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let problem =
+            |names, file: &Option<File>, hub: &Option<Hub>| source_problem("model", names, file.as_ref(), hub.as_ref());
+        let problems = match &self.model {
+            ScoreForm::Aesthetic { head, head_hub, .. } => vec![problem(["head", "head_hub"], head, head_hub)],
+            ScoreForm::ImageReward { weights, weights_hub, tokenizer, tokenizer_hub } => vec![
+                problem(["weights", "weights_hub"], weights, weights_hub),
+                problem(["tokenizer", "tokenizer_hub"], tokenizer, tokenizer_hub),
+            ],
+        };
+        problems.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KindSpec;
+
+    fn messages<K: KindSpec>(fields: &str) -> Vec<String> {
+        let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        let kind: K = options.from_str(fields).unwrap();
+        kind.check().into_iter().map(|problem| problem.message).collect()
+    }
+
+    const HUB: &str = "(repo: \"a/b\", revision: \"0123456789abcdef0123456789abcdef01234567\")";
+
+    #[test]
+    fn each_part_has_one_source() {
+        assert!(messages::<PretrainedClip>("(path: \"x\")").is_empty());
+        assert!(messages::<PretrainedClip>(&format!("(hub: {HUB}, tokenizer: \"x\")")).is_empty());
+        let told = messages::<PretrainedClip>(&format!("(tokenizer: \"x\", tokenizer_hub: {HUB})"));
+        assert!(told[0].contains("neither `path` nor `hub`") && told[1].contains("both `tokenizer` and"), "{told:?}");
+        let good = format!("(model: Aesthetic(clip: \"c\", head_hub: {HUB}))");
+        assert!(messages::<ScoreModel>(&good).is_empty());
+        let told = messages::<ScoreModel>(&format!("(model: ImageReward(weights: \"x\", weights_hub: {HUB}))"));
+        assert!(told[0].contains("both `weights` and") && told[1].contains("neither `tokenizer` nor"), "{told:?}");
+    }
 }

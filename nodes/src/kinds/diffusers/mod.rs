@@ -3,30 +3,24 @@
 mod folder;
 mod needed;
 
-use hyper_flow_hub::RemoteFile;
 use hyper_flow_spec::kinds::Diffusers;
 
 use crate::NodeError;
-use crate::download::from_hub;
+use crate::download::file_or_hub;
 use crate::worker::Context;
+
+pub(super) use needed::weights;
 
 pub(super) fn run(context: &Context, params: &Diffusers) -> Result<(), NodeError> {
     let variant = params.variant.as_deref();
-    match (&params.path, &params.hub) {
-        (Some(path), None) => folder::import(context.file(path)?, variant, &context.job.output),
-        (None, Some(hub)) => {
-            let folder = from_hub(context, hub, |there| needed_of(there, variant))?;
-            folder::import(&folder, variant, &context.job.output)
-        }
-        _ => Err(NodeError::Unfit("exactly one of `path` and `hub` says where the model comes from".into())),
-    }
+    let from = file_or_hub(context, params.path.as_ref(), params.hub.as_ref(), |names| needed_of(names, variant))?;
+    folder::import(&from, variant, &context.job.output)
 }
 
 /// The files of a repository that a pipeline needs.
-fn needed_of(there: &[RemoteFile], variant: Option<&str>) -> Result<Vec<RemoteFile>, String> {
-    let names: Vec<&str> = there.iter().map(|file| file.path.as_str()).collect();
-    let needed = needed::needed(&names, variant).map_err(|why| format!("{why}{}", single_file(&names)))?;
-    Ok(there.iter().filter(|file| needed.contains_key(&file.path)).cloned().collect())
+fn needed_of(names: &[&str], variant: Option<&str>) -> Result<Vec<String>, String> {
+    let needed = needed::needed(names, variant).map_err(|why| format!("{why}{}", single_file(names)))?;
+    Ok(needed.into_keys().collect())
 }
 
 /// Advice for a repository of checkpoints in one file each.

@@ -32,10 +32,9 @@ pub(super) fn needed(names: &[&str], variant: Option<&str>) -> Result<BTreeMap<S
     for (part, stem) in MODELS.iter().filter(|(part, _)| !of(part).is_empty()) {
         let config = format!("{part}/config.json");
         needed.insert(config.clone(), config);
-        let weights = weights(&of(part), &format!("{part}/{stem}"));
-        let chosen = variant.and_then(|name| weights.get(name)).or(weights.get(""));
-        needed.extend(chosen.ok_or_else(|| lacking(part, &weights))?.clone());
-        found.extend(weights.into_keys());
+        let stem = format!("{part}/{stem}");
+        needed.extend(weights(&of(part), &stem, variant)?);
+        found.extend(variants(&of(part), &stem).into_keys());
     }
     let plain =
         OTHERS.iter().flat_map(|part| of(part)).filter(|name| name.ends_with(".json") || name.ends_with(".txt"));
@@ -46,8 +45,19 @@ pub(super) fn needed(names: &[&str], variant: Option<&str>) -> Result<BTreeMap<S
     }
 }
 
-/// The safetensors weights of a part, by variant; the plain ones are the variant "".
-fn weights(names: &[&str], stem: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+/// The safetensors weights that are called `stem`, of the variant if there is one, each with its name without variants.
+pub(in crate::kinds) fn weights(
+    names: &[&str],
+    stem: &str,
+    variant: Option<&str>,
+) -> Result<BTreeMap<String, String>, String> {
+    let found = variants(names, stem);
+    let chosen = variant.and_then(|name| found.get(name)).or(found.get(""));
+    chosen.cloned().ok_or_else(|| lacking(stem, found.into_keys().collect()))
+}
+
+/// The safetensors weights that are called `stem`, by variant; the plain ones are the variant "".
+fn variants(names: &[&str], stem: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut found: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for name in names {
         let Some(variant) = name.strip_prefix(stem).and_then(variant_of) else { continue };
@@ -78,13 +88,10 @@ fn without_variant(name: &str, stem: &str) -> String {
     }
 }
 
-fn lacking(part: &str, weights: &BTreeMap<String, BTreeMap<String, String>>) -> String {
-    let variants: BTreeSet<String> = weights.keys().cloned().collect();
+fn lacking(stem: &str, variants: BTreeSet<String>) -> String {
     match variants.is_empty() {
-        true => format!(
-            "has no safetensors weights in {part}/; another commit or repository of the same model may have them"
-        ),
-        false => format!("has no plain weights in {part}/{}", instead(&variants)),
+        true => format!("has no {stem}.safetensors; another commit or repository of the same model may have it"),
+        false => format!("has no plain {stem}.safetensors{}", instead(&variants)),
     }
 }
 
@@ -177,7 +184,7 @@ mod tests {
         assert_eq!(error, "has no weights of the variant `bf16`; `variant` can be `fp16`, `non_ema`");
         let only_variants = without("_model.safetensors");
         let error = needed(&only_variants, None).unwrap_err();
-        assert_eq!(error, "has no plain weights in unet/; `variant` can be `fp16`, `non_ema`");
+        assert_eq!(error, "has no plain unet/diffusion_pytorch_model.safetensors; `variant` can be `fp16`, `non_ema`");
     }
 
     #[test]
@@ -208,7 +215,7 @@ mod tests {
         assert!(error(&["v1-5-pruned.safetensors"]).starts_with("has no model_index.json"));
         let pickles: Vec<&str> =
             SD15.iter().filter(|name| !name.starts_with("unet/") || !name.ends_with(".safetensors")).copied().collect();
-        assert!(error(&pickles).starts_with("has no safetensors weights in unet/"));
+        assert!(error(&pickles).starts_with("has no unet/diffusion_pytorch_model.safetensors"));
         assert!(error(&without("vocab.json")[..5]).starts_with("has no unet/"));
         let broken = without("scheduler_config.json");
         assert!(error(&broken).starts_with("has no scheduler/"));
