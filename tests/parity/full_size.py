@@ -2,7 +2,8 @@
 transformers build them from fixtures/full_size_configs.json, without memory for the tensors (meta device).
 
 The configurations are the published ones, field for field: of runwayml/stable-diffusion-v1-5,
-stabilityai/stable-diffusion-2-1 and stabilityai/stable-diffusion-xl-base-1.0.
+stabilityai/stable-diffusion-2-1 and stabilityai/stable-diffusion-xl-base-1.0; of openai/clip-vit-base-patch32,
+openai/clip-vit-large-patch14 and yuvalkirstain/PickScore_v1, the fields that differ from transformers' defaults.
 
 transformers 5 leaves the prefix text_model. out of a bare CLIPTextModel's names; the published files have it, and so do
 these lists.
@@ -16,10 +17,11 @@ import pathlib
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
-CLASSES = {cls.__name__: cls for cls in (AutoencoderKL, UNet2DConditionModel, CLIPTextModel, CLIPTextModelWithProjection)}
+CLASSES = (AutoencoderKL, UNet2DConditionModel, CLIPModel, CLIPTextModel, CLIPTextModelWithProjection)
+CLASSES = {cls.__name__: cls for cls in CLASSES}
 
 
 def build(config):
@@ -27,7 +29,7 @@ def build(config):
     with torch.device("meta"):
         if "_class_name" in config:
             return CLASSES[name].from_config(config)
-        return CLASSES[name](CLIPTextConfig(**config))
+        return CLASSES[name]((CLIPConfig if name == "CLIPModel" else CLIPTextConfig)(**config))
 
 
 def keys(model):

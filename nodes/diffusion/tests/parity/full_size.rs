@@ -3,7 +3,9 @@
 //! memory.
 
 use crate::support::{fixture_json, fixtures};
-use hyper_flow_diffusion::clip::{self, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, Pretrained};
+use hyper_flow_diffusion::clip::{
+    self, ClipModel, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, Pretrained,
+};
 use hyper_flow_diffusion::lora::LORA_TARGETS;
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
@@ -36,7 +38,7 @@ fn unet(config: &Path) -> (nn::VarStore, UNet2DConditionModel) {
     (vs, unet)
 }
 
-fn text_encoder<M: Pretrained<Config = ClipTextConfig>>(config: &Value) -> Shapes {
+fn transformer<M: Pretrained>(config: &Value) -> Shapes {
     let vs = nn::VarStore::new(Device::Cpu);
     M::build(&vs.root(), &serde_json::from_value(config.clone()).unwrap());
     shapes(&vs)
@@ -52,8 +54,9 @@ fn built(config: &Value) -> Shapes {
             let config = AutoencoderKlConfig::read(file.path()).unwrap();
             shapes(AutoencoderKl::new(nn::VarStore::new(Device::Cpu), &config).unwrap().variables())
         }
-        "CLIPTextModel" => text_encoder::<ClipTextModel>(config),
-        "CLIPTextModelWithProjection" => text_encoder::<ClipTextModelWithProjection>(config),
+        "CLIPModel" => transformer::<ClipModel>(config),
+        "CLIPTextModel" => transformer::<ClipTextModel>(config),
+        "CLIPTextModelWithProjection" => transformer::<ClipTextModelWithProjection>(config),
         class => panic!("no such class: {class}"),
     }
 }
@@ -68,7 +71,7 @@ fn names_and_shapes_are_those_of_python() {
             tensors += shapes.len();
         }
     }
-    assert_eq!(tensors, 686 + 248 + 196 + 686 + 248 + 372 + 1680 + 248 + 196 + 517);
+    assert_eq!(tensors, 686 + 248 + 196 + 686 + 248 + 372 + 1680 + 248 + 196 + 517 + 398 + 590 + 910);
 }
 
 #[test]
