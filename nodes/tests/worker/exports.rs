@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hyper_flow_diffusion::lora::{Lora, LoraTarget, read_kohya, read_peft};
+use hyper_flow_diffusion::lora::{Lora, LoraTarget, read_kohya, read_lora};
 use hyper_flow_diffusion::schedulers::{SchedulerConfig, TimestepSpacing};
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::{WeightFile, read_tensors, write_tensors};
@@ -29,7 +29,7 @@ fn kohya(folder: &Path) -> Lora {
 
 fn diffusers(folder: &Path) -> Lora {
     let path = folder.join("pytorch_lora_weights.safetensors");
-    read_peft(&path, &modules(teacher()), None, Device::Cpu).unwrap()
+    read_lora(&path, &modules(teacher()), None, Device::Cpu).unwrap()
 }
 
 fn tensors(path: &Path) -> BTreeMap<String, Tensor> {

@@ -3,7 +3,7 @@
 use super::{Lora, LoraLayer, LoraTarget, other};
 use crate::error::{DiffusionError, KeyReport};
 use crate::weights::WeightFile;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tch::{Device, Kind};
 
 /// How a format names a module and the parts of its adapter.
@@ -24,7 +24,7 @@ impl Format {
         format!("{}{part}", self.name(module))
     }
 
-    fn name(&self, module: &str) -> String {
+    pub(super) fn name(&self, module: &str) -> String {
         format!("{}{}", self.prefix, module.replace('.', self.dot))
     }
 
@@ -35,47 +35,65 @@ impl Format {
         modules: &[LoraTarget],
         device: Device,
     ) -> Result<Lora, DiffusionError> {
+        let names = modules.iter().map(|module| (self.name(&module.path), module.path.as_str()));
+        self.read_named(file, modules, &names.collect(), device)
+    }
+
+    /// As [`Self::read`], of a file that calls the modules by these names.
+    pub(super) fn read_named(
+        &self,
+        file: &WeightFile,
+        modules: &[LoraTarget],
+        names: &BTreeMap<String, &str>,
+        device: Device,
+    ) -> Result<Lora, DiffusionError> {
         other::refuse(file)?;
-        let present = self.present(file, modules)?;
-        let layer = |module: &str| {
-            let half = |part| file.tensor(&self.key(module, part), Kind::Float, device);
+        let layer = |(name, module): (&str, &str)| {
+            let half = |part| file.tensor(&format!("{name}{part}"), Kind::Float, device);
             let (down, up) = (half(self.down)?, half(self.up)?);
             let rank = down.size().first().map_or(0.0, |&rank| rank as f64);
-            let alpha = self.alpha_tensor(file, module)?.unwrap_or(rank);
-            LoraLayer::checked(module, down, up, alpha)
+            let alpha = self.alpha_tensor(file, name)?.unwrap_or(rank);
+            Ok((module.to_owned(), LoraLayer::checked(module, down, up, alpha)?))
         };
-        let layers = present.into_iter().map(|module| Ok((module.to_owned(), layer(module)?)));
+        let layers = self.present(file, names)?.into_iter().map(layer);
         let lora = Lora { layers: layers.collect::<Result<_, DiffusionError>>()? };
         lora.check(modules)?;
         Ok(lora)
     }
 
-    /// The modules of which the file has an adapter, if every key belongs to one and every one is complete.
-    fn present<'a>(&self, file: &WeightFile, modules: &'a [LoraTarget]) -> Result<BTreeSet<&'a str>, DiffusionError> {
-        let known: BTreeMap<_, _> = modules.iter().map(|m| (self.name(&m.path), m.path.as_str())).collect();
+    /// The modules of which the file has an adapter, by their names, if every key belongs to one, every one is complete,
+    /// and none is there twice.
+    fn present<'a>(
+        &self,
+        file: &WeightFile,
+        names: &'a BTreeMap<String, &'a str>,
+    ) -> Result<BTreeMap<&'a str, &'a str>, DiffusionError> {
         let parts = [Some(self.down), Some(self.up), self.alpha];
-        let module_of = |key: &str| {
-            let mut names = parts.iter().flatten().filter_map(|part| key.strip_suffix(part));
-            names.find_map(|name| known.get(name).copied())
+        let named = |key: &str| {
+            let mut possible = parts.iter().flatten().filter_map(|part| key.strip_suffix(part));
+            possible.find_map(|name| names.get_key_value(name))
         };
         let mut report = KeyReport::default();
-        let mut present = BTreeSet::new();
+        let mut found: BTreeMap<&str, &str> = BTreeMap::new();
         for key in file.keys() {
-            match module_of(key) {
-                Some(module) => _ = present.insert(module),
-                None => report.left_over.push(key.to_owned()),
+            match named(key).map(|(name, module)| (name.as_str(), *found.entry(module).or_insert(name))) {
+                Some((name, first)) if name == first => {}
+                _ => report.left_over.push(key.to_owned()),
             }
         }
-        let halves = present.iter().flat_map(|module| [self.down, self.up].map(|part| self.key(module, part)));
+        let halves = found.values().flat_map(|name| [self.down, self.up].map(|part| format!("{name}{part}")));
         report.missing = halves.filter(|key| file.shape(key).is_none()).collect();
-        if present.is_empty() && report.is_empty() {
+        if found.is_empty() && report.is_empty() {
             return Err(DiffusionError::Lora(format!("{} holds no adapter", file.path().display())));
         }
-        if report.is_empty() { Ok(present) } else { Err(DiffusionError::Keys { path: file.path().to_owned(), report }) }
+        if !report.is_empty() {
+            return Err(DiffusionError::Keys { path: file.path().to_owned(), report });
+        }
+        Ok(found.into_iter().map(|(module, name)| (name, module)).collect())
     }
 
-    fn alpha_tensor(&self, file: &WeightFile, module: &str) -> Result<Option<f64>, DiffusionError> {
-        let key = self.alpha.map(|part| self.key(module, part)).filter(|key| file.shape(key).is_some());
+    fn alpha_tensor(&self, file: &WeightFile, name: &str) -> Result<Option<f64>, DiffusionError> {
+        let key = self.alpha.map(|part| format!("{name}{part}")).filter(|key| file.shape(key).is_some());
         key.map(|key| {
             let tensor = file.tensor(&key, Kind::Double, Device::Cpu)?;
             let one = tensor.numel() == 1;

@@ -1,5 +1,6 @@
 //! The kohya format: flattened keys with an explicit alpha, which diffusers, ComfyUI and A1111 all read.
 
+use super::checkpoint::Checkpoint;
 use super::file::Format;
 use super::{Lora, LoraTarget};
 use crate::error::DiffusionError;
@@ -29,11 +30,25 @@ pub fn write_kohya(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
 /// Reads a LoRA with kohya keys for a model with the given modules. Frozen, fp32. A module without an alpha has its rank
 /// for alpha, as the format has it.
 ///
+/// This is for files that [`write_kohya`] wrote; others are read by [`read_lora`](super::read_lora).
+///
 /// # Errors
 /// [`DiffusionError::Keys`] for keys that fit no module and modules with one half only, [`DiffusionError::Lora`] for
 /// shapes that do not fit; otherwise as [`WeightFile`].
 pub fn read_kohya(path: &Path, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
     KOHYA.read(&WeightFile::open(path)?, modules, device)
+}
+
+/// As [`read_kohya`], of a file that may call modules as the published checkpoints do (`lora_unet_input_blocks_1_1_…`).
+pub(super) fn read_published(
+    file: &WeightFile,
+    modules: &[LoraTarget],
+    device: Device,
+) -> Result<Lora, DiffusionError> {
+    let checkpoint = Checkpoint::of(modules);
+    let own = modules.iter().map(|module| (KOHYA.name(&module.path), module.path.as_str()));
+    let theirs = modules.iter().filter_map(|module| Some((KOHYA.name(&checkpoint.name(&module.path)?), &*module.path)));
+    KOHYA.read_named(file, modules, &own.chain(theirs).collect(), device)
 }
 
 /// Reads a LoRA with kohya keys for no model in particular: its modules are the file's own, under their flattened names

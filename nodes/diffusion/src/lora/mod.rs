@@ -1,6 +1,7 @@
 //! Low-rank adapters (LoRA, arXiv 2106.09685): trainable ΔW = (alpha/rank)·up·down beside a frozen base.
 
 mod adapters;
+mod checkpoint;
 mod file;
 mod kohya;
 mod layer;
@@ -8,6 +9,7 @@ mod merge;
 mod other;
 mod peft;
 mod peft_config;
+mod read;
 mod set;
 mod target;
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub use adapters::Adapters;
 pub use kohya::{read_kohya, read_kohya_flat, write_kohya};
 pub use layer::LoraLayer;
 pub use merge::{Truncation, concat, truncate};
-pub use peft::{read_peft, write_peft};
+pub use peft::write_peft;
+pub use read::read_lora;
 pub use set::{Clipped, Lora};
 pub use target::{LORA_TARGETS, LoraTarget, select_targets};

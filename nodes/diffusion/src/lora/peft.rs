@@ -9,7 +9,7 @@ use std::path::Path;
 use tch::Device;
 
 const METADATA: &str = "lora_adapter_metadata";
-const CONFIG_FILE: &str = "adapter_config.json";
+pub(super) const CONFIG_FILE: &str = "adapter_config.json";
 /// As a pipeline writes it (`save_lora_weights`).
 const PIPELINE: Format =
     Format { prefix: "unet.", dot: ".", down: ".lora_A.weight", up: ".lora_B.weight", alpha: None };
@@ -33,55 +33,47 @@ pub fn write_peft(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
     write_tensors(path, &tensors.collect(), Some(Entry { name: METADATA, text: &text }))
 }
 
-/// Reads a LoRA that diffusers or peft wrote, for a model with the given modules. Frozen, fp32. Its alphas are in the
-/// file's header or in the `adapter_config.json` beside it; `alpha` is for a file that has neither.
-///
-/// # Errors
-/// [`DiffusionError::Lora`] if alpha is not known: to take the rank for it, as diffusers does, would silently scale the
-/// LoRA by another number than it was trained with. [`DiffusionError::Keys`] for keys that fit no module and modules with
-/// one half only, [`DiffusionError::Lora`] for shapes and configurations that do not fit and for other adapters than a
-/// UNet's LoRA; otherwise as [`WeightFile`].
-pub fn read_peft(
-    path: &Path,
+/// Reads a file with such keys. Its alphas are in its header or else in `config`, an `adapter_config.json`; `alpha` is for
+/// what has neither.
+pub(super) fn read_peft(
+    file: &WeightFile,
+    config: Option<&Path>,
     modules: &[LoraTarget],
     alpha: Option<f64>,
     device: Device,
 ) -> Result<Lora, DiffusionError> {
-    let file = WeightFile::open(path)?;
     let begins = |format: &Format| file.keys().any(|key| key.starts_with(format.prefix));
     let format = [PIPELINE, PEFT_MODEL].into_iter().find(begins).unwrap_or(ADAPTER);
-    let config = config(&file, format.prefix)?;
+    let config = said(file, format.prefix, config)?;
     // 1. the halves, with scale 1
-    let mut lora = format.read(&file, modules, device)?;
+    let mut lora = format.read(file, modules, device)?;
     // 2. alpha
     for (module, layer) in &mut lora.layers {
         layer.alpha = match (&config, alpha) {
-            (Some(config), _) => config.alpha(module, layer.rank() as f64).map_err(|e| at(path, e))?,
+            (Some(config), _) => config.alpha(module, layer.rank() as f64).map_err(|e| at(file.path(), e))?,
             (None, Some(alpha)) => alpha,
-            (None, None) => return Err(at(path, unknown_alpha())),
+            (None, None) => return Err(at(file.path(), unknown_alpha())),
         };
     }
     Ok(lora)
 }
 
-/// What the header or the file beside it says.
-fn config(file: &WeightFile, prefix: &str) -> Result<Option<PeftConfig>, DiffusionError> {
+/// What the header or else the file of a configuration says.
+fn said(file: &WeightFile, prefix: &str, config: Option<&Path>) -> Result<Option<PeftConfig>, DiffusionError> {
     if let Some(text) = file.metadata().get(METADATA) {
         let prefix = if prefix == PIPELINE.prefix { prefix } else { "" };
         return PeftConfig::read(text, prefix).map(Some).map_err(|e| at(file.path(), format!("{METADATA}: {e}")));
     }
-    let beside = file.path().with_file_name(CONFIG_FILE);
-    match std::fs::read_to_string(&beside) {
-        Ok(text) => PeftConfig::read(&text, "").map(Some).map_err(|e| at(&beside, e)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(DiffusionError::Io { action: "read", path: beside, source }),
-    }
+    let Some(path) = config else { return Ok(None) };
+    let io = |source| DiffusionError::Io { action: "read", path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(io)?;
+    PeftConfig::read(&text, "").map(Some).map_err(|e| at(path, e))
 }
 
 fn unknown_alpha() -> String {
     format!(
-        "alpha is not known: it is neither in the header ({METADATA}) nor in an {CONFIG_FILE} beside the file; say which \
-         it was trained with"
+        "alpha is not known: the header does not say it ({METADATA}); give the folder that also has {CONFIG_FILE}, or say \
+         which alpha it was trained with"
     )
 }
 

@@ -209,3 +209,17 @@ fn one_rank_and_alpha_for_all_change_nothing() {
     let untrained = Lora::new(&targets(), 3, 6.0, 1).0.uniform();
     assert_eq!(untrained.delta("a.to_q").unwrap().abs().max().double_value(&[]), 0.0);
 }
+
+#[test]
+fn a_module_under_two_names_is_refused() {
+    let path = tempfile::NamedTempFile::new().unwrap();
+    let module = LoraTarget { path: "down_blocks.0.resnets.0.conv1".into(), shape: vec![6, 4, 3, 3] };
+    let published = LoraTarget { path: "input_blocks.1.0.in_layers.2".into(), ..module.clone() };
+    let (both, _) = Lora::new(&[module.clone(), published.clone()], 1, 1.0, 0);
+    write_kohya(&both, path.path()).unwrap();
+    let error = read_lora(path.path(), std::slice::from_ref(&module), None, Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("3 left over: lora_unet_input_blocks_1_0_in_layers_2.alpha"), "{error}");
+    write_kohya(&Lora::new(&[published], 1, 1.0, 0).0, path.path()).unwrap();
+    assert!(read_lora(path.path(), std::slice::from_ref(&module), None, Device::Cpu).is_ok());
+    assert!(read_kohya(path.path(), &[module], Device::Cpu).is_err());
+}

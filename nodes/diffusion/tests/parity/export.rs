@@ -3,7 +3,7 @@
 
 use crate::support::weight;
 use crate::unet::{formula_lora, forward, reference, sizes};
-use hyper_flow_diffusion::lora::{Adapters, read_kohya, read_peft, write_kohya, write_peft};
+use hyper_flow_diffusion::lora::{Adapters, read_kohya, read_lora, write_kohya, write_peft};
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::{load_var_store, save_var_store, write_tensors};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ fn read_back(directory: &Path, size: [i64; 2], outputs: &BTreeMap<String, tch::T
     assert_eq!(forward(&unet, size, &Adapters::none()), outputs["base"]);
     for lora in [
         read_kohya(&directory.join("kohya.safetensors"), unet.modules(), Device::Cpu).unwrap(),
-        read_peft(&directory.join("peft.safetensors"), unet.modules(), None, Device::Cpu).unwrap(),
+        read_lora(&directory.join("peft.safetensors"), unet.modules(), None, Device::Cpu).unwrap(),
     ] {
         assert_eq!(forward(&unet, size, &Adapters::one(&lora)), outputs["lora"]);
     }

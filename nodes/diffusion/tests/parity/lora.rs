@@ -3,7 +3,7 @@
 use crate::support::{assert_close, config, fixtures, weight};
 use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::lora::{
-    Lora, LoraLayer, LoraTarget, concat, read_kohya, read_peft, truncate, write_kohya, write_peft,
+    Lora, LoraLayer, LoraTarget, concat, read_kohya, read_lora, truncate, write_kohya, write_peft,
 };
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::{WeightFile, read_tensors, write_tensors};
@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor, nn};
 
 /// Files by diffusers say their alphas.
 fn read_said(path: &Path, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
-    read_peft(path, modules, None, device)
+    read_lora(path, modules, None, device)
 }
 
 type Reader = fn(&Path, &[LoraTarget], Device) -> Result<Lora, DiffusionError>;

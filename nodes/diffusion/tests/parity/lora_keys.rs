@@ -3,13 +3,13 @@
 
 use crate::support::fixtures;
 use flate2::read::GzDecoder;
-use hyper_flow_diffusion::lora::{LORA_TARGETS, Lora, LoraTarget, write_kohya};
+use hyper_flow_diffusion::lora::{LORA_TARGETS, Lora, LoraTarget, read_lora, write_kohya};
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::WeightFile;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use tch::{Device, nn};
+use tch::{Device, Kind, nn};
 use tempfile::{NamedTempFile, TempDir};
 
 /// What the fixture says of a model.
@@ -35,6 +35,21 @@ impl Model {
         std::fs::write(file.path(), self.config.to_string()).unwrap();
         let config = UNet2DConditionConfig::read(file.path()).unwrap();
         UNet2DConditionModel::new(&nn::VarStore::new(Device::Cpu), &config).unwrap()
+    }
+
+    /// That a file is read which names modules as the checkpoint does.
+    fn check_read(&self, unet: &UNet2DConditionModel, targets: &[LoraTarget]) {
+        let as_published = |target: &LoraTarget| {
+            let path = self.modules[&target.path].0.replace('.', "_");
+            LoraTarget { path, shape: target.shape.clone() }
+        };
+        let (_folder, file) = written(&targets.iter().map(as_published).collect::<Vec<_>>());
+        let lora = read_lora(file.path(), unet.modules(), None, Device::Cpu).unwrap();
+        for target in targets {
+            let key = format!("lora_unet_{}.lora_down.weight", as_published(target).path);
+            assert_eq!(lora.layers[&target.path].down, file.tensor(&key, Kind::Float, Device::Cpu).unwrap());
+        }
+        assert_eq!(lora.layers.len(), targets.len());
     }
 
     /// That each key of a file names a weight, of the shape that its halves have, and no two modules the same.
@@ -76,6 +91,7 @@ fn check(name: &str, count: usize, without: &[&str]) {
     let targets = unet.lora_targets(&LORA_TARGETS).unwrap();
     assert_eq!(targets.len(), count);
     model.check(&model.comfyui, &written(&targets).1, &targets);
+    model.check_read(&unet, &targets);
     let targets: Vec<_> = targets.into_iter().filter(|target| !without.contains(&target.path.as_str())).collect();
     model.check(&model.a1111, &written(&targets).1, &targets);
 }

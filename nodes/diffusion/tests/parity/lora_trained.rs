@@ -2,7 +2,7 @@
 
 use crate::support::{assert_close, fixtures};
 use crate::unet::{forward, reference, sizes};
-use hyper_flow_diffusion::lora::{Adapters, Lora, read_kohya, read_peft, write_kohya};
+use hyper_flow_diffusion::lora::{Adapters, Lora, read_kohya, read_lora, write_kohya};
 use hyper_flow_diffusion::weights::{Entry, WeightFile, read_tensors, write_tensors};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,7 +11,9 @@ use tch::{Device, Kind, Tensor};
 use tempfile::TempDir;
 
 const PIPELINE: &str = "pipeline.safetensors";
-const MODEL: &str = "model/adapter_model.safetensors";
+/// A folder: its alpha is in a file of its own.
+const MODEL: &str = "model";
+const MODEL_FILE: &str = "model/adapter_model.safetensors";
 const ADAPTER: &str = "adapter.safetensors";
 const METADATA: &str = "lora_adapter_metadata";
 
@@ -26,7 +28,7 @@ fn what_peft_trained_computes_the_same_here() {
     let output = |adapters: &Adapters<'_>| forward(&unet, sizes(&unet).0, adapters);
     assert_close("base", &output(&Adapters::none()), &outputs["base"]);
     for (name, file) in [("pipeline", PIPELINE), ("model", MODEL), ("adapter", ADAPTER)] {
-        let lora = read_peft(&fixture(file), unet.modules(), None, Device::Cpu).unwrap();
+        let lora = read_lora(&fixture(file), unet.modules(), None, Device::Cpu).unwrap();
         assert_close(name, &output(&Adapters::one(&lora)), &outputs[name]);
         // The file that is written of it is the same LoRA.
         let folder = tempfile::tempdir().unwrap();
@@ -59,17 +61,17 @@ fn read(path: &Path, alpha: Option<f64>) -> Result<Lora, String> {
     let unet = reference("digits").unet;
     let message =
         |e: hyper_flow_diffusion::DiffusionError| e.to_string().replace(&path.display().to_string(), "<file>");
-    read_peft(path, unet.modules(), alpha, Device::Cpu).map_err(message)
+    read_lora(path, unet.modules(), alpha, Device::Cpu).map_err(message)
 }
 
 #[test]
 fn an_alpha_that_is_lost_is_asked_for() {
-    for file in [PIPELINE, MODEL, ADAPTER] {
+    for file in [PIPELINE, MODEL_FILE, ADAPTER] {
         let (_folder, path) = changed(file, |_| None, |_| {});
         assert_eq!(
             read(&path, None).unwrap_err(),
-            "lora: <file>: alpha is not known: it is neither in the header (lora_adapter_metadata) nor in an \
-             adapter_config.json beside the file; say which it was trained with"
+            "lora: <file>: alpha is not known: the header does not say it (lora_adapter_metadata); give the folder that \
+             also has adapter_config.json, or say which alpha it was trained with"
         );
         let lora = read(&path, Some(6.0)).unwrap();
         assert!(lora.layers.values().all(|layer| layer.alpha == 6.0));
@@ -77,6 +79,18 @@ fn an_alpha_that_is_lost_is_asked_for() {
     // What the file says is not overruled.
     let lora = read(&fixture(ADAPTER), Some(6.0)).unwrap();
     assert!(lora.layers.values().all(|layer| layer.alpha == 1.0));
+}
+
+#[test]
+fn a_folder_has_one_lora() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |file: &str, to: &str| std::fs::copy(fixture(file), folder.path().join(to)).unwrap();
+    let found = read(folder.path(), None).unwrap_err();
+    assert!(found.starts_with("lora: <file> has no adapter_model.safetensors or "), "{found}");
+    copy(PIPELINE, "pytorch_lora_weights.safetensors");
+    assert_eq!(read(folder.path(), None).unwrap().rank(), 3);
+    copy(MODEL_FILE, "adapter_model.safetensors");
+    assert_eq!(read(folder.path(), None).unwrap_err(), "lora: <file> has several LoRA files: give one of them");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hyper_flow_diffusion::DiffusionError;
-use hyper_flow_diffusion::lora::{Lora, LoraLayer, LoraTarget, read_kohya, read_peft, write_kohya, write_peft};
+use hyper_flow_diffusion::lora::{Lora, LoraLayer, LoraTarget, read_kohya, read_lora, write_kohya, write_peft};
 use tch::{Device, Kind, Tensor};
 
 use super::DIFFUSERS_FILE;
@@ -23,7 +23,7 @@ pub(super) const KOHYA: Format =
 pub(super) const DIFFUSERS: Format = Format {
     file: DIFFUSERS_FILE,
     write: write_peft,
-    read: |path, modules| read_peft(path, modules, None, Device::Cpu),
+    read: |path, modules| read_lora(path, modules, None, Device::Cpu),
 };
 
 impl Format {

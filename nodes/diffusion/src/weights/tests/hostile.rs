@@ -1,7 +1,7 @@
 //! Files that are damaged, made up, or something else: an error that says so, and never a panic.
 
 use super::*;
-use crate::lora::{LoraTarget, read_kohya, read_kohya_flat, read_peft};
+use crate::lora::{LoraTarget, read_kohya, read_kohya_flat, read_lora};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 use tempfile::NamedTempFile;
@@ -39,7 +39,7 @@ fn read_by_all(path: &Path) -> Vec<Result<(), E>> {
         Weights::open(path).map(drop),
         read_kohya(path, &modules, CPU).map(drop),
         read_kohya_flat(path, CPU).map(drop),
-        read_peft(path, &modules, None, CPU).map(drop),
+        read_lora(path, &modules, None, CPU).map(drop),
         rows("text.proj.weight"),
         rows("a"),
     ]
