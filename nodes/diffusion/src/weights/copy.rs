@@ -1,12 +1,9 @@
 //! Copying tensors from files to a file under other names, without libtorch and one at a time: no conversion rounds
 //! anything, and a model of any size takes the memory of its largest tensor.
 
-use super::write::write_views;
-use super::{Entry, Weights};
+use super::Weights;
+use super::later::{Later, write_later};
 use crate::DiffusionError;
-use safetensors::{Dtype, View};
-use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -50,65 +47,24 @@ pub struct Source {
 /// As [`WeightFile::tensor`](super::WeightFile::tensor) and [`write_tensors`](super::write_tensors); then there is no
 /// file.
 pub fn copy_tensors(weights: &Weights, tensors: &BTreeMap<String, Source>, path: &Path) -> Result<(), DiffusionError> {
-    let failure = RefCell::new(None);
-    let views = tensors.iter().map(|(name, source)| Ok((name.clone(), Copied::new(weights, source, &failure)?)));
-    let views = views.collect::<Result<Vec<_>, DiffusionError>>()?;
-    write_views(path, views, Some(Entry::FORMAT_PT), || failure.take().map_or(Ok(()), Err))
+    let later = tensors.iter().map(|(name, source)| later(weights, name, source));
+    write_later(path, later.collect::<Result<_, _>>()?)
 }
 
-struct Copied<'a> {
-    weights: &'a Weights,
-    key: &'a str,
-    part: Part,
-    dtype: Dtype,
-    shape: Vec<usize>,
-    /// Where an error goes that the format's writer does not ask for.
-    failure: &'a RefCell<Option<DiffusionError>>,
+fn later<'a>(weights: &'a Weights, name: &str, source: &'a Source) -> Result<Later<'a>, DiffusionError> {
+    let (dtype, _) = weights.file(&source.key).stored(&source.key)?;
+    let bytes = Box::new(move || read(weights, source));
+    Ok(Later { name: name.to_owned(), dtype, shape: source.shape.clone(), bytes })
 }
 
-impl<'a> Copied<'a> {
-    fn new(
-        weights: &'a Weights,
-        source: &'a Source,
-        failure: &'a RefCell<Option<DiffusionError>>,
-    ) -> Result<Self, DiffusionError> {
-        let Source { key, part, shape } = source;
-        let (dtype, _) = weights.file(key).stored(key)?;
-        let shape = shape.iter().map(|&d| d as usize).collect();
-        Ok(Self { weights, key, part: *part, dtype, shape, failure })
-    }
-
-    fn read(&self) -> Result<Vec<u8>, DiffusionError> {
-        let file = self.weights.file(self.key);
-        let (_, shape) = file.stored(self.key)?;
-        let length = shape.iter().product::<usize>() * self.dtype.bitsize() / 8;
-        match self.part {
-            Part::Whole => file.bytes_of(self.key, 0..length),
-            Part::Third(third) => file.bytes_of(self.key, length / 3 * third..length / 3 * (third + 1)),
-            Part::Transposed => Ok(transposed(&file.bytes_of(self.key, 0..length)?, self.shape[0], self.shape[1])),
-        }
-    }
-}
-
-impl View for Copied<'_> {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let bytes = self.read().unwrap_or_else(|error| {
-            self.failure.borrow_mut().get_or_insert(error);
-            vec![0; self.data_len()]
-        });
-        bytes.into()
-    }
-
-    fn data_len(&self) -> usize {
-        self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
+fn read(weights: &Weights, Source { key, part, shape }: &Source) -> Result<Vec<u8>, DiffusionError> {
+    let file = weights.file(key);
+    let (dtype, stored) = file.stored(key)?;
+    let length = stored.iter().product::<usize>() * dtype.bitsize() / 8;
+    match *part {
+        Part::Whole => file.bytes_of(key, 0..length),
+        Part::Third(third) => file.bytes_of(key, length / 3 * third..length / 3 * (third + 1)),
+        Part::Transposed => Ok(transposed(&file.bytes_of(key, 0..length)?, shape[0] as usize, shape[1] as usize)),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Weights in safetensors files: equal tensors give equal bytes, a file is whole or absent, and nothing is skipped.
 
+mod change;
 mod copy;
 mod folder;
 mod foreign;
 mod header;
+mod later;
 mod load;
 mod names;
 mod read;
@@ -13,6 +15,7 @@ mod shards;
 mod tests;
 mod write;
 
+pub use change::rewrite_tensors;
 pub use copy::{Part, Source, copy_tensors};
 pub use folder::{find_weights, has_weights};
 pub(crate) use load::{assign, check_floating};

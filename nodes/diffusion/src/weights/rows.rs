@@ -1,12 +1,12 @@
 //! Writing one tensor row by row: it need never be in memory as a whole, and an interrupted writer can be gone on with.
 
-use super::write::dtype_of;
+use super::write::{bytes_of, dtype_of};
 use crate::DiffusionError;
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// The format pads its header to a multiple of this.
 const ALIGNMENT: usize = 8;
@@ -76,10 +76,7 @@ impl RowWriter {
     /// # Errors
     /// [`DiffusionError::Io`] if the disk refuses.
     pub fn push(&mut self, rows: &Tensor) -> Result<(), DiffusionError> {
-        let rows = rows.detach().f_to_device(Device::Cpu)?.f_to_kind(self.kind)?.f_contiguous()?;
-        let mut bytes = vec![0; rows.numel() * self.kind.elt_size_in_bytes()];
-        rows.f_copy_data_u8(&mut bytes, rows.numel())?;
-        self.put(&bytes)
+        self.put(&bytes_of(&rows.f_to_kind(self.kind)?)?)
     }
 
     /// Appends bytes as they are to be in the file.
@@ -115,11 +112,7 @@ impl RowWriter {
 
 /// The beginning of a file of one tensor, as the format's own writer makes it.
 fn header(path: &Path, key: &str, kind: Kind, shape: &[i64]) -> Result<Vec<u8>, DiffusionError> {
-    let dtype = dtype_of(kind).ok_or_else(|| DiffusionError::Dtype {
-        path: path.to_owned(),
-        key: key.to_owned(),
-        dtype: format!("{kind:?}"),
-    })?;
+    let dtype = dtype_of(path, key, kind)?;
     let shape: Vec<usize> = shape.iter().map(|&d| d as usize).collect();
     let bytes = shape.iter().product::<usize>() * kind.elt_size_in_bytes();
     let not = |reason: String| DiffusionError::NotSafetensors { path: path.to_owned(), reason };

@@ -100,12 +100,7 @@ fn views<'a>(
 
 impl<'a> TensorBytes<'a> {
     fn new(path: &Path, key: &str, tensor: &'a Tensor) -> Result<Self, DiffusionError> {
-        let kind = tensor.f_kind()?;
-        let dtype = dtype_of(kind).ok_or_else(|| DiffusionError::Dtype {
-            path: path.to_owned(),
-            key: key.to_owned(),
-            dtype: format!("{kind:?}"),
-        })?;
+        let dtype = dtype_of(path, key, tensor.f_kind()?)?;
         let shape = tensor.size().iter().map(|&d| d as usize).collect();
         Ok(Self { tensor, dtype, shape })
     }
@@ -121,10 +116,8 @@ impl View for TensorBytes<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let tensor = self.tensor.detach().to_device(Device::Cpu).contiguous();
-        let mut bytes = vec![0; self.data_len()];
-        tensor.copy_data_u8(&mut bytes, tensor.numel());
-        bytes.into()
+        let bytes = bytes_of(self.tensor);
+        bytes.expect("a tensor that is there can be copied").into()
     }
 
     fn data_len(&self) -> usize {
@@ -132,8 +125,21 @@ impl View for TensorBytes<'_> {
     }
 }
 
-pub(super) fn dtype_of(kind: Kind) -> Option<Dtype> {
-    Some(match kind {
+/// The bytes of a tensor as the format has them.
+pub(super) fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, DiffusionError> {
+    let tensor = tensor.detach().f_to_device(Device::Cpu)?.f_contiguous()?;
+    let mut bytes = vec![0; tensor.numel() * tensor.f_kind()?.elt_size_in_bytes()];
+    tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+    Ok(bytes)
+}
+
+/// The format's name of a type, or the error that it has none.
+pub(super) fn dtype_of(path: &Path, key: &str, kind: Kind) -> Result<Dtype, DiffusionError> {
+    let unknown = || {
+        let (path, key) = (path.to_owned(), key.to_owned());
+        DiffusionError::Dtype { path, key, dtype: format!("{kind:?}") }
+    };
+    Ok(match kind {
         Kind::Bool => Dtype::BOOL,
         Kind::Uint8 => Dtype::U8,
         Kind::Int8 => Dtype::I8,
@@ -144,6 +150,6 @@ pub(super) fn dtype_of(kind: Kind) -> Option<Dtype> {
         Kind::BFloat16 => Dtype::BF16,
         Kind::Float => Dtype::F32,
         Kind::Double => Dtype::F64,
-        _ => return None,
+        _ => return Err(unknown()),
     })
 }

@@ -1,12 +1,11 @@
 //! A model folder again: in another number format, with a LoRA in its weights, for another sampler.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use hyper_flow_diffusion::lora::Lora;
 use hyper_flow_diffusion::schedulers::{SchedulerConfig, TimestepSpacing};
-use hyper_flow_diffusion::weights::{Entry, WeightFile, write_tensors};
+use hyper_flow_diffusion::weights::{WeightFile, rewrite_tensors};
 use hyper_flow_spec::kinds::Sampler;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -74,8 +73,11 @@ struct Weights<'a> {
 impl Weights<'_> {
     /// Writes the file, reads it back and counts what was added.
     fn write(&self, to: &Path, sum: &mut Sum) -> Result<(), NodeError> {
-        let tensors = self.from.keys().map(|key| Ok((key.to_owned(), self.changed(key)?)));
-        write_tensors(to, &tensors.collect::<Result<BTreeMap<_, _>, NodeError>>()?, Some(Entry::FORMAT_PT))?;
+        rewrite_tensors(&self.from, to, self.kind, |key, kind| match self.delta(key) {
+            // In fp32, whatever the file has.
+            Some(delta) => Ok((self.from.tensor(key, Kind::Float, Device::Cpu)? + delta).to_kind(kind)),
+            None => self.from.tensor(key, kind, Device::Cpu),
+        })?;
         let written = WeightFile::open(to)?;
         for key in self.from.keys() {
             let Some(delta) = self.delta(key) else { continue };
@@ -85,16 +87,6 @@ impl Weights<'_> {
             sum.added += norm(&delta).powi(2);
         }
         Ok(())
-    }
-
-    fn changed(&self, key: &str) -> Result<Tensor, NodeError> {
-        let stored = self.from.dtype(key).unwrap_or(Kind::Float);
-        let kind = self.kind.unwrap_or(stored);
-        Ok(match self.delta(key) {
-            // In fp32, whatever the file has.
-            Some(delta) => (self.from.tensor(key, Kind::Float, Device::Cpu)? + delta).to_kind(kind),
-            None => self.from.tensor(key, kind, Device::Cpu)?,
-        })
     }
 
     fn delta(&self, key: &str) -> Option<Tensor> {

@@ -152,3 +152,47 @@ fn a_file_of_rows_that_is_not_what_was_begun() {
     assert!(matches!(RowWriter::create(&none, "x", Kind::ComplexFloat, &[1]), Err(E::Dtype { .. })));
     assert!(matches!(RowWriter::resume(&none, "x", Kind::Float, &[1], 0), Err(E::Io { .. })));
 }
+
+#[test]
+fn a_file_is_written_again_with_other_numbers_and_of_another_type() {
+    let source = saved(|tensors| _ = tensors.insert("ids".into(), Tensor::from_slice(&[3i64])));
+    let source = WeightFile::open(source.path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.safetensors");
+    let twice = |key: &str, kind| Ok(source.tensor(key, kind, CPU)? * 2);
+    for kind in [None, Some(Kind::Half)] {
+        rewrite_tensors(&source, &path, kind, twice).unwrap();
+        let again = WeightFile::open(&path).unwrap();
+        assert!(again.keys().eq(source.keys()));
+        for key in ["text.proj.weight", "text.proj.bias"] {
+            let expected = source.tensor(key, kind.unwrap_or(Kind::Float), CPU).unwrap() * 2;
+            assert_eq!(again.dtype(key), Some(expected.kind()));
+            assert_eq!(again.tensor(key, expected.kind(), CPU).unwrap(), expected);
+        }
+        assert_eq!(again.dtype("ids"), Some(Kind::Int64));
+        assert_eq!(again.tensor("ids", Kind::Int64, CPU).unwrap().int64_value(&[0]), 6);
+        assert_eq!(again.metadata()["format"], "pt");
+    }
+    // In one type it is the file that the tensors together make.
+    rewrite_tensors(&source, &path, None, |key, kind| source.tensor(key, kind, CPU)).unwrap();
+    let together = folder.path().join("together.safetensors");
+    write_tensors(&together, &read_tensors(source.path(), Kind::Float, CPU).unwrap(), Some(Entry::FORMAT_PT)).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), fs::read(&together).unwrap());
+}
+
+#[test]
+fn what_cannot_be_written_again_leaves_no_file() {
+    let source = saved(|_| {});
+    let source = WeightFile::open(source.path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.safetensors");
+    let refused = |tensor: &dyn Fn(&str, Kind) -> Result<Tensor, E>| {
+        let error = rewrite_tensors(&source, &path, None, tensor).unwrap_err().to_string();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        error
+    };
+    let error = refused(&|key, kind| source.tensor(&key.replace("weight", "height"), kind, CPU));
+    assert!(error.ends_with("keys do not fit: 1 missing: text.proj.height"), "{error}");
+    let error = refused(&|key, kind| Ok(source.tensor(key, kind, CPU)?.flatten(0, -1)));
+    assert!(error.ends_with("text.proj.weight became [6] where it was [2, 3]"), "{error}");
+}
