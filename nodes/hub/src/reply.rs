@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
+use crate::download::server;
 use crate::retry::{Again, Trouble};
 use crate::{HubError, Patience, Repo};
 
@@ -30,12 +31,17 @@ impl Question {
         if status.is_success() {
             return Ok(response);
         }
+        // What another server says, to which a large file's request was passed on, is not about the user: the address that it
+        // got may have expired.
+        let elsewhere = !format!("{}/", self.at).starts_with(&format!("{}/", server(response.url())));
         let error = match status {
+            _ if elsewhere => self.status(&response),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.refused(&response),
             StatusCode::NOT_FOUND | StatusCode::GONE => self.missing(&response),
             _ => self.status(&response),
         };
-        let passing = status.is_server_error()
+        let passing = elsewhere
+            || status.is_server_error()
             || matches!(
                 status,
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::RANGE_NOT_SATISFIABLE
@@ -80,7 +86,7 @@ impl Question {
     }
 
     fn status(&self, response: &Response) -> HubError {
-        let (what, at) = (self.what.clone(), self.at.clone());
+        let (what, at) = (self.what.clone(), server(response.url()));
         HubError::Status { what, at, status: response.status().as_u16(), said: said(response) }
     }
 
@@ -97,6 +103,7 @@ impl Question {
             return self.senseless(why).into();
         }
         if is_tls(&error) {
+            let why = format!("{why} (SSL_CERT_FILE names other certificates to trust)");
             return HubError::Unreachable { what, at, why }.into();
         }
         Trouble::soon(match (error.is_timeout(), error.is_connect()) {

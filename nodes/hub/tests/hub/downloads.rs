@@ -126,7 +126,7 @@ fn a_length_that_nobody_announces_is_found_by_its_end() {
 fn large_files_come_from_elsewhere_and_the_token_stays() {
     let lab = Lab::new();
     let elsewhere = Server::new("x", &[(LARGE, &lab.content)]);
-    elsewhere.faults([Fault::Cut(25_000), status(500)]);
+    elsewhere.faults([Fault::Cut(25_000), status(403)]);
     lab.server.redirect(&elsewhere);
     lab.downloads();
     let files = lab.server.seen().into_iter().filter(|request| request.target.contains("/resolve/"));
