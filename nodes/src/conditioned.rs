@@ -1,4 +1,4 @@
-//! Pictures of a dataset with their captions as the model reads them.
+//! What a training draws from: samples as the model sees them, with what their captions give it.
 
 use std::rc::Rc;
 
@@ -6,73 +6,114 @@ use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::{Conditions, DiffusionError, TextEncoders, TimeIds};
 use tch::{Device, Kind, Tensor};
 
-use crate::dataset::Split;
+use crate::dataset::{Split, positions};
+use crate::latents::Latents;
 use crate::training::Draw;
 
-/// Captions are encoded once, each distinct one once.
+/// The training half of a dataset, or of latents. Each distinct caption is encoded once.
 #[derive(Debug)]
 pub(crate) struct Conditioned {
-    data: Rc<Split>,
+    source: Source,
     device: Device,
     /// Distinct captions of this half, sorted.
     pub(crate) captions: Vec<String>,
-    /// What each of them gives.
-    pub(crate) conditions: Conditions,
-    /// For each picture the position of its caption.
+    /// For each sample the position of its caption.
     caption_of: Vec<i64>,
     /// What no caption gives, one row.
     pub(crate) empty: Conditions,
 }
 
+/// Where samples and conditions are.
+#[derive(Debug)]
+enum Source {
+    /// Pictures on disk, conditions of the captions in memory.
+    Pictures { data: Rc<Split>, conditions: Conditions },
+    /// Everything on disk. For each caption of this half its row there.
+    Latents { latents: Box<Latents>, rows: Vec<i64> },
+}
+
 impl Conditioned {
     /// Encodes the captions of one half of a dataset.
     pub(crate) fn new(data: &Rc<Split>, encoders: &TextEncoders, device: Device) -> Result<Self, DiffusionError> {
-        let mut captions = data.captions.clone();
-        captions.sort();
-        captions.dedup();
+        let captions = distinct(&data.captions);
         let time_ids = TimeIds::square(data.picture_shape()[1]);
         let conditions = encoders.encode(&captions, time_ids)?;
         let empty = encoders.empty(time_ids)?;
-        let caption_of = data.caption_indices(&captions);
-        Ok(Self { data: data.clone(), device, captions, conditions, caption_of, empty })
+        let caption_of = positions(&data.captions, &captions);
+        let source = Source::Pictures { data: data.clone(), conditions };
+        Ok(Self { source, device, captions, caption_of, empty })
     }
 
-    /// Pictures (b, c, h, w) in [−1, 1] and what their captions give: the next samples of this training.
+    /// The training half of latents.
+    pub(crate) fn of_latents(latents: Latents, device: Device) -> Result<Self, DiffusionError> {
+        let captions = distinct(&latents.train.captions);
+        let caption_of = positions(&latents.train.captions, &captions);
+        let (empty, rows) = (latents.empty()?, positions(&captions, &latents.captions));
+        let source = Source::Latents { latents: Box::new(latents), rows };
+        Ok(Self { source, device, captions, caption_of, empty })
+    }
+
+    /// Samples (b, c, h, w) and what their captions give: the next ones of this training. Pictures are in [−1, 1].
     pub(crate) fn batch(&self, draw: &Draw<'_>) -> Result<(Tensor, Conditions), DiffusionError> {
-        let indices = draw.indices(self.data.len());
-        Ok((self.data.images(&indices, self.device)?, self.conditions_of(&indices)))
+        let indices = draw.indices(self.len());
+        let samples = match &self.source {
+            Source::Pictures { data, .. } => data.images(&indices, self.device)?,
+            Source::Latents { latents, .. } => latents.train.latents(&indices, self.device)?,
+        };
+        Ok((samples, self.conditions_of(&indices)?))
     }
 
-    /// What the captions of pictures give, by the pictures' indices.
-    pub(crate) fn conditions_of(&self, pictures: &[i64]) -> Conditions {
-        self.conditions.select(&self.caption_indices_of(pictures))
+    /// What the captions of samples give, by the samples' indices.
+    pub(crate) fn conditions_of(&self, samples: &[i64]) -> Result<Conditions, DiffusionError> {
+        self.conditions(&self.caption_indices_of(samples))
     }
 
-    /// The positions of the captions of pictures.
-    pub(crate) fn caption_indices_of(&self, pictures: &[i64]) -> Vec<i64> {
-        pictures.iter().map(|&i| self.caption_of[i as usize]).collect()
+    /// What captions give, by their positions in this half.
+    pub(crate) fn conditions(&self, captions: &[i64]) -> Result<Conditions, DiffusionError> {
+        match &self.source {
+            Source::Pictures { conditions, .. } => Ok(conditions.select(captions)),
+            Source::Latents { latents, rows } => {
+                latents.conditions(&captions.iter().map(|&caption| rows[caption as usize]).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// The positions of the captions of samples.
+    pub(crate) fn caption_indices_of(&self, samples: &[i64]) -> Vec<i64> {
+        samples.iter().map(|&i| self.caption_of[i as usize]).collect()
     }
 
     /// The same noise and captions at every call, to look at a training by.
-    pub(crate) fn showcase(&self, seed: u64) -> (Tensor, Conditions) {
+    pub(crate) fn showcase(&self, seed: u64) -> Result<(Tensor, Conditions), DiffusionError> {
         let count = SHOWCASE;
-        let [c, h, w] = self.picture_shape();
+        let [c, h, w] = self.sample_shape();
         let shape = [count, c, h, w];
         let noise = Rng::at(seed, "showcase", 0).randn(&shape, (Kind::Float, self.device));
         let captions: Vec<i64> = (0..count).map(|i| i % self.captions.len() as i64).collect();
-        (noise, self.conditions.select(&captions))
+        Ok((noise, self.conditions(&captions)?))
     }
 
-    /// (channels, height, width) of a picture.
-    pub(crate) fn picture_shape(&self) -> [i64; 3] {
-        self.data.picture_shape()
+    /// (channels, height, width) of a sample.
+    pub(crate) fn sample_shape(&self) -> [i64; 3] {
+        match &self.source {
+            Source::Pictures { data, .. } => data.picture_shape(),
+            Source::Latents { latents, .. } => latents.train.shape(),
+        }
     }
 
-    /// How many pictures there are.
+    /// How many samples there are.
     pub(crate) fn len(&self) -> i64 {
-        self.data.len()
+        self.caption_of.len() as i64
     }
 }
 
-/// Pictures in a sample of a training.
+/// Each caption once, sorted.
+fn distinct(captions: &[String]) -> Vec<String> {
+    let mut distinct = captions.to_vec();
+    distinct.sort();
+    distinct.dedup();
+    distinct
+}
+
+/// Samples in a picture of a training.
 const SHOWCASE: i64 = 20;

@@ -1,15 +1,18 @@
 //! What every distillation begins with.
 
+use std::path::Path;
+
 use hyper_flow_spec::kinds::Precision;
-use hyper_flow_spec::{Ref, types};
+use hyper_flow_spec::{Level, Ref, types};
 
 use crate::conditioned::Conditioned;
 use crate::dataset::Dataset;
+use crate::latents::{Encoders, Latents};
 use crate::model::Model;
 use crate::worker::Context;
 use crate::{NodeError, paint};
 
-/// A frozen teacher, and the pictures and captions to distil it with.
+/// A frozen teacher, and the samples and captions to distil it with.
 #[derive(Debug)]
 pub(crate) struct Distillation {
     pub(crate) teacher: Model,
@@ -24,15 +27,47 @@ impl Distillation {
         data: &Ref<types::Pictures>,
         precision: Precision,
     ) -> Result<Self, NodeError> {
-        let teacher = Model::load(context.input(teacher)?, context.device, paint::kind(precision))?;
-        let dataset = Dataset::read(context.input(data)?)?;
+        let (folder, kind) = (context.input(teacher)?, paint::kind(precision));
+        let teacher = Model::load(folder, context.device, kind)?;
+        let path = context.input(data)?;
+        let data = match (Latents::are_in(path), teacher.is_latent()) {
+            (true, true) => {
+                let latents = Latents::read(path, kind, context.device)?;
+                check(context, &teacher, folder, &latents)?;
+                Conditioned::of_latents(latents, context.device)?
+            }
+            (true, false) => {
+                let message = "the model draws pixels, and the data are latents; give it the dataset itself";
+                return Err(NodeError::Unfit(message.into()));
+            }
+            (false, latent) => Self::pictures(context, &teacher, path, latent)?,
+        };
+        Ok(Self { teacher, data })
+    }
+
+    fn pictures(context: &Context, teacher: &Model, data: &Path, latent: bool) -> Result<Conditioned, NodeError> {
+        let dataset = Dataset::read(data)?;
         teacher.check_fits(&dataset)?;
-        if teacher.is_latent() {
+        if latent {
             return Err(NodeError::Unfit(
                 "the model draws latents, and the data are pictures; put an `EncodeLatents` node between".into(),
             ));
         }
-        let data = Conditioned::new(&dataset.train, &teacher.text_encoders()?, context.device)?;
-        Ok(Self { teacher, data })
+        Ok(Conditioned::new(&dataset.train, &teacher.text_encoders()?, context.device)?)
     }
+}
+
+/// That the latents are those of the teacher's own encoders.
+fn check(context: &Context, teacher: &Model, folder: &Path, latents: &Latents) -> Result<(), NodeError> {
+    if let Some(difference) = latents.about.encoders.difference(&Encoders::of(folder)?) {
+        return Err(NodeError::Unfit(format!(
+            "the latents are of {difference} than the teacher's; encode them by the teacher: `EncodeLatents(model: …)`"
+        )));
+    }
+    let (side, own) = (latents.about.side, teacher.picture_shape()?.side);
+    if side != own {
+        let text = format!("the model was trained on pictures of {own} pixels, and the latents are of {side}");
+        context.reporter.message(Level::Warning, text);
+    }
+    Ok(())
 }

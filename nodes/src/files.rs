@@ -1,6 +1,7 @@
 //! Small files of an artifact.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -17,6 +18,28 @@ pub(crate) fn make_parent(path: &Path) -> Result<(), NodeError> {
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), NodeError> {
     make_parent(path)?;
     fs::write(path, content).map_err(NodeError::io("write", path))
+}
+
+/// Writes a file that is never seen by half: a kill leaves what was there before.
+pub(crate) fn replace(path: &Path, content: &str) -> Result<(), NodeError> {
+    let partial = path.with_extension("partial");
+    let written = File::create(&partial).and_then(|mut file| {
+        file.write_all(content.as_bytes())?;
+        // The content first, then the name: a name without its content would be half a file.
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    });
+    written.map_err(NodeError::io("write", path))
+}
+
+/// Moves a file, to another file system too.
+pub(crate) fn move_to(from: &Path, to: &Path) -> Result<(), NodeError> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+            fs::copy(from, to).and_then(|_| fs::remove_file(from)).map_err(NodeError::io("move", from))
+        }
+        moved => moved.map_err(NodeError::io("move", from)),
+    }
 }
 
 /// Reads a text file.

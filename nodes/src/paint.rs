@@ -69,7 +69,7 @@ pub(crate) struct Few<'a> {
 impl Few<'_> {
     /// Pictures from the showcase's noise and captions.
     pub(crate) fn showcase(&self, data: &Conditioned, adapters: &Adapters<'_>, seed: u64) -> Result<Tensor, NodeError> {
-        let (noise, conditions) = data.showcase(seed);
+        let (noise, conditions) = data.showcase(seed)?;
         let rows: Vec<i64> = (0..noise.size()[0]).collect();
         let at_once = (AT_ONCE * noise.size()[0] / noise.numel() as i64).max(1);
         let draw = |rows: &[i64]| {

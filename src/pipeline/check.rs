@@ -6,7 +6,7 @@ use std::path::Path;
 use super::cycle::tell_cycles;
 use super::describe::{Description, Kinds};
 use super::draft::{Draft, Findings};
-use super::file::{File, Header, NodeSettings, OF_TRAINING, Reproducibility};
+use super::file::{File, Header, NodeSettings, OF_CHECKPOINTS, OF_TRAINING, Reproducibility};
 use super::finding::PipelineErrors;
 use super::model::{Node, Overrides, Pipeline};
 use super::nodes::{NodeReader, Sketch};
@@ -181,10 +181,15 @@ impl Checker<'_> {
 
     /// Warns of settings that the node does not obey.
     fn tell_idle(&mut self, entry: &Entry, node: &Sketch) {
-        let Some(kind) = node.kind_name.filter(|_| !node.trains) else { return };
-        for field in OF_TRAINING.iter().filter_map(|name| entry.value.entry(name)) {
-            let draft = Draft::warning(format!("`{}` has no effect on a `{kind}`", field.key.text));
-            self.findings.push(draft.at(field.key.place(), "only a training obeys this").help("remove it"));
+        let Some(kind) = node.kind_name else { return };
+        let settings = [
+            (OF_TRAINING, node.trains, "only a training obeys this"),
+            (OF_CHECKPOINTS, node.checkpoints, "it keeps no checkpoints"),
+        ];
+        for (name, _, why) in settings.into_iter().filter(|(_, obeyed, _)| !obeyed) {
+            let Some(field) = entry.value.entry(name) else { continue };
+            let draft = Draft::warning(format!("`{name}` has no effect on a `{kind}`"));
+            self.findings.push(draft.at(field.key.place(), why).help("remove it"));
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct KindDescription {
     pub version: u32,
     /// What its nodes yield, unless their parameters say otherwise.
     pub output: Artifact,
+    /// Whether it keeps checkpoints though it trains nothing.
+    pub(super) checkpoints: bool,
     /// Its documentation and its fields.
     pub params: Description,
 }
@@ -61,7 +63,13 @@ impl KindVisitor for Describe {
     type Out = KindDescription;
 
     fn visit<K: KindSpec>(self) -> KindDescription {
-        KindDescription { name: K::NAME, version: K::VERSION, output: K::OUTPUT, params: Description::of::<K>() }
+        KindDescription {
+            name: K::NAME,
+            version: K::VERSION,
+            output: K::OUTPUT,
+            checkpoints: K::CHECKPOINTS,
+            params: Description::of::<K>(),
+        }
     }
 }
 

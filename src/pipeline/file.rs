@@ -81,12 +81,14 @@ pub(super) struct NodeSettings {
     timeout: Option<Time>,
     /// Training steps between samples in the run's log; 0 draws none.
     sample_every: Option<Amount>,
-    /// Seconds between checkpoints of a training.
+    /// Seconds between checkpoints of a training, or of another node that keeps some.
     checkpoint_seconds: Option<Positive>,
 }
 
-/// The settings that only a training obeys.
-pub(super) const OF_TRAINING: [&str; 2] = ["sample_every", "checkpoint_seconds"];
+/// The setting that only a training obeys.
+pub(super) const OF_TRAINING: &str = "sample_every";
+/// The setting that only nodes with checkpoints obey.
+pub(super) const OF_CHECKPOINTS: &str = "checkpoint_seconds";
 
 impl NodeSettings {
     /// These settings, and those of `defaults` where they are silent.

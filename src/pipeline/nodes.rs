@@ -26,6 +26,8 @@ pub(super) struct Sketch {
     pub(super) kind: Option<Kind>,
     /// Whether its kind runs the training loop.
     pub(super) trains: bool,
+    /// Whether its kind keeps checkpoints.
+    pub(super) checkpoints: bool,
     pub(super) references: Vec<Reference>,
     pub(super) files: Vec<FileUse>,
 }
@@ -64,6 +66,7 @@ impl NodeReader<'_> {
             kind_name: None,
             kind: None,
             trains: false,
+            checkpoints: false,
             references: Vec::new(),
             files: Vec::new(),
         };
@@ -110,6 +113,7 @@ impl NodeReader<'_> {
     fn params(&mut self, kind: &KindDescription, tree: &Tree, sketch: &mut Sketch) {
         sketch.kind_name = Some(kind.name);
         sketch.trains = kind.params.field("accumulate").is_some();
+        sketch.checkpoints = sketch.trains || kind.checkpoints;
         // What a `Command` yields is a parameter.
         sketch.output = (kind.params.field("output").is_none()).then_some(kind.output);
         let entries = match &tree.shape {

@@ -23,6 +23,7 @@ const KINDS: &[(&str, &str)] = &[
     ),
     ("PretrainedClip", r#"{"path": "path"}"#),
     ("ScoreModel", r#"{"model": {"Aesthetic": {"clip": "model.clip", "head": "model.head"}}}"#),
+    ("EncodeLatents", r#"{"model": "model", "data": "data"}"#),
     ("TrainClip", r#"{"data": "data", "steps": 300}"#),
     ("TrainJudge", r#"{"data": "data", "steps": 300}"#),
     ("TrainTeacher", r#"{"data": "data", "text": "text", "steps": 1200}"#),

@@ -7,7 +7,7 @@
 mod read;
 mod write;
 
-pub(crate) use read::{Dataset, Split};
+pub(crate) use read::{Dataset, Split, positions};
 pub(crate) use write::Writer;
 
 use serde::{Deserialize, Serialize};

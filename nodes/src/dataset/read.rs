@@ -110,7 +110,11 @@ impl Split {
 
     /// The position of each picture's caption in a list that holds them all.
     pub(crate) fn caption_indices(&self, distinct: &[String]) -> Vec<i64> {
-        let position = |text: &String| distinct.binary_search(text).expect("the list holds every caption") as i64;
-        self.captions.iter().map(position).collect()
+        positions(&self.captions, distinct)
     }
+}
+
+/// The position of each caption in a sorted list that holds them all.
+pub(crate) fn positions(captions: &[String], distinct: &[String]) -> Vec<i64> {
+    captions.iter().map(|text| distinct.binary_search(text).expect("the list holds every caption") as i64).collect()
 }

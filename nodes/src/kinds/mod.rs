@@ -2,6 +2,7 @@
 
 mod diffusers;
 mod digits;
+mod encode_latents;
 mod eval;
 mod export;
 mod image_folder;
@@ -31,6 +32,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::Diffusers(params) => diffusers::run(context, params),
         Kind::PretrainedClip(params) => pretrained_clip::run(context, params),
         Kind::ScoreModel(params) => score_model::run(context, params),
+        Kind::EncodeLatents(params) => encode_latents::run(context, params),
         Kind::TrainClip(params) => train_clip::run(context, params),
         Kind::TrainJudge(params) => train_judge::run(context, params),
         Kind::TrainTeacher(params) => train_teacher::run(context, params),

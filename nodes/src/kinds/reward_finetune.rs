@@ -69,9 +69,9 @@ impl Recipe for Feedback<'_> {
 
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         let indices = draw.indices(self.data.len());
-        let conditions = self.data.conditions_of(&indices);
+        let conditions = self.data.conditions_of(&indices)?;
         let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
-        let noise = draw.randn("noise", &self.data.picture_shape());
+        let noise = draw.randn("noise", &self.data.sample_shape());
         let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
         let pictures = self.decoder.pictures_on(tape, &own);
         let mut losses = Losses::new();

@@ -44,21 +44,21 @@ struct Drawn {
 }
 
 impl Score<'_> {
-    fn pictures<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Drawn {
-        let conditions = self.data.conditions_of(&draw.indices(self.data.len()));
-        let noise = draw.randn("one-step", &self.data.picture_shape());
+    fn pictures<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Drawn, NodeError> {
+        let conditions = self.data.conditions_of(&draw.indices(self.data.len()))?;
+        let noise = draw.randn("one-step", &self.data.sample_shape());
         let t = self.params.timestep.get();
         let output = self.denoiser.output_on(tape, &noise, t, &conditions, &Adapters::one(&self.student.lora));
-        Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, conditions }
+        Ok(Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, conditions })
     }
 
     /// The fake score's denoising loss on the student's pictures.
-    fn fake_losses<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Losses {
-        let Drawn { x, conditions, .. } = no_grad(|| self.pictures(draw, tape));
+    fn fake_losses<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
+        let Drawn { x, conditions, .. } = no_grad(|| self.pictures(draw, tape))?;
         let noise = draw.randn("noise", &x.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.denoiser.schedule.train_timesteps());
         let loss = denoising_loss(tape, &self.denoiser, &x, &noise, &t, &conditions, &Adapters::one(self.fake));
-        vec![("denoising".into(), loss)]
+        Ok(vec![("denoising".into(), loss)])
     }
 
     /// The distribution matching loss of the student's pictures.
@@ -112,9 +112,9 @@ impl Recipe for Score<'_> {
 
     fn losses<'t>(&'t self, group: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         if group == FAKE {
-            return Ok(self.fake_losses(draw, tape));
+            return self.fake_losses(draw, tape);
         }
-        let drawn = self.pictures(draw, tape);
+        let drawn = self.pictures(draw, tape)?;
         let mut losses = vec![("score".into(), self.matching_loss(&drawn, draw) * self.params.score.get())];
         if self.params.anchor.get() > 0.0 {
             losses.push(("anchor".into(), self.anchor_loss(&drawn)? * self.params.anchor.get()));

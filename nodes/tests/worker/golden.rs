@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use crate::bad_inputs::copy;
 use crate::chain::{digits_file, shard_file};
 use crate::lab::{Ended, Work};
+use crate::tiny_models::{Family, Tiny};
 
 /// Relative. Between 1 and 2 threads and between CPUs of different instruction sets, what is pinned differs by less.
 const TOLERANCE: f64 = 1e-4;
@@ -35,7 +36,8 @@ fn kinds_compute_what_their_version_computed() {
     draw_pictures(pictures.path());
     let head = pictures.path().join("head.safetensors");
     write_head(&head);
-    let mut made: BTreeMap<&str, TempDir> = BTreeMap::new();
+    let latent_model = Tiny::of_digits(Family::Sdxl).folder();
+    let mut made = BTreeMap::from([(LATENT_MODEL, by_formula(LATENT_MODEL, latent_model.path()))]);
     let mut report = Vec::new();
     for (kind, params, inputs) in all() {
         let mut work = Work::new(kind, params.clone())
@@ -52,6 +54,7 @@ fn kinds_compute_what_their_version_computed() {
         made.insert(kind, by_formula(kind, &work.job.output));
     }
     let kinds: BTreeSet<_> = Kind::NAMES.iter().copied().filter(|&name| name != "Command").collect();
+    made.remove(LATENT_MODEL);
     assert_eq!(made.keys().copied().collect::<BTreeSet<_>>(), kinds);
     assert!(report.is_empty(), "{}", report.join("\n"));
 }
@@ -244,6 +247,9 @@ fn distillation(params: Value) -> Value {
     all
 }
 
+/// An input that no kind here makes: a model of the digits' latents.
+const LATENT_MODEL: &str = "latent model";
+
 type Ports = &'static [(&'static str, &'static str)];
 
 /// Every kind with its parameters and where its inputs come from, in an order in which they can run.
@@ -307,6 +313,11 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         ("TrainJudge", training(judge), &[("data", "Digits")]),
         ("TrainTeacher", training(teacher), &[("data", "Digits"), ("text", "TrainClip")]),
         ("Diffusers", json!({"path": "path", "hub": null, "variant": null}), &[("path", "TrainTeacher")]),
+        (
+            "EncodeLatents",
+            json!({"model": "model", "data": "data", "batch": 16, "precision": "Fp32"}),
+            &[("model", LATENT_MODEL), ("data", "Digits")],
+        ),
         ("SegmentDistill", distillation(stage), &[("data", "Digits"), ("teacher", "TrainTeacher")]),
         ("RewardFinetune", distillation(reward), ON_STUDENT),
         ("ScoreDistill", distillation(score), ON_STUDENT),

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
+use super::{Precision, Problem};
 use crate::bounded::int;
-use crate::{Count, File, Fraction, Int, Sha256, Url};
+use crate::{Count, File, Fraction, Int, Ref, Sha256, Url, types};
 
 /// The UCI handwritten digits: 8×8 pictures in 17 shades, captioned "a handwritten digit seven".
 ///
@@ -69,6 +69,25 @@ pub struct WebDataset {
     /// Whether pictures, captions and ends of shards that cannot be read are left out and counted. Else they fail the node.
     #[serde(default)]
     pub skip_damaged: bool,
+}
+
+/// What a model's encoders make of pictures and captions, once for every node that trains on them.
+///
+/// A picture's latent is a draw from what the VAE says of it, scaled as the UNet takes it; each distinct caption is encoded
+/// once. An interrupted node goes on where it was.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EncodeLatents {
+    /// The model whose VAE and text encoders are used; another one with the same encoders may train on what they give.
+    pub model: Ref<types::Model>,
+    /// Pictures and captions.
+    pub data: Ref<types::Dataset>,
+    /// Pictures encoded at once.
+    #[serde(default = "int::count::<8>")]
+    pub batch: Count,
+    /// The dtype of the encoders, and of what is kept.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 impl ImageFolder {

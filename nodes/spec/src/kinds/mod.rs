@@ -14,7 +14,7 @@ mod train;
 mod training;
 
 pub use command::{Command, EnvName, PortName};
-pub use data::{Digits, ImageFolder, WebDataset};
+pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
 pub use distill::{Distance, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target, Weighting};
 pub use export::{Export, ExportFormat};
 pub use lora::LoraMerge;

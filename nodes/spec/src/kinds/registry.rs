@@ -19,6 +19,9 @@ pub trait KindSpec: Serialize + DeserializeOwned + JsonSchema + Into<Kind> {
     /// The artifact it yields, unless its parameters say otherwise.
     const OUTPUT: Artifact;
 
+    /// Whether its nodes keep checkpoints though they train nothing.
+    const CHECKPOINTS: bool = false;
+
     /// The artifact that a node with these parameters yields.
     fn output(&self) -> Artifact {
         Self::OUTPUT
@@ -129,6 +132,7 @@ kinds! {
     ScoreModel 1 -> Scorer { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
+    EncodeLatents 1 -> Latents { const CHECKPOINTS: bool = true; },
     TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

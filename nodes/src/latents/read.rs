@@ -1,0 +1,124 @@
+//! Reading latents, a few rows at a time.
+
+use std::path::Path;
+
+use hyper_flow_diffusion::unet::AddedConditions;
+use hyper_flow_diffusion::weights::WeightFile;
+use hyper_flow_diffusion::{Conditions, DiffusionError, TimeIds};
+use tch::{Device, Kind, Tensor};
+
+use super::{ABOUT, About, CAPTIONS, EMPTY, LATENTS, POOLED, TEXT};
+use crate::dataset::{Caption, TRAIN};
+use crate::{NodeError, files};
+
+/// Latents as nodes read them. (No node asks for the held-out half yet.)
+#[derive(Debug)]
+pub(crate) struct Latents {
+    pub(crate) about: About,
+    pub(crate) train: Split,
+    /// Distinct captions of both halves, sorted.
+    pub(crate) captions: Vec<String>,
+    text: WeightFile,
+    pooled: Option<WeightFile>,
+    empty: WeightFile,
+    /// What the encoders' output is wanted in.
+    kind: Kind,
+    device: Device,
+}
+
+/// Latents and captions of one half.
+#[derive(Debug)]
+pub(crate) struct Split {
+    latents: WeightFile,
+    /// (count, channels, height, width).
+    size: [i64; 4],
+    pub(crate) captions: Vec<String>,
+}
+
+impl Latents {
+    /// Whether a folder holds latents, and not pictures.
+    pub(crate) fn are_in(folder: &Path) -> bool {
+        folder.join(ABOUT).exists()
+    }
+
+    /// Opens the artifact. Conditions are to be of `kind`.
+    pub(crate) fn read(folder: &Path, kind: Kind, device: Device) -> Result<Self, NodeError> {
+        let about = files::read_json(&folder.join(ABOUT))?;
+        let captions = read_captions(&folder.join(CAPTIONS))?;
+        let text = open(folder, TEXT, 3, captions.len())?;
+        let has_pooled = folder.join(format!("{POOLED}.safetensors")).exists();
+        let pooled = has_pooled.then(|| open(folder, POOLED, 2, captions.len())).transpose()?;
+        let train = Split::read(folder, TRAIN)?;
+        if let Some(unknown) = train.captions.iter().find(|caption| captions.binary_search(caption).is_err()) {
+            return Err(NodeError::content(&folder.join(CAPTIONS), format!("the caption `{unknown}` is not in it")));
+        }
+        let empty = WeightFile::open(&folder.join(EMPTY))?;
+        Ok(Self { about, train, captions, text, pooled, empty, kind, device })
+    }
+
+    /// What captions give, by their positions among all.
+    pub(crate) fn conditions(&self, captions: &[i64]) -> Result<Conditions, DiffusionError> {
+        self.with_added(
+            self.text.rows(TEXT, captions, self.kind, self.device)?,
+            self.pooled.as_ref().map(|pooled| pooled.rows(POOLED, captions, self.kind, self.device)).transpose()?,
+        )
+    }
+
+    /// What no caption gives, one row.
+    pub(crate) fn empty(&self) -> Result<Conditions, DiffusionError> {
+        let read = |key| self.empty.tensor(key, self.kind, self.device);
+        self.with_added(read(TEXT)?, self.pooled.as_ref().map(|_| read(POOLED)).transpose()?)
+    }
+
+    fn with_added(&self, text: Tensor, pooled: Option<Tensor>) -> Result<Conditions, DiffusionError> {
+        let time_ids = TimeIds::square(self.about.side);
+        let added = pooled.map(|text_embeds| AddedConditions {
+            time_ids: time_ids.tensor(text_embeds.size()[0], self.device),
+            text_embeds,
+        });
+        Ok(Conditions { text, added })
+    }
+}
+
+impl Split {
+    fn read(folder: &Path, name: &str) -> Result<Self, NodeError> {
+        let captions = read_captions(&folder.join(format!("{name}.jsonl")))?;
+        let path = folder.join(format!("{name}.safetensors"));
+        let latents = checked(WeightFile::open(&path)?, &path, LATENTS, 4, captions.len())?;
+        let size = latents.shape(LATENTS).and_then(|size| <[i64; 4]>::try_from(size).ok()).expect("it was checked");
+        Ok(Self { latents, size, captions })
+    }
+
+    /// (channels, height, width) of one.
+    pub(crate) fn shape(&self) -> [i64; 3] {
+        [self.size[1], self.size[2], self.size[3]]
+    }
+
+    /// Latents in float32, in the order asked for.
+    pub(crate) fn latents(&self, indices: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
+        self.latents.rows(LATENTS, indices, Kind::Float, device)
+    }
+}
+
+fn read_captions(path: &Path) -> Result<Vec<String>, NodeError> {
+    let lines: Vec<Caption> = files::read_lines(path)?;
+    Ok(lines.into_iter().map(|line| line.text).collect())
+}
+
+/// A file named as its only tensor.
+fn open(folder: &Path, key: &str, dimensions: usize, rows: usize) -> Result<WeightFile, NodeError> {
+    let path = folder.join(format!("{key}.safetensors"));
+    checked(WeightFile::open(&path)?, &path, key, dimensions, rows)
+}
+
+/// That a file has a tensor of floats with so many dimensions and a row for each caption.
+fn checked(file: WeightFile, path: &Path, key: &str, dimensions: usize, rows: usize) -> Result<WeightFile, NodeError> {
+    let float = matches!(file.dtype(key), Some(Kind::Float | Kind::Half | Kind::BFloat16));
+    match file.shape(key).filter(|shape| float && shape.len() == dimensions) {
+        None => Err(NodeError::content(path, format!("has no `{key}` of {dimensions} dimensions in floats"))),
+        Some(shape) if shape[0] != rows as i64 => {
+            Err(NodeError::content(path, format!("{} rows and {rows} captions", shape[0])))
+        }
+        Some(_) => Ok(file),
+    }
+}
