@@ -193,3 +193,20 @@ fn guidance() -> NonNegative {
 fn step_counts() -> Vec<Steps> {
     vec![int::steps::<1>(), int::steps::<2>(), int::steps::<4>(), int::steps::<8>()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_may_not_be_called_as_a_column_that_every_result_has() {
+        let eval = |name: &str| -> Eval {
+            let fields =
+                format!("(teacher: \"t\", data: \"d\", loras: {{}}, clip: \"c\", scores: {{{name:?}: \"s\"}})");
+            ron::from_str(&fields).unwrap()
+        };
+        assert!(eval("aesthetic").problems().is_empty());
+        let problems = eval("coverage").problems();
+        assert_eq!(problems[0].message, "every result has a column `coverage`");
+    }
+}

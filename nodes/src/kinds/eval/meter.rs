@@ -14,6 +14,7 @@ use crate::worker::Context;
 
 /// Judge, CLIP and scores, and the real pictures as they see them.
 pub(super) struct Meter<'a> {
+    pub(super) context: &'a Context,
     pub(super) judge: Option<Judge>,
     pub(super) clip: ClipScore,
     pub(super) clip_captions: Captions,
@@ -23,7 +24,6 @@ pub(super) struct Meter<'a> {
     pub(super) captions: Vec<String>,
     /// Features of the real pictures that were trained on.
     pub(super) real: Tensor,
-    pub(super) device: Device,
 }
 
 /// A classifier of pictures.
@@ -35,7 +35,7 @@ pub(super) struct Judge {
 impl<'a> Meter<'a> {
     /// For pictures of the captions `drawn`, and for the dataset's held-out half.
     pub(super) fn new(
-        context: &Context,
+        context: &'a Context,
         params: &'a Eval,
         data: &Dataset,
         drawn: &[String],
@@ -52,21 +52,25 @@ impl<'a> Meter<'a> {
         let scores = params.scores.iter().map(|(name, port)| Ok((name.as_str(), scorer(port)?)));
         let scores = scores.collect::<Result<_, NodeError>>()?;
         let clip_captions = clip.captions(&captions)?;
-        let see = |pictures: Tensor| {
-            no_grad(|| match &judge {
-                Some(judge) => judge.net.features(&pictures),
-                None => clip.features(&pictures),
-            })
+        let see = |pictures: &Tensor| match &judge {
+            Some(judge) => judge.net.features(pictures),
+            None => clip.features(pictures),
         };
-        let real = data.train.chunks(device).map(|chunk| chunk.map(see)).collect::<Result<Vec<_>, DiffusionError>>()?;
-        Ok(Self { real: Tensor::cat(&real, 0), judge, clip, clip_captions, reward, scores, captions, device })
+        let chunk = |pictures: Result<Tensor, DiffusionError>| {
+            context.stop_if_asked()?;
+            let pictures = pictures?;
+            Ok(no_grad(|| see(&pictures)))
+        };
+        let real = data.train.chunks(device).map(chunk).collect::<Result<Vec<_>, NodeError>>()?;
+        Ok(Self { context, real: Tensor::cat(&real, 0), judge, clip, clip_captions, reward, scores, captions })
     }
 
     /// The held-out real pictures: the floor under every distance.
     pub(super) fn held_out(&self, data: &Dataset) -> Result<Row, NodeError> {
         let mut tally = Tally::new(self);
         let captions = data.held_out.captions.chunks(data.held_out.chunk() as usize);
-        for (pictures, captions) in data.held_out.chunks(self.device).zip(captions) {
+        for (pictures, captions) in data.held_out.chunks(self.context.device).zip(captions) {
+            self.context.stop_if_asked()?;
             tally.add(&pictures?, captions, None);
         }
         tally.row("real, held out")

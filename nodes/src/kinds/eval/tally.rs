@@ -43,7 +43,7 @@ impl<'a> Tally<'a> {
         let meter = self.meter;
         let position = |text: &String| meter.captions.binary_search(text).expect("the list holds every caption") as i64;
         let own: Vec<i64> = captions.iter().map(position).collect();
-        let at = Tensor::from_slice(&own).to_device(meter.device);
+        let at = Tensor::from_slice(&own).to_device(meter.context.device);
         self.captions.extend(own);
         no_grad(|| {
             let seen = meter.clip.features(pictures);
@@ -86,7 +86,7 @@ impl<'a> Tally<'a> {
             self.meter.captions.iter().map(|caption| class(caption).map_or(-1, |class| class as i64)).collect();
         let own: Vec<i64> = self.captions.iter().map(|&caption| classes[caption as usize]).collect();
         let read = no_grad(|| judge.net.logits(features)).argmax(1, false);
-        let right = read.eq_tensor(&Tensor::from_slice(&own).to_device(self.meter.device));
+        let right = read.eq_tensor(&Tensor::from_slice(&own).to_device(self.meter.context.device));
         right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
     }
 
