@@ -34,7 +34,7 @@ mod text_encoders;
 pub use classifier::{Classifier, ClassifierConfig};
 pub use conditions::{Conditions, TimeIds};
 pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};
-pub use model_folder::copy_model;
+pub use model_folder::ModelSource;
 pub use model_index::ModelIndex;
 pub use tape::Tape;
 pub use text_encoders::TextEncoders;

@@ -1,12 +1,13 @@
 //! Model folders of diffusers, written without the model in memory.
 
 mod component;
-mod copy;
+mod folder;
 mod parts;
+mod source;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use component::Component;
-pub use copy::copy_model;
-pub(crate) use copy::{read_json, write_scheduler};
-pub(crate) use parts::{Parts, write_weights};
+pub(crate) use parts::Parts;
+pub use source::ModelSource;
+pub(crate) use source::{PartWeights, read_scheduler};

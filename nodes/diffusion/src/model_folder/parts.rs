@@ -4,7 +4,6 @@ use super::Component;
 use crate::clip::{self, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, Pretrained};
 use crate::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use crate::vae::{AutoencoderKl, AutoencoderKlConfig};
-use crate::weights::{Source, Weights, copy_tensors};
 use crate::{DiffusionError, ModelIndex};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -89,15 +88,4 @@ fn clip_shapes<M: Pretrained<Config = ClipTextConfig>>(config: Option<&ClipTextC
 
 fn shapes(vs: &nn::VarStore) -> Shapes {
     vs.variables().into_iter().map(|(name, variable)| (name, variable.size())).collect()
-}
-
-/// Writes the weights of one part of a model folder.
-pub(crate) fn write_weights(
-    model: &Path,
-    component: Component,
-    weights: &Weights,
-    tensors: &BTreeMap<String, Source>,
-) -> Result<(), DiffusionError> {
-    let name = format!("{}.safetensors", component.stem());
-    copy_tensors(weights, tensors, &model.join(component.folder()).join(name))
 }

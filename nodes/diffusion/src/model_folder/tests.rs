@@ -1,6 +1,7 @@
 //! Folders as people have them, made canonical.
 
 use super::*;
+use crate::DiffusionError;
 use crate::single_file::tests::{Tiny, files};
 use crate::weights::{WeightFile, read_tensors, write_tensors};
 use serde_json::{Value, json};
@@ -10,6 +11,10 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 const UNET: &str = "unet/diffusion_pytorch_model";
+
+fn rewrite(from: &Path, variant: Option<&str>, to: &Path) -> Result<(), DiffusionError> {
+    ModelSource::of_folder(from, variant)?.write(to, |_, _| Ok(()))
+}
 
 /// A canonical folder `out` of a tiny SDXL.
 fn model() -> Tiny {
@@ -82,9 +87,9 @@ fn old_names_and_shards_become_one_form_with_the_same_numbers() {
     age(&out);
     shard(&out);
     assert_ne!(files(&out), canonical);
-    copy_model(&out, None, &tiny.path("copy")).unwrap();
+    rewrite(&out, None, &tiny.path("copy")).unwrap();
     assert_eq!(files(&tiny.path("copy")), canonical);
-    copy_model(&tiny.path("copy"), None, &tiny.path("again")).unwrap();
+    rewrite(&tiny.path("copy"), None, &tiny.path("again")).unwrap();
     assert_eq!(files(&tiny.path("again")), canonical);
 }
 
@@ -95,7 +100,7 @@ fn a_variant_is_taken_where_there_is_one() {
     let (plain, half) = (out.join(format!("{UNET}.safetensors")), out.join(format!("{UNET}.fp16.safetensors")));
     let tensors = read_tensors(&plain, Kind::Half, Device::Cpu).unwrap();
     write_tensors(&half, &tensors, None).unwrap();
-    copy_model(&out, Some("fp16"), &tiny.path("copy")).unwrap();
+    rewrite(&out, Some("fp16"), &tiny.path("copy")).unwrap();
     let kind = |path: &str| {
         let file = WeightFile::open(&tiny.path("copy").join(path)).unwrap();
         let key = file.keys().next().unwrap().to_owned();
@@ -103,7 +108,7 @@ fn a_variant_is_taken_where_there_is_one() {
     };
     assert_eq!(kind("unet/diffusion_pytorch_model.safetensors"), Kind::Half);
     assert_eq!(kind("vae/diffusion_pytorch_model.safetensors"), Kind::Float);
-    let error = copy_model(&out, Some("bf16"), &tiny.path("none")).unwrap_err().to_string();
+    let error = rewrite(&out, Some("bf16"), &tiny.path("none")).unwrap_err().to_string();
     assert!(error.contains("diffusion_pytorch_model.bf16.safetensors: there is only"), "{error}");
     assert!(!tiny.path("none").exists());
 }
@@ -113,7 +118,7 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
     let damaged = |damage: &dyn Fn(&Path)| {
         let tiny = model();
         damage(&tiny.path("out"));
-        let error = copy_model(&tiny.path("out"), None, &tiny.path("copy")).unwrap_err().to_string();
+        let error = rewrite(&tiny.path("out"), None, &tiny.path("copy")).unwrap_err().to_string();
         assert!(!tiny.path("copy").exists());
         error.replace(&format!("{}/", tiny.path("out").display()), "")
     };
@@ -153,13 +158,25 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
 fn a_file_that_shrinks_while_it_is_copied_leaves_no_file() {
     let tiny = model();
     let path = tiny.path("out").join(format!("{UNET}.safetensors"));
-    let weights = crate::weights::Weights::open(&path).unwrap();
-    let places = weights.keys().map(|key| (key, key.to_owned(), crate::weights::Part::Whole));
-    let shapes = weights.keys().map(|key| (key.to_owned(), weights.shape(key).unwrap())).collect();
-    let sources = crate::weights::assign(&weights, places, &shapes, "", &mut Default::default());
+    let source = ModelSource::of_folder(&tiny.path("out"), None).unwrap();
     let size = fs::metadata(&path).unwrap().len();
     fs::File::options().write(true).open(&path).unwrap().set_len(size / 2).unwrap();
-    fs::create_dir_all(tiny.path("copy/unet")).unwrap();
-    assert!(write_weights(&tiny.path("copy"), Component::Unet, &weights, &sources).is_err());
-    assert!(files(&tiny.path("copy")).is_empty(), "no partial file");
+    let copy = tiny.path("copy");
+    assert!(source.write(&copy, |_, _| Ok::<_, DiffusionError>(())).is_err());
+    assert_eq!(fs::read_dir(copy.join("unet")).unwrap().count(), 1, "config.json alone");
+    assert!(!copy.join("model_index.json").exists());
+}
+
+#[test]
+fn who_listens_hears_of_each_part_and_can_stop() {
+    let tiny = model();
+    let source = ModelSource::of_folder(&tiny.path("out"), None).unwrap();
+    let mut heard = Vec::new();
+    let stopped = source.write(&tiny.path("copy"), |done, of| {
+        heard.push((done, of));
+        if done == 2 { Err(DiffusionError::Lora("stop".into())) } else { Ok(()) }
+    });
+    assert_eq!(stopped.unwrap_err().to_string(), "lora: stop");
+    assert_eq!(heard, [(1, 4), (2, 4)]);
+    assert!(!tiny.path("copy/model_index.json").exists());
 }

@@ -2,14 +2,14 @@
 //! diffusers folders as diffusers' own converter does.
 
 mod configs;
-mod convert;
 mod family;
 mod keys;
+mod source;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text_keys;
 mod unet_keys;
 mod vae_keys;
 
-pub use convert::{SingleFileOptions, convert};
 pub use family::Family;
+pub use source::SingleFileOptions;

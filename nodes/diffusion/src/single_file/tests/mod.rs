@@ -6,7 +6,8 @@ mod refused;
 
 use super::*;
 use crate::parity_support::{fixtures, weight};
-use crate::weights::{WeightFile, write_tensors};
+use crate::weights::{WeightFile, Weights, write_tensors};
+use crate::{DiffusionError, ModelSource};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,11 +79,12 @@ impl Tiny {
         path
     }
 
-    fn convert(&self, options: &SingleFileOptions<'_>) -> Result<Family, crate::DiffusionError> {
-        convert(&self.write(), options, &self.path("out"))
+    fn convert(&self, options: &SingleFileOptions<'_>) -> Result<(), DiffusionError> {
+        let file = self.write();
+        ModelSource::of_single_file(&file, options)?.write(&self.path("out"), |_, _| Ok(()))
     }
 
-    pub(crate) fn convert_with_config(&self) -> Result<Family, crate::DiffusionError> {
+    pub(crate) fn convert_with_config(&self) -> Result<(), DiffusionError> {
         self.convert(&SingleFileOptions { config: Some(&self.path("config")), ..Default::default() })
     }
 

@@ -115,10 +115,10 @@ fn a_file_cut_anywhere_or_a_pickle() {
     let path = tiny.path("cut.safetensors");
     for length in [0, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
         fs::write(&path, &whole[..length]).unwrap();
-        assert!(convert(&path, &SingleFileOptions::default(), &tiny.path("out")).is_err());
+        assert!(ModelSource::of_single_file(&path, &SingleFileOptions::default()).is_err());
     }
     fs::write(&path, b"PK\x03\x04").unwrap();
-    let said = convert(&path, &SingleFileOptions::default(), &tiny.path("out")).unwrap_err().to_string();
+    let said = ModelSource::of_single_file(&path, &SingleFileOptions::default()).unwrap_err().to_string();
     assert!(said.contains("tests/parity/convert_pickle.py"), "{said}");
     assert!(!tiny.path("out").exists());
 }

@@ -1,10 +1,10 @@
-//! From a file to a folder.
+//! A model out of a checkpoint in one file.
 
 use super::keys::{Layout, Place, place};
 use super::{Family, configs};
 use crate::clip::ClipTokenizer;
-use crate::model_folder::{Component, Parts, read_json, write_scheduler, write_weights};
-use crate::schedulers::{PredictionType, SchedulerConfig};
+use crate::model_folder::{Component, ModelSource, PartWeights, Parts, read_scheduler};
+use crate::schedulers::PredictionType;
 use crate::unet::PerBlock;
 use crate::weights::{Part, Source, Weights, assign, check_floating};
 use crate::{DiffusionError, KeyReport, ModelIndex};
@@ -27,41 +27,27 @@ pub struct SingleFileOptions<'a> {
     pub config: Option<&'a Path>,
 }
 
-/// Writes a model folder out of a checkpoint in one file. The weights are those that were trained, not their average
-/// (`model_ema.…`), in the dtype that they have, and are never in memory together.
-///
-/// Every key must have its place or be known to need none, and every tensor of the model its key, before anything is
-/// written.
-///
-/// # Errors
-/// [`DiffusionError::Config`] for another model than those of [`Family`] and for a tokenizer that is missing,
-/// [`DiffusionError::Keys`] naming every key that does not fit; otherwise what the files say.
-pub fn convert(file: &Path, options: &SingleFileOptions<'_>, to: &Path) -> Result<Family, DiffusionError> {
-    let weights = Weights::open(file)?;
-    let family = Family::of(&weights)?;
-    let index = ModelIndex {
-        text_encoder_2: family == Family::StableDiffusionXl,
-        vae: true,
-        force_zeros_for_empty_prompt: family == Family::StableDiffusionXl,
-    };
-    let scheduler = scheduler(&weights, family, options)?;
-    let parts = match options.config {
-        Some(folder) => Parts::read(folder, &index)?,
-        None => configs::parts(family, predicts(&scheduler)),
-    };
-    let tokenizers = tokenizers(file, family, options)?;
-    let sources = sources(&weights, family, &parts)?;
-
-    parts.write(to)?;
-    write_scheduler(to, &scheduler)?;
-    for (name, tokenizer) in tokenizers {
-        tokenizer.write(&to.join(name))?;
+impl ModelSource {
+    /// The model of a checkpoint in one file. The weights are those that were trained, not their average (`model_ema.…`).
+    /// Every key must have its place or be known to need none, and every tensor of the model its key.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Config`] for another model than those of [`Family`] and for a tokenizer that is missing,
+    /// [`DiffusionError::Keys`] naming every key that does not fit; otherwise what the files say.
+    pub fn of_single_file(file: &Path, options: &SingleFileOptions<'_>) -> Result<Self, DiffusionError> {
+        let weights = Weights::open(file)?;
+        let family = Family::of(&weights)?;
+        let xl = family == Family::StableDiffusionXl;
+        let index = ModelIndex { text_encoder_2: xl, vae: true, force_zeros_for_empty_prompt: xl };
+        let scheduler = scheduler(&weights, family, options)?;
+        let parts = match options.config {
+            Some(folder) => Parts::read(folder, &index)?,
+            None => configs::parts(family, predicts(&scheduler)),
+        };
+        let tokenizers = tokenizers(file, family, options)?;
+        let tensors = sources(&weights, family, &parts)?;
+        Ok(Self { index, parts, scheduler, tokenizers, weights: vec![PartWeights { weights, tensors }] })
     }
-    for (component, tensors) in &sources {
-        write_weights(to, *component, &weights, tensors)?;
-    }
-    index.write(to, &SchedulerConfig::read(&to.join("scheduler"))?.class_name)?;
-    Ok(family)
 }
 
 /// What each tensor of each part is made of.
@@ -115,7 +101,7 @@ pub(super) fn scheduler(
     family: Family,
     options: &SingleFileOptions<'_>,
 ) -> Result<Value, DiffusionError> {
-    let own = options.config.map(|folder| read_json(&folder.join("scheduler/scheduler_config.json"))).transpose()?;
+    let own = options.config.map(read_scheduler).transpose()?;
     let by_default = if family == Family::StableDiffusion2 { "v_prediction" } else { "epsilon" };
     let told = options.prediction_type.map(|prediction| json!(prediction)).or_else(|| said(weights));
     let published = own.is_none();
