@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -79,4 +79,22 @@ pub(crate) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Nod
     let text = read(path)?;
     let parse = |(i, line)| serde_json::from_str(line).map_err(|e| NodeError::content(path, at_line(i + 1, &e)));
     text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
+}
+
+/// Every file below a folder, with slashes, sorted.
+pub(crate) fn below(folder: &Path) -> Result<Vec<String>, NodeError> {
+    let (mut names, mut open) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(inside) = open.pop() {
+        let path = folder.join(&inside);
+        for entry in fs::read_dir(&path).map_err(NodeError::io("list", &path))? {
+            let entry = entry.map_err(NodeError::io("list", &path))?;
+            let name = inside.join(entry.file_name());
+            match entry.path().is_dir() {
+                true => open.push(name),
+                false => names.extend(name.to_str().map(str::to_owned)),
+            }
+        }
+    }
+    names.sort();
+    Ok(names)
 }

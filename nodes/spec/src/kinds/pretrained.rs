@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
+use super::{Prediction, Problem};
 use crate::{File, Hub};
 
 /// A published Stable Diffusion model, from this machine or from a model hub.
@@ -15,17 +15,29 @@ use crate::{File, Hub};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diffusers {
-    /// A diffusers folder.
+    /// A diffusers folder, or a checkpoint in one safetensors file with the names of latent-diffusion, as most community
+    /// models come: Stable Diffusion 1, 2 and SDXL base.
     #[serde(default)]
     pub path: Option<File>,
     /// A repository of a model hub that holds one: `(repo: "owner/name", revision: "…40 digits")`, with `files: ["…", …]` where
-    /// others are meant than a pipeline needs.
+    /// others are meant than a pipeline needs, such as a checkpoint in one file.
     #[serde(default)]
     pub hub: Option<Hub>,
     /// Which of several weights: `fp16` means `diffusion_pytorch_model.fp16.safetensors`. A part of the model that has no such
     /// file is read from its plain one.
     #[serde(default)]
     pub variant: Option<String>,
+    /// What a checkpoint in one file predicts. Without it: what the file says of itself, else V for Stable Diffusion 2, as
+    /// diffusers has it, although the one for 512 pixels predicts Epsilon and looks the same; Epsilon for the others.
+    #[serde(default)]
+    pub prediction: Option<Prediction>,
+    /// The tokenizer for a checkpoint in one file, which has none: a folder with CLIP's `vocab.json` and `merges.txt`.
+    #[serde(default)]
+    pub tokenizer: Option<File>,
+    /// A diffusers folder whose configurations, and tokenizers if there is no `tokenizer`, are taken for a checkpoint in one
+    /// file instead of the published model's. It needs no weights.
+    #[serde(default)]
+    pub config: Option<File>,
 }
 
 impl Diffusers {

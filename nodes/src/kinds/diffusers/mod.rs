@@ -1,6 +1,6 @@
 //! `Diffusers`: a published model, from this machine or from a hub.
 
-mod folder;
+mod import;
 mod needed;
 
 use hyper_flow_spec::kinds::Diffusers;
@@ -14,7 +14,7 @@ pub(super) use needed::weights;
 pub(super) fn run(context: &Context, params: &Diffusers) -> Result<(), NodeError> {
     let variant = params.variant.as_deref();
     let from = file_or_hub(context, params.path.as_ref(), params.hub.as_ref(), |names| needed_of(names, variant))?;
-    folder::import(&from, variant, &context.job.output)
+    import::import(context, params, &from)
 }
 
 /// The files of a repository that a pipeline needs.

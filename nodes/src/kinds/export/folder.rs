@@ -18,7 +18,7 @@ const UNET: &str = "unet/";
 /// Writes a model folder again with ΔW added to the weights of its UNet. Yields which part of ΔW rounding took away.
 pub(super) fn copy(from: &Path, to: &Path, kind: Option<Kind>, lora: &Lora) -> Result<f64, NodeError> {
     let mut sum = Sum::default();
-    for path in paths(from)? {
+    for path in files::below(from)? {
         let (source, target) = (from.join(&path), to.join(&path));
         if path.ends_with(".safetensors") {
             let lora = path.starts_with(UNET).then_some(lora);
@@ -43,24 +43,6 @@ struct Sum {
     added: f64,
     /// The squared length of what rounding took of it.
     lost: f64,
-}
-
-/// The files below a folder, sorted.
-fn paths(folder: &Path) -> Result<Vec<String>, NodeError> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in fs::read_dir(&next).map_err(NodeError::io("read", &next))? {
-            let path = entry.map_err(NodeError::io("read", &next))?.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
-                found.push(name.to_owned());
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// A file of weights to be written again.
