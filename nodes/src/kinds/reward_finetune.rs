@@ -51,11 +51,12 @@ impl Feedback<'_> {
         let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
         let step = rng.below(0, steps as i64) as usize;
         let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, steps)?;
-        let (trained, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
-        let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters: &trained, guidance: None };
+        let (adapted, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
+        let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters: &adapted, guidance: None };
         let x = painter.advance(&plan.start(noise), conditions, step, &mut rng);
         let t = plan.timestep(step) as i64;
         let sample = |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
+        let trained = adapted.clone().dropout(draw.dropout("delta", self.params.dropout));
         let own = sample(&self.denoiser.output_on(tape, &plan.model_input(&x, step), t, conditions, &trained));
         let before = no_grad(|| sample(&Painter { adapters: &frozen, ..painter }.output(&x, step, conditions)));
         Ok((own, before))

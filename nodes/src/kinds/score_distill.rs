@@ -44,20 +44,26 @@ struct Drawn {
 }
 
 impl Score<'_> {
-    fn pictures<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Drawn, NodeError> {
+    /// The student or the fake score, with what it is trained with.
+    fn trained<'t>(&self, lora: &'t Lora, draw: &Draw<'_>, pass: &str) -> Adapters<'t> {
+        Adapters::one(lora).dropout(draw.dropout(pass, self.params.dropout))
+    }
+
+    fn pictures<'t>(&'t self, draw: &Draw<'_>, student: &Adapters<'t>, tape: &Tape<'t>) -> Result<Drawn, NodeError> {
         let conditions = self.data.conditions_of(&draw.indices(self.data.len()))?;
         let noise = draw.randn("one-step", &self.data.sample_shape());
         let t = self.params.timestep.get();
-        let output = self.denoiser.output_on(tape, &noise, t, &conditions, &Adapters::one(&self.student.lora));
+        let output = self.denoiser.output_on(tape, &noise, t, &conditions, student);
         Ok(Drawn { x: self.denoiser.schedule.jump(&output, &noise, t, END), noise, conditions })
     }
 
     /// The fake score's denoising loss on the student's pictures.
     fn fake_losses<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
-        let Drawn { x, conditions, .. } = no_grad(|| self.pictures(draw, tape))?;
+        let Drawn { x, conditions, .. } = no_grad(|| self.pictures(draw, &Adapters::one(&self.student.lora), tape))?;
         let noise = draw.randn("noise", &x.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.denoiser.schedule.train_timesteps());
-        let loss = denoising_loss(tape, &self.denoiser, &x, &noise, &t, &conditions, &Adapters::one(self.fake));
+        let loss =
+            denoising_loss(tape, &self.denoiser, &x, &noise, &t, &conditions, &self.trained(self.fake, draw, "fake"));
         Ok(vec![("denoising".into(), loss)])
     }
 
@@ -91,7 +97,7 @@ impl Score<'_> {
         let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
         let of = Consistency {
             denoiser: self.denoiser,
-            student: Adapters::one(&self.student.lora),
+            student: self.trained(&self.student.lora, draw, "consistency"),
             target: Adapters::one(&self.student.average),
             empty: &self.data.empty,
             distance: distance(self.params.distance),
@@ -114,7 +120,7 @@ impl Recipe for Score<'_> {
         if group == FAKE {
             return self.fake_losses(draw, tape);
         }
-        let drawn = self.pictures(draw, tape)?;
+        let drawn = self.pictures(draw, &self.trained(&self.student.lora, draw, "one-step"), tape)?;
         let mut losses = vec![("score".into(), self.matching_loss(&drawn, draw) * self.params.score.get())];
         if self.params.anchor.get() > 0.0 {
             losses.push(("anchor".into(), self.anchor_loss(&drawn)? * self.params.anchor.get()));

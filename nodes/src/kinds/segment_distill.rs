@@ -38,7 +38,7 @@ impl Recipe for Stage<'_> {
         let w = draw.uniform("guidance", low.get(), high.get());
         let of = Consistency {
             denoiser: self.denoiser,
-            student: Adapters::one(&self.student.lora),
+            student: Adapters::one(&self.student.lora).dropout(draw.dropout("student", self.params.dropout)),
             target: match self.params.target {
                 Target::Ema => Adapters::one(&self.student.average),
                 Target::StopGrad => Adapters::one(&self.student.lora),

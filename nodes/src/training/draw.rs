@@ -1,7 +1,9 @@
 //! What one part of a batch may look at: which samples it takes, and its random numbers.
 
+use hyper_flow_diffusion::lora::Dropout;
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::schedulers::{SegmentDraw, SegmentGrid};
+use hyper_flow_spec::Fraction;
 use tch::{Device, Kind, Tensor};
 
 /// One part of one batch. All of it is a function of (seed, kind, group, update), nothing of what came before: a resumed
@@ -76,6 +78,12 @@ impl Draw<'_> {
         let whole = grid.draw(&mut self.rng("segments"), self.whole(), last, self.device);
         let SegmentDraw { start, previous, end } = whole;
         SegmentDraw { start: self.part(&start), previous: self.part(&previous), end: self.part(&end) }
+    }
+
+    /// Dropout in one of the passes of this part, if there is any.
+    pub(crate) fn dropout(&self, pass: &str, p: Fraction) -> Option<Dropout> {
+        let seed = self.rng(&format!("dropout/{pass}")).bits();
+        (p.get() > 0.0).then(|| Dropout { p: p.get(), seed, part: self.part })
     }
 
     /// Which of `n` samples this part takes: every epoch goes through all of them in an order of its own.

@@ -241,7 +241,7 @@ fn training(params: Value) -> Value {
 
 fn distillation(params: Value) -> Value {
     let mut all = training(
-        json!({"teacher": "teacher", "rank": 3, "alpha": 6.0, "modules": null, "precision": "Fp32", "checkpointing": false}),
+        json!({"teacher": "teacher", "rank": 3, "alpha": 6.0, "modules": null, "dropout": 0.0, "precision": "Fp32", "checkpointing": false}),
     );
     all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
     all

@@ -15,6 +15,7 @@ mod lab;
 mod latents;
 mod merging;
 mod non_finite;
+mod precision;
 mod resume;
 mod sameness;
 mod samples;

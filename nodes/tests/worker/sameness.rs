@@ -112,6 +112,7 @@ fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
         ("TrainTeacher", of_parts(train_teacher, json!({}))),
         ("SegmentDistill, fresh", of_parts(segment_distill, json!({}))),
         ("SegmentDistill", of_parts(segment_distill, student())),
+        ("SegmentDistill, dropout", of_parts(segment_distill, json!({"student": "student", "dropout": 0.3}))),
         ("SegmentDistill, weighted", of_parts(segment_distill, json!({"student": "student", "weighting": "Jump"}))),
         ("RewardFinetune", of_parts(reward_finetune, json!({}))),
         ("ScoreDistill", of_parts(score_distill, score)),
@@ -135,6 +136,7 @@ fn recomputation_gives_the_same_gradients() {
     });
     let cases = [
         ("SegmentDistill", of_recomputation(segment_distill, json!({"student": "student"}))),
+        ("SegmentDistill, dropout", of_recomputation(segment_distill, json!({"student": "student", "dropout": 0.3}))),
         ("RewardFinetune", of_recomputation(reward_finetune, json!({}))),
         ("ScoreDistill", of_recomputation(score_distill, score)),
     ];

@@ -55,16 +55,16 @@ impl LoraLayer {
         shape
     }
 
-    /// What this adds to a linear layer's output, in the adapter's dtype.
+    /// What this adds to a linear layer's output, in the adapter's dtype, which x must have.
     pub(super) fn linear(&self, x: &Tensor, weight: f64) -> Tensor {
-        let x = x.to_kind(self.down.kind());
-        x.linear(&self.down, NONE).linear(&self.up, NONE) * (weight * self.scale())
+        // Scaled where it is small: of the rank's width.
+        (x.linear(&self.down, NONE) * (weight * self.scale())).linear(&self.up, NONE)
     }
 
-    /// What this adds to a convolution's output, in the adapter's dtype.
+    /// What this adds to a convolution's output, in the adapter's dtype, which x must have.
     pub(super) fn conv(&self, x: &Tensor, weight: f64, config: ConvConfig) -> Tensor {
-        let x = config.apply(&x.to_kind(self.down.kind()), &self.down, None);
-        ConvConfig::POINT.apply(&x, &self.up, None) * (weight * self.scale())
+        let x = config.apply(x, &self.down, None) * (weight * self.scale());
+        ConvConfig::POINT.apply(&x, &self.up, None)
     }
 
     /// The same adapter out of tensors made by `change`.

@@ -2,7 +2,9 @@
 
 mod adapters;
 mod checkpoint;
+mod dropout;
 mod file;
+mod fuse;
 mod kohya;
 mod layer;
 mod merge;
@@ -17,6 +19,8 @@ mod tests;
 mod uniform;
 
 pub use adapters::Adapters;
+pub use dropout::Dropout;
+pub use fuse::{fuse, unfuse};
 pub use kohya::{read_kohya, read_kohya_flat, write_kohya};
 pub use layer::LoraLayer;
 pub use merge::{Truncation, concat, truncate};

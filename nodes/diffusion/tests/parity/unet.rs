@@ -12,7 +12,7 @@ const RANK: i64 = 2;
 const ALPHA: f64 = 3.0;
 pub(crate) struct Reference {
     keys: BTreeMap<String, Vec<i64>>,
-    tensors: BTreeMap<String, Tensor>,
+    pub(crate) tensors: BTreeMap<String, Tensor>,
     pub(crate) vs: nn::VarStore,
     pub(crate) unet: UNet2DConditionModel,
 }

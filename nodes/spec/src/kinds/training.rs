@@ -58,6 +58,10 @@ pub(super) mod default {
         Positive::new(1.0).expect("in range")
     }
 
+    pub(crate) fn dropout() -> Fraction {
+        Fraction::new(0.0).expect("in range")
+    }
+
     pub(crate) fn ema() -> Fraction {
         Fraction::new(0.99).expect("in range")
     }
@@ -147,6 +151,9 @@ macro_rules! distillation_kind {
                 /// Names of the modules to adapt; the 14 of LCM-LoRA when absent.
                 #[serde(default)]
                 modules: Option<Vec<String>>,
+                /// Share of the inputs of each trained adapter that is dropped in training.
+                #[serde(default = "crate::kinds::training::default::dropout")]
+                dropout: crate::Fraction,
                 /// Number format of the frozen networks. The LoRA itself is always trained in fp32.
                 #[serde(default)]
                 precision: crate::kinds::Precision,
