@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hyper_flow_diffusion::lora::LoraTarget;
 use hyper_flow_diffusion::losses::Denoiser;
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, SchedulerConfig};
 use hyper_flow_diffusion::unet::{self, UNet2DConditionConfig, UNet2DConditionModel};
@@ -146,6 +147,13 @@ impl Model {
     fn unfit(&self, message: String) -> NodeError {
         NodeError::content(&self.folder, message)
     }
+}
+
+/// The modules of a model folder's UNet that a LoRA can sit on, without its weights: a variable takes memory only when it
+/// is written.
+pub(crate) fn modules(folder: &Path) -> Result<Vec<LoraTarget>, NodeError> {
+    let config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
+    Ok(UNet2DConditionModel::new(&nn::VarStore::new(Device::Cpu), &config)?.modules().to_vec())
 }
 
 /// What a model folder is written from.

@@ -34,6 +34,7 @@ const KINDS: &[(&str, &str)] = &[
         "rewards": [{"Clip": {"model": "rewards.0.model", "weight": 1.0}}]}"#,
     ),
     ("ScoreDistill", r#"{"teacher": "teacher", "data": "data", "steps": 150}"#),
+    ("PretrainedLora", r#"{"path": "path", "model": "model", "alpha": 8.0}"#),
     ("LoraMerge", r#"{"loras": [["loras.0.0", 1.0], ["loras.1.0", 0.5]]}"#),
     ("Sample", r#"{"model": "model", "prompts": ["a handwritten digit seven"], "steps": 4}"#),
     ("Export", r#"{"model": "model", "lora": "lora", "sampler": {"Tcd": 0.5}}"#),

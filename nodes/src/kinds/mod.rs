@@ -8,6 +8,7 @@ mod export;
 mod image_folder;
 mod lora_merge;
 mod pretrained_clip;
+mod pretrained_lora;
 mod reward_finetune;
 mod sample;
 mod score_distill;
@@ -39,6 +40,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::SegmentDistill(params) => segment_distill::run(context, params),
         Kind::RewardFinetune(params) => reward_finetune::run(context, params),
         Kind::ScoreDistill(params) => score_distill::run(context, params),
+        Kind::PretrainedLora(params) => pretrained_lora::run(context, params),
         Kind::LoraMerge(params) => lora_merge::run(context, params),
         Kind::Sample(params) => sample::run(context, params),
         Kind::Export(params) => export::run(context, params),

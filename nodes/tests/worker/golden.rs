@@ -322,6 +322,11 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         ("RewardFinetune", distillation(reward), ON_STUDENT),
         ("ScoreDistill", distillation(score), ON_STUDENT),
         (
+            "PretrainedLora",
+            json!({"path": "path", "hub": null, "model": "model", "alpha": 2.0}),
+            &[("path", "RewardFinetune"), ("model", "TrainTeacher")],
+        ),
+        (
             "LoraMerge",
             json!({"loras": [["left", 1.0], ["right", 0.5]], "rank": 4}),
             &[("left", "SegmentDistill"), ("right", "RewardFinetune")],

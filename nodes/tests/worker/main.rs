@@ -16,6 +16,7 @@ mod latents;
 mod merging;
 mod non_finite;
 mod precision;
+mod pretrained_lora;
 mod resume;
 mod sameness;
 mod samples;

@@ -8,9 +8,6 @@ use crate::weights::WeightFile;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
-/// The names of LoRA files in folders: peft's, diffusers', and this project's.
-const FILES: [&str; 3] = ["adapter_model.safetensors", "pytorch_lora_weights.safetensors", "lora.safetensors"];
-
 /// Reads a LoRA for a model with the given modules: a file with kohya's keys (and modules named as in diffusers or as in
 /// the published checkpoints), or with those of diffusers and peft; or the folder that they wrote. Frozen, fp32.
 ///
@@ -40,11 +37,16 @@ pub fn read_lora(
 
 /// The LoRA file of a folder and the configuration beside it.
 fn in_folder(folder: &Path) -> Result<(PathBuf, Option<PathBuf>), DiffusionError> {
-    let there: Vec<_> = FILES.iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect();
-    let config = Some(folder.join(CONFIG_FILE)).filter(|path| path.exists());
-    match there.as_slice() {
-        [one] => Ok((one.clone(), config)),
-        [] => Err(DiffusionError::Lora(format!("{} has no {}", folder.display(), FILES.join(" or ")))),
-        [..] => Err(DiffusionError::Lora(format!("{} has several LoRA files: give one of them", folder.display()))),
+    let io = |source| DiffusionError::Io { action: "read", path: folder.to_owned(), source };
+    let entries = folder.read_dir().and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(io)?;
+    let ends = |path: &PathBuf, end: &str| path.extension().is_some_and(|found| found == end);
+    let paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
+    // A pickle is opened to be refused with what to do about it.
+    let of = |end: &str| paths.iter().filter(|path| ends(path, end)).cloned().collect::<Vec<_>>();
+    let files = Some(of("safetensors")).filter(|found| !found.is_empty()).unwrap_or_else(|| of("bin"));
+    match files.as_slice() {
+        [one] => Ok((one.clone(), Some(folder.join(CONFIG_FILE)).filter(|path| path.exists()))),
+        [] => Err(DiffusionError::Lora(format!("{} has no safetensors file", folder.display()))),
+        [..] => Err(DiffusionError::Lora(format!("{} has several safetensors files: give one", folder.display()))),
     }
 }

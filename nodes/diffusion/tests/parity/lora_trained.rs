@@ -86,11 +86,14 @@ fn a_folder_has_one_lora() {
     let folder = tempfile::tempdir().unwrap();
     let copy = |file: &str, to: &str| std::fs::copy(fixture(file), folder.path().join(to)).unwrap();
     let found = read(folder.path(), None).unwrap_err();
-    assert!(found.starts_with("lora: <file> has no adapter_model.safetensors or "), "{found}");
+    assert_eq!(found, "lora: <file> has no safetensors file");
+    std::fs::write(folder.path().join("adapter_model.bin"), b"PK\x03\x04").unwrap();
+    let found = read(folder.path(), None).unwrap_err();
+    assert!(found.contains("python3 tests/parity/convert_pickle.py"), "{found}");
     copy(PIPELINE, "pytorch_lora_weights.safetensors");
     assert_eq!(read(folder.path(), None).unwrap().rank(), 3);
     copy(MODEL_FILE, "adapter_model.safetensors");
-    assert_eq!(read(folder.path(), None).unwrap_err(), "lora: <file> has several LoRA files: give one of them");
+    assert_eq!(read(folder.path(), None).unwrap_err(), "lora: <file> has several safetensors files: give one");
 }
 
 #[test]

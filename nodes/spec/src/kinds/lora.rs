@@ -1,10 +1,38 @@
-//! Kinds that work on LoRA files alone.
+//! Kinds that work on LoRA files.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use crate::{Rank, Ref, types};
+use super::pretrained::source_problem;
+use crate::{File, Hub, Positive, Rank, Ref, types};
+
+/// A LoRA that was trained elsewhere, for a model: from a file of kohya's or diffusers' keys or a folder that peft wrote, on
+/// this machine or a model hub.
+///
+/// Exactly one of `path` and `hub` is given. Every key must fit a module of the model. What also adapts text encoders, and
+/// other adapters than LoRAs (DoRA, LoHa, LoKr, …), are refused by name.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainedLora {
+    /// A safetensors file, or a folder with one and, from peft, its `adapter_config.json`.
+    #[serde(default)]
+    pub path: Option<File>,
+    /// A repository of a model hub; of several LoRAs in it, `files` names one.
+    #[serde(default)]
+    pub hub: Option<Hub>,
+    /// The model that it is for.
+    pub model: Ref<types::Model>,
+    /// Alpha, for a file that does not say it: diffusers' older files do not. The LoRA is scaled by alpha / rank.
+    #[serde(default)]
+    pub alpha: Option<Positive>,
+}
+
+impl PretrainedLora {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        source_problem("hub", ["path", "hub"], self.path.as_ref(), self.hub.as_ref()).into_iter().collect()
+    }
+}
 
 /// Adds LoRAs with weights into one.
 ///

@@ -17,7 +17,7 @@ pub use command::{Command, EnvName, PortName};
 pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
 pub use distill::{Distance, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target, Weighting};
 pub use export::{Export, ExportFormat};
-pub use lora::LoraMerge;
+pub use lora::{LoraMerge, PretrainedLora};
 pub use picture::{Eval, Sample, Sampler};
 pub use precision::Precision;
 pub use pretrained::Diffusers;

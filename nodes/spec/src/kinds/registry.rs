@@ -147,6 +147,9 @@ kinds! {
         self.problems()
     } },
     ScoreDistill 1 -> Lora,
+    PretrainedLora 1 -> Lora { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     LoraMerge 1 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

@@ -6,13 +6,12 @@ mod readme;
 
 use hyper_flow_diffusion::ModelIndex;
 use hyper_flow_diffusion::lora::{Lora, read_kohya};
-use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_spec::kinds::{Export, ExportFormat};
-use tch::{Device, Kind, nn};
+use tch::{Device, Kind};
 
 use crate::student::LORA_FILE;
 use crate::worker::Context;
-use crate::{NodeError, files, paint};
+use crate::{NodeError, files, model, paint};
 
 /// The name that diffusers looks for in a folder.
 const DIFFUSERS_FILE: &str = "pytorch_lora_weights.safetensors";
@@ -20,25 +19,22 @@ const MODEL_FOLDER: &str = "model";
 const FUSED_FOLDER: &str = "fused";
 
 pub(super) fn run(context: &Context, params: &Export) -> Result<(), NodeError> {
-    let model = context.input(&params.model)?;
+    let folder = context.input(&params.model)?;
     let kind = params.precision.map(paint::kind);
-    // A model without weights, for its modules: a variable takes memory only when it is written.
-    let config = UNet2DConditionConfig::read(&model.join("unet/config.json"))?;
-    let unet = UNet2DConditionModel::new(&nn::VarStore::new(Device::Cpu), &config)?;
-    let read =
-        |port| Ok::<_, NodeError>(read_kohya(&context.input(port)?.join(LORA_FILE), unet.modules(), Device::Cpu)?);
+    let modules = model::modules(folder)?;
+    let read = |port| Ok::<_, NodeError>(read_kohya(&context.input(port)?.join(LORA_FILE), &modules, Device::Cpu)?);
     let lora = params.lora.as_ref().map(read).transpose()?.unwrap_or_default();
     for (i, format) in params.formats.iter().enumerate() {
         let loss = match format {
-            ExportFormat::Kohya => lora::KOHYA.write(context, &lora, unet.modules(), kind)?,
-            ExportFormat::Diffusers => lora::DIFFUSERS.write(context, &lora, unet.modules(), kind)?,
-            ExportFormat::Model => folder::copy(model, &context.output(MODEL_FOLDER), kind, &Lora::default())?,
+            ExportFormat::Kohya => lora::KOHYA.write(context, &lora, &modules, kind)?,
+            ExportFormat::Diffusers => lora::DIFFUSERS.write(context, &lora, &modules, kind)?,
+            ExportFormat::Model => folder::copy(folder, &context.output(MODEL_FOLDER), kind, &Lora::default())?,
             ExportFormat::Fused => fuse(context, params, &lora, kind)?,
         };
         context.reporter.metric(&format!("{format:?}_error").to_lowercase(), loss);
         context.progress(i + 1, params.formats.len(), "formats")?;
     }
-    let readme = readme::text(params, ModelIndex::read(model)?, lora.layers.len());
+    let readme = readme::text(params, ModelIndex::read(folder)?, lora.layers.len());
     files::write(&context.output("README.md"), readme)
 }
 
