@@ -136,10 +136,8 @@ impl<M: Pretrained<Config = ClipTextConfig>> Encoder<M> {
         let (mut store, model, config) = clip::load::<M>(weights, kind, device)?;
         store.freeze();
         let encoder = Self { store, model, config, tokenizer: ClipTokenizer::read(tokenizer)? };
-        match encoder.misfit() {
-            None => Ok(encoder),
-            Some(message) => Err(DiffusionError::Config { what: tokenizer.display().to_string(), message }),
-        }
+        check_tokenizer(&tokenizer.display().to_string(), &encoder.tokenizer, &encoder.config)?;
+        Ok(encoder)
     }
 
     fn save(&self, weights: &Path, tokenizer: &Path) -> Result<(), DiffusionError> {
@@ -147,20 +145,27 @@ impl<M: Pretrained<Config = ClipTextConfig>> Encoder<M> {
         self.tokenizer.write(tokenizer)
     }
 
-    /// Why the tokenizer is not the model's. A model may have more tokens.
-    fn misfit(&self) -> Option<String> {
-        let (tokens, vocab_size) = (self.tokenizer.vocab_size(), self.config.vocab_size);
-        let (length, positions) = (self.tokenizer.max_length() as i64, self.config.max_position_embeddings);
-        if tokens > vocab_size {
-            return Some(format!("{tokens} tokens, and the text encoder beside it has vocab_size {vocab_size}"));
-        }
-        let message = "and the text encoder beside it has max_position_embeddings";
-        (length > positions).then(|| format!("model_max_length {length}, {message} {positions}"))
-    }
-
     fn ids<S: AsRef<str>>(&self, prompts: &[S]) -> Result<Tensor, DiffusionError> {
         self.tokenizer.encode_batch(prompts, self.store.device())
     }
+}
+
+/// That a tokenizer is the text encoder's, which may know more tokens.
+pub(crate) fn check_tokenizer(
+    what: &str,
+    tokenizer: &ClipTokenizer,
+    config: &ClipTextConfig,
+) -> Result<(), DiffusionError> {
+    let (tokens, vocab_size) = (tokenizer.vocab_size(), config.vocab_size);
+    let (length, positions) = (tokenizer.max_length() as i64, config.max_position_embeddings);
+    let message = if tokens > vocab_size {
+        format!("{tokens} tokens, and the text encoder beside it has vocab_size {vocab_size}")
+    } else if length > positions {
+        format!("model_max_length {length}, and the text encoder beside it has max_position_embeddings {positions}")
+    } else {
+        return Ok(());
+    };
+    Err(DiffusionError::Config { what: what.to_owned(), message })
 }
 
 fn same_length(first: &ClipTokenizer, second: &ClipTokenizer) -> Result<(), DiffusionError> {

@@ -18,13 +18,14 @@ impl ModelSource {
         let index = ModelIndex::read(model)?;
         let parts = Parts::read(model, &index)?;
         SchedulerConfig::read(&model.join("scheduler"))?;
-        Ok(Self {
+        let source = Self {
             scheduler: read_scheduler(model)?,
             tokenizers: tokenizers(model, &index)?,
             weights: find_all(model, &parts, variant)?,
             parts,
             index,
-        })
+        };
+        source.check_tokenizers()
     }
 }
 

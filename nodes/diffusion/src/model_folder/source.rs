@@ -2,6 +2,7 @@
 
 use super::{Component, Parts};
 use crate::clip::ClipTokenizer;
+use crate::text_encoders::check_tokenizer;
 use crate::weights::{Source, Weights, copy_tensors};
 use crate::{DiffusionError, ModelIndex};
 use serde_json::Value;
@@ -32,6 +33,15 @@ pub(crate) struct PartWeights {
 }
 
 impl ModelSource {
+    /// That the tokenizers are the text encoders'.
+    pub(crate) fn check_tokenizers(self) -> Result<Self, DiffusionError> {
+        let configs = [Some(&self.parts.text_encoder), self.parts.text_encoder_2.as_ref()];
+        for ((name, tokenizer), config) in self.tokenizers.iter().zip(configs.into_iter().flatten()) {
+            check_tokenizer(name, tokenizer, config)?;
+        }
+        Ok(self)
+    }
+
     /// Writes the model folder, its `model_index.json` last. Tensors are copied one at a time: the memory that it takes is
     /// that of the largest. `written` is called after each part with how many are written, of how many.
     ///

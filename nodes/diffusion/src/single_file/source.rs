@@ -46,7 +46,7 @@ impl ModelSource {
         };
         let tokenizers = tokenizers(file, family, options)?;
         let tensors = sources(&weights, family, &parts)?;
-        Ok(Self { index, parts, scheduler, tokenizers, weights: vec![PartWeights { weights, tensors }] })
+        Self { index, parts, scheduler, tokenizers, weights: vec![PartWeights { weights, tensors }] }.check_tokenizers()
     }
 }
 

@@ -131,3 +131,34 @@ fn no_two_keys_have_one_place() {
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{name}");
     }
 }
+
+/// A file of zeros that takes no room on the disk, unless the file system has no holes.
+fn sparse(path: &Path, table: &BTreeMap<String, Vec<Value>>) {
+    let mut header = serde_json::Map::new();
+    let mut end = 0;
+    for (key, entry) in table {
+        let shape: Vec<u64> = serde_json::from_value(entry[0].clone()).unwrap();
+        let start = end;
+        end += 2 * shape.iter().product::<u64>();
+        header.insert(key.clone(), serde_json::json!({"dtype": "F16", "shape": shape, "data_offsets": [start, end]}));
+    }
+    let header = Value::Object(header).to_string();
+    fs::write(path, [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()).unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_len(8 + header.len() as u64 + end).unwrap();
+}
+
+#[test]
+fn full_size_files_have_all_that_the_published_configurations_ask_for() {
+    let tokenizer = fixtures().join("tokenizer");
+    for (name, family) in FAMILIES {
+        let table = fixture::<BTreeMap<String, Vec<Value>>>("single_file_names").remove(name).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        sparse(&path, &table);
+        let options = SingleFileOptions { tokenizer: Some(&tokenizer), ..Default::default() };
+        let source = ModelSource::of_single_file(&path, &options).unwrap();
+        assert_eq!(Family::of(&Weights::open(&path).unwrap()).unwrap(), family);
+        let tensors: usize = source.weights.iter().flat_map(|part| part.tensors.values()).map(BTreeMap::len).sum();
+        assert_eq!(tensors, [1130, 1306, 2641][family as usize], "{name}");
+    }
+}

@@ -129,3 +129,12 @@ fn a_folder_that_cannot_be_written() {
     fs::write(tiny.path("out"), "a file").unwrap();
     assert!(tiny.convert_with_config().is_err());
 }
+
+#[test]
+fn a_tokenizer_of_another_model() {
+    let tiny = Tiny::new("sd15");
+    let (tokenizer, config) = (fixtures().join("tokenizer"), tiny.path("config"));
+    let options = SingleFileOptions { tokenizer: Some(&tokenizer), config: Some(&config), ..Default::default() };
+    let said = tiny.convert(&options).unwrap_err().to_string();
+    assert_eq!(said, "tokenizer: 573 tokens, and the text encoder beside it has vocab_size 520");
+}
