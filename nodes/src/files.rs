@@ -32,6 +32,15 @@ pub(crate) fn replace(path: &Path, content: &str) -> Result<(), NodeError> {
     written.map_err(NodeError::io("write", path))
 }
 
+/// What is in a folder, sorted.
+pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, NodeError> {
+    let entries = folder.read_dir().and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut paths: Vec<PathBuf> =
+        entries.map_err(NodeError::io("list", folder))?.iter().map(fs::DirEntry::path).collect();
+    paths.sort();
+    Ok(paths)
+}
+
 /// Moves a file, to another file system too.
 pub(crate) fn move_to(from: &Path, to: &Path) -> Result<(), NodeError> {
     match fs::rename(from, to) {

@@ -56,11 +56,19 @@ fn ports_are_those_of_the_parameters() {
 
 #[test]
 fn a_port_of_two_types_takes_either() {
-    let latents = "\"l\": Command(program: [\"true\"], output: Latents),";
+    let latents = "\"l\": EncodeLatents(model: \"teacher\", data: \"digits\"),";
     for data in ["digits", "l"] {
         let student = format!("\"s\": SegmentDistill(teacher: \"teacher\", data: \"{data}\", segments: 1, steps: 1)");
         assert_eq!(good(&DIGITS.replace("// more", &format!("{latents}{student}"))).nodes["s"].inputs["data"], data);
     }
+}
+
+#[test]
+fn what_keeps_checkpoints_obeys_their_setting() {
+    let latents = "\"l\": EncodeLatents(model: \"teacher\", data: \"digits\"),";
+    let text = DIGITS.replace("// more", latents).replace("})", "}, settings: {\"l\": (checkpoint_seconds: 5)})");
+    let pipeline = good(&text);
+    assert_eq!((pipeline.nodes["l"].settings.checkpoint_seconds, pipeline.warnings.len()), (5.0, 0));
 }
 
 #[test]

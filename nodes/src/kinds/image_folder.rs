@@ -1,7 +1,7 @@
 //! `ImageFolder`: pictures with captions from a folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
 
@@ -82,8 +82,7 @@ fn described(folder: &Path, lines: Vec<Line>) -> Result<BTreeMap<PathBuf, String
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>, NodeError> {
     let (mut found, mut open) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).map_err(NodeError::io("list", &folder))? {
-            let path = entry.map_err(NodeError::io("list", &folder))?.path();
+        for path in files::list(&folder)? {
             let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
             if path.is_dir() {
                 open.push(path);

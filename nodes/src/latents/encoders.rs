@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use blake3::Hasher;
 use hyper_flow_diffusion::ModelIndex;
@@ -57,14 +57,10 @@ fn add_json(hasher: &mut Hasher, value: &impl Serialize) -> Result<(), NodeError
 
 /// All files of a folder whose names end so, in order of their names.
 fn add_files(hasher: &mut Hasher, folder: &Path, extension: &str) -> Result<(), NodeError> {
-    let entries = folder.read_dir().and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut paths: Vec<PathBuf> =
-        entries.map_err(NodeError::io("list", folder))?.iter().map(std::fs::DirEntry::path).collect();
-    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
-    paths.sort();
-    for path in paths {
-        let file = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        file.and_then(|(length, file)| add(hasher, file, length)).map_err(NodeError::io("read", &path))?;
+    let paths = files::list(folder)?;
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|found| found == extension)) {
+        let file = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        file.and_then(|(length, file)| add(hasher, file, length)).map_err(NodeError::io("read", path))?;
     }
     Ok(())
 }

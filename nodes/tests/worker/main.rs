@@ -12,6 +12,7 @@ mod hostile_files;
 mod hub;
 mod image_folder;
 mod lab;
+mod large;
 mod latents;
 mod merging;
 mod non_finite;

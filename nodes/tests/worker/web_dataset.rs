@@ -153,6 +153,23 @@ fn shards_are_read_in_their_order_and_may_be_packed() {
     assert!(message.starts_with("<shards.0>: "), "{message}");
 }
 
+#[test]
+fn a_folder_of_shards_is_read_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder_work = |name: &str| {
+        Work::new("WebDataset", json!({"shards": ["shards.0"], "size": 4, "held_out": 0.5}))
+            .file("shards.0", &folder.path().join(name))
+    };
+    for (name, shades) in [("00001.tar", [3, 4]), ("00000.tar", [1, 2])] {
+        fs::write(folder.path().join(name), pairs(shades)).unwrap();
+    }
+    fs::write(folder.path().join("00000.json"), "{}").unwrap();
+    let artifact = folder_work(".").artifact();
+    assert_same("one shard", &artifact, &Shards::new(&[&pairs([1, 2, 3, 4])], json!({})).work.artifact());
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    assert_snapshot!(folder_work("empty").failure(), @"<shards.0>: has no shard in it, whose name ends in .tar, .tar.gz, .tgz");
+}
+
 /// Three pairs, and something that is damaged between them.
 fn with(members: &[(&str, &[u8])]) -> Vec<u8> {
     let (first, last) = (picture(1), picture(2));

@@ -51,7 +51,7 @@ pub struct ImageFolder {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebDataset {
-    /// The shards, in the order in which they are read.
+    /// The shards, in the order in which they are read. Of a folder, all that are in it, in order of their names.
     #[serde(default)]
     pub shards: Option<Vec<File>>,
     /// Shards on web servers and the SHA-256 that each must have, `[("https://…/00000.tar", "…64 digits")]`.

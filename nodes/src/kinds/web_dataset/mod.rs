@@ -6,17 +6,20 @@ mod shard;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_spec::kinds::WebDataset;
-use hyper_flow_spec::{File, Level, Sha256, Url};
+use hyper_flow_spec::{Level, Sha256, Url};
 
-use crate::NodeError;
 use crate::dataset::{Shape, Writer};
 use crate::download::download;
 use crate::worker::Context;
+use crate::{NodeError, files};
 use sample::{Found, extensions, find};
 use shard::{Sample, Stopped};
 
 /// Damaged members that are named; the others are only counted.
 const NAMED: usize = 5;
+
+/// What the names of shards end in.
+const ENDS: [&str; 3] = [".tar", ".tar.gz", ".tgz"];
 
 /// What is left out, to be told at the end.
 #[derive(Default)]
@@ -37,7 +40,7 @@ pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeErro
     let shape = Shape { channels: params.channels.get(), side: params.size.get() };
     let dataset = Writer::new(context, shape)?;
     let mut intake = Intake { context, params, dataset, left_out: LeftOut::default() };
-    let sources = sources(params);
+    let sources = sources(context, params)?;
     for (done, source) in sources.iter().enumerate() {
         intake.shard(source)?;
         context.progress(done + 1, sources.len(), "shards")?;
@@ -48,21 +51,39 @@ pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeErro
 
 /// Where a shard is.
 enum Source<'a> {
-    Here(&'a File),
+    Here(PathBuf),
     There(&'a Url, &'a Sha256),
 }
 
-fn sources(params: &WebDataset) -> Vec<Source<'_>> {
-    let here = params.shards.iter().flatten().map(Source::Here);
-    let there = params.urls.iter().flatten().map(|(url, sha256)| Source::There(url, sha256));
-    here.chain(there).collect()
+fn sources<'a>(context: &Context, params: &'a WebDataset) -> Result<Vec<Source<'a>>, NodeError> {
+    let mut sources = Vec::new();
+    for file in params.shards.iter().flatten() {
+        let path = context.file(file)?;
+        match path.is_dir() {
+            true => sources.extend(shards_in(path)?.into_iter().map(Source::Here)),
+            false => sources.push(Source::Here(path.to_owned())),
+        }
+    }
+    sources.extend(params.urls.iter().flatten().map(|(url, sha256)| Source::There(url, sha256)));
+    Ok(sources)
+}
+
+/// The shards in a folder, in order of their names.
+fn shards_in(folder: &Path) -> Result<Vec<PathBuf>, NodeError> {
+    let mut paths = files::list(folder)?;
+    let is_shard = |path: &PathBuf| path.to_str().is_some_and(|name| ENDS.iter().any(|end| name.ends_with(end)));
+    paths.retain(is_shard);
+    match paths.is_empty() {
+        true => Err(NodeError::content(folder, format!("has no shard in it, whose name ends in {}", ENDS.join(", ")))),
+        false => Ok(paths),
+    }
 }
 
 impl Source<'_> {
     /// The file, downloaded if need be. What was downloaded stays until the node is done: it may be interrupted.
     fn path(&self, context: &Context) -> Result<PathBuf, NodeError> {
         match self {
-            Source::Here(file) => Ok(context.file(file)?.to_owned()),
+            Source::Here(path) => Ok(path.clone()),
             Source::There(url, sha256) => {
                 let path = context.job.scratch.join("shards").join(sha256.as_str());
                 download(context, url, sha256, &path)?;
