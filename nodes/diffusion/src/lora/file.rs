@@ -49,7 +49,7 @@ impl Format {
     ) -> Result<Lora, DiffusionError> {
         other::refuse(file)?;
         let layer = |(name, module): (&str, &str)| {
-            let half = |part| file.tensor(&format!("{name}{part}"), Kind::Float, device);
+            let half = |part| file.weight(&format!("{name}{part}"), Kind::Float, device);
             let (down, up) = (half(self.down)?, half(self.up)?);
             let rank = down.size().first().map_or(0.0, |&rank| rank as f64);
             let alpha = self.alpha_tensor(file, name)?.unwrap_or(rank);

@@ -78,6 +78,15 @@ impl WeightFile {
         decode(&self.bytes(once(start..end))?, &shape(info), stored, kind, device)
     }
 
+    /// Reads one floating tensor, as [`tensor`](Self::tensor).
+    ///
+    /// # Errors
+    /// [`DiffusionError::Dtype`] for whole numbers; otherwise as [`tensor`](Self::tensor).
+    pub(crate) fn weight(&self, key: &str, kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
+        self.check_floating(key)?;
+        self.tensor(key, kind, device)
+    }
+
     /// Reads rows of one tensor, in the order of `indices` into its first dimension, as [`tensor`](Self::tensor) would:
     /// (rows, …). Of the file only these rows are read, neighbours together.
     ///

@@ -180,6 +180,17 @@ fn whole_numbers_are_no_weights() {
 }
 
 #[test]
+fn whole_numbers_are_no_adapter() {
+    let half = |shape: &[i64]| Tensor::ones(shape, (Kind::Int64, CPU));
+    let halves = [("lora_unet_m.lora_down.weight", [2, 3]), ("lora_unet_m.lora_up.weight", [4, 2])];
+    let file = NamedTempFile::new().unwrap();
+    let tensors = halves.iter().map(|(key, shape)| ((*key).to_owned(), half(shape))).collect();
+    write_tensors(file.path(), &tensors, None).unwrap();
+    let error = read_kohya_flat(file.path(), CPU).unwrap_err().to_string();
+    assert!(error.ends_with("lora_unet_m.lora_down.weight has dtype I64, which is not supported"), "{error}");
+}
+
+#[test]
 fn folders_and_pipes_are_no_files() {
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).ends_with("not a file"));
