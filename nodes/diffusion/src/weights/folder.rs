@@ -59,10 +59,18 @@ fn absent(folder: &Path, stem: &str, expected: &Path) -> DiffusionError {
         let message = format!("there is only {}: choose the `variant`", others.join(", "));
         return io(Error::new(ErrorKind::NotFound, message));
     }
-    match paths.iter().find(|path| foreign::is_pickle_name(path)) {
+    let pickles: Vec<&PathBuf> = paths.iter().filter(|path| is_pickled(&name(path), stem)).collect();
+    let index = pickles.iter().find(|path| path.extension().is_some_and(|e| e == "json"));
+    match index.or(pickles.first()) {
         Some(pickle) => foreign::pickle(pickle, expected),
         None => io(Error::from(ErrorKind::NotFound)),
     }
+}
+
+/// Whether a file name is that of these weights, or of their index, as a pickle.
+fn is_pickled(name: &str, stem: &str) -> bool {
+    let own = name.starts_with(stem) || name.starts_with("pytorch_model");
+    own && (foreign::is_pickle_name(Path::new(name)) || name.contains(".bin.index."))
 }
 
 /// Whether a file name is one of these weights in another variant.

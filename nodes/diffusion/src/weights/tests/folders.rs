@@ -169,6 +169,14 @@ fn a_pickle_where_safetensors_should_be_is_named_with_its_conversion() {
     let said = message(&folder, "model", None);
     let command = "python3 tests/parity/convert_pickle.py pytorch_model.bin model.safetensors";
     assert!(said.starts_with("pytorch_model.bin: a Python pickle") && said.ends_with(command), "{said}");
+    for more in ["pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"] {
+        fs::write(folder.path().join(more), b"PK\x03\x04").unwrap();
+    }
+    let said = message(&folder, "model", None);
+    assert!(said.ends_with("convert_pickle.py pytorch_model.bin.index.json model.safetensors"), "{said}");
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("optimizer.pt"), b"PK\x03\x04").unwrap();
+    assert!(message(&other, "model", None).starts_with("read model.safetensors: "));
     let absent = folder.path().join("absent");
     assert!(matches!(find(&absent, "model", None), Err(E::Io { action: "read", .. })));
 }
