@@ -38,7 +38,7 @@ pub struct Export {
     #[serde(default)]
     pub precision: Option<Precision>,
     /// How pictures are to be drawn: for the README, and the scheduler of `Fused`.
-    #[serde(default = "ddim")]
+    #[serde(default = "super::picture::ddim")]
     pub sampler: Sampler,
 }
 
@@ -58,8 +58,4 @@ impl Export {
 
 fn lora_files() -> Vec<ExportFormat> {
     vec![ExportFormat::Kohya, ExportFormat::Diffusers]
-}
-
-fn ddim() -> Sampler {
-    Sampler::Ddim
 }

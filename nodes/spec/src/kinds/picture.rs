@@ -178,7 +178,7 @@ impl Eval {
     }
 }
 
-fn ddim() -> Sampler {
+pub(super) fn ddim() -> Sampler {
     Sampler::Ddim
 }
 
