@@ -44,8 +44,8 @@ impl Rows {
     }
 }
 
-/// Computes tensors (at least one) that have as many rows, `batch` rows at a time: `each` gives those of every tensor for a range of them.
-/// What it gives must not depend on what was computed before, but may depend on the batches, which are always the same.
+/// Computes tensors, at least one, that have the same number of rows, `batch` of them at a time: `each` gives a range of
+/// rows of every tensor. It must not depend on what was computed before, but may on the batches, which are always the same.
 pub(crate) fn compute(
     context: &Context,
     tensors: &[Rows],
@@ -100,7 +100,7 @@ impl<'a> Computation<'a> {
     }
 
     fn resume(context: &'a Context, tensors: &[Rows], note: &Path) -> Result<Self, NodeError> {
-        let done = files::read(note)?.parse().map_err(|e| NodeError::content(note, e))?;
+        let done = files::read(note)?.parse::<u32>().map(i64::from).map_err(|e| NodeError::content(note, e))?;
         let resume = |rows: &Rows| RowWriter::resume(&rows.path(context), rows.key, rows.kind, &rows.shape, done);
         let writers = tensors.iter().map(resume).collect::<Result<_, DiffusionError>>()?;
         context.reporter.event(&Event::Resumed { step: done as u64 });

@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use hyper_flow_diffusion::rng::Rng;
-use hyper_flow_diffusion::vae::AutoencoderKl;
+use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
 use hyper_flow_diffusion::weights::write_tensors;
 use hyper_flow_diffusion::{Conditions, ModelIndex, TextEncoders, TimeIds};
 use hyper_flow_spec::kinds::EncodeLatents;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::dataset::{Caption, Dataset, HELD_OUT, Split, TRAIN};
+use crate::dataset::{Caption, Dataset, HELD_OUT, Shape, Split, TRAIN};
 use crate::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
 use crate::rows::{Rows, compute};
 use crate::worker::Context;
@@ -25,6 +25,8 @@ struct Encoding<'a> {
     params: &'a EncodeLatents,
     model: &'a Path,
     data: Dataset,
+    /// (channels, height, width) of the latents.
+    shape: [i64; 3],
     kind: Kind,
 }
 
@@ -34,7 +36,8 @@ pub(super) fn run(context: &Context, params: &EncodeLatents) -> Result<(), NodeE
         return Err(NodeError::Unfit("the model draws pixels and has no VAE; train on the dataset itself".into()));
     }
     let data = Dataset::read(context.input(&params.data)?)?;
-    let encoding = Encoding { context, params, model, data, kind: paint::kind(params.precision) };
+    let shape = latent_shape(&AutoencoderKlConfig::read(&model.join("vae/config.json"))?, data.shape())?;
+    let encoding = Encoding { context, params, model, data, shape, kind: paint::kind(params.precision) };
     let (texts, empty) = encoding.captions()?;
     let latents = encoding.pictures()?;
     texts.iter().chain(&latents).try_for_each(|rows| rows.publish(context))?;
@@ -87,10 +90,9 @@ impl Encoding<'_> {
     /// The latents of both halves.
     fn pictures(&self) -> Result<Vec<Rows>, NodeError> {
         let vae = AutoencoderKl::load(&self.model.join("vae"), self.kind, self.context.device)?;
-        let shape = self.latent_shape(&vae)?;
         let halves = [(TRAIN, &self.data.train), (HELD_OUT, &self.data.held_out)];
         let half = |(name, split): (&str, &std::rc::Rc<Split>)| {
-            let shape = std::iter::once(split.len()).chain(shape).collect();
+            let shape = std::iter::once(split.len()).chain(self.shape).collect();
             let rows = Rows { file: name.to_owned(), key: LATENTS, kind: self.kind, shape };
             let batch = self.params.batch.get();
             compute(self.context, std::slice::from_ref(&rows), batch, &format!("{name} pictures"), |range| {
@@ -104,10 +106,9 @@ impl Encoding<'_> {
     /// The latents of some pictures: draws, whose noise is a function of seed, half and the picture's place alone.
     fn latents(&self, vae: &AutoencoderKl, half: &str, split: &Split, range: Range<i64>) -> Result<Tensor, NodeError> {
         let pictures = split.images(&range.clone().collect::<Vec<_>>(), self.context.device)?;
-        let shape = self.latent_shape(vae)?;
         let purpose = format!("EncodeLatents/{half}");
-        let noise =
-            |i: i64| Rng::at(self.context.seed(), &purpose, i as u64).randn(&shape, (Kind::Float, self.context.device));
+        let stream = |i: i64| Rng::at(self.context.seed(), &purpose, i as u64);
+        let noise = |i: i64| stream(i).randn(&self.shape, (Kind::Float, self.context.device));
         let noise = Tensor::stack(&range.clone().map(noise).collect::<Vec<_>>(), 0);
         let latents = no_grad(|| vae.to_latents(&pictures, Some(&noise))).to_kind(self.kind);
         if latents.isfinite().all().int64_value(&[]) == 1 {
@@ -120,19 +121,18 @@ impl Encoding<'_> {
             range.end - 1
         )))
     }
+}
 
-    /// (channels, height, width) of the latents.
-    fn latent_shape(&self, vae: &AutoencoderKl) -> Result<[i64; 3], NodeError> {
-        let (config, pictures) = (vae.config(), self.data.shape());
-        let factor = config.downsampling();
-        if config.in_channels != pictures.channels || pictures.side % factor != 0 {
-            return Err(NodeError::Unfit(format!(
-                "the VAE takes pictures of {} channels whose side is a multiple of {factor} pixels, and the dataset's \
-                 have {} and {}; set `channels` and `size` where it is read in",
-                config.in_channels, pictures.channels, pictures.side
-            )));
-        }
-        let side = pictures.side / factor;
-        Ok([config.latent_channels, side, side])
+/// (channels, height, width) of the latents of pictures.
+fn latent_shape(vae: &AutoencoderKlConfig, pictures: Shape) -> Result<[i64; 3], NodeError> {
+    let factor = vae.downsampling();
+    if vae.in_channels != pictures.channels || pictures.side % factor != 0 {
+        return Err(NodeError::Unfit(format!(
+            "the VAE takes pictures of {} channels whose side is a multiple of {factor} pixels, and the dataset's have \
+             {} and {}; set `channels` and `size` where it is read in",
+            vae.in_channels, pictures.channels, pictures.side
+        )));
     }
+    let side = pictures.side / factor;
+    Ok([vae.latent_channels, side, side])
 }

@@ -58,25 +58,21 @@ impl Latents {
 
     /// What captions give, by their positions among all.
     pub(crate) fn conditions(&self, captions: &[i64]) -> Result<Conditions, DiffusionError> {
-        self.with_added(
-            self.text.rows(TEXT, captions, self.kind, self.device)?,
-            self.pooled.as_ref().map(|pooled| pooled.rows(POOLED, captions, self.kind, self.device)).transpose()?,
-        )
+        let read = |file: &WeightFile, key| file.rows(key, captions, self.kind, self.device);
+        let pooled = self.pooled.as_ref().map(|pooled| read(pooled, POOLED)).transpose()?;
+        Ok(self.with_added(read(&self.text, TEXT)?, pooled))
     }
 
     /// What no caption gives, one row.
     pub(crate) fn empty(&self) -> Result<Conditions, DiffusionError> {
         let read = |key| self.empty.tensor(key, self.kind, self.device);
-        self.with_added(read(TEXT)?, self.pooled.as_ref().map(|_| read(POOLED)).transpose()?)
+        let pooled = self.pooled.as_ref().map(|_| read(POOLED)).transpose()?;
+        Ok(self.with_added(read(TEXT)?, pooled))
     }
 
-    fn with_added(&self, text: Tensor, pooled: Option<Tensor>) -> Result<Conditions, DiffusionError> {
-        let time_ids = TimeIds::square(self.about.side);
-        let added = pooled.map(|text_embeds| AddedConditions {
-            time_ids: time_ids.tensor(text_embeds.size()[0], self.device),
-            text_embeds,
-        });
-        Ok(Conditions { text, added })
+    fn with_added(&self, text: Tensor, pooled: Option<Tensor>) -> Conditions {
+        let time_ids = TimeIds::square(self.about.side).tensor(text.size()[0], self.device);
+        Conditions { text, added: pooled.map(|text_embeds| AddedConditions { text_embeds, time_ids }) }
     }
 }
 

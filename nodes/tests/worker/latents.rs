@@ -222,7 +222,8 @@ fn lora_norm(files: &Files) -> usize {
 fn models_of_latents_are_distilled_on_them() {
     for family in [Family::Sd15, Family::Sd21, Family::Sdxl] {
         let (model, data) = latents(&Tiny::new(family), dataset());
-        let changes = json!({"steps": 2, "batch": 2});
+        let precision = if family == Family::Sdxl { "Bf16" } else { "Fp32" };
+        let changes = json!({"steps": 2, "batch": 2, "precision": precision});
         for work in [segment_distill(changes.clone()), score_distill(changes)] {
             let kind = work.job.kind.name();
             let work = work.input("teacher", model.path()).input("data", &data.job.output);
