@@ -117,3 +117,67 @@ fn distinct(captions: &[String]) -> Vec<String> {
 
 /// Samples in a picture of a training.
 const SHOWCASE: i64 = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    use hyper_flow_diffusion::weights::write_tensors;
+
+    use super::*;
+
+    /// `count` rows, of which row i is `first` + i everywhere.
+    fn ramp(first: i64, count: i64, size: &[i64]) -> Tensor {
+        let column = Tensor::arange_start(first, first + count, (Kind::Float, Device::Cpu));
+        column.reshape([&[-1], vec![1; size.len()].as_slice()].concat()).expand([&[count], size].concat(), false)
+    }
+
+    fn write(folder: &Path, name: &str, tensors: &[(&str, Tensor)]) {
+        let tensors: BTreeMap<_, _> = tensors.iter().map(|(key, x)| ((*key).to_owned(), x.contiguous())).collect();
+        write_tensors(&folder.join(name), &tensors, None).unwrap();
+    }
+
+    fn captions(folder: &Path, name: &str, captions: &[&str]) {
+        let lines: String = captions.iter().map(|text| format!("{{\"text\": {text:?}}}\n")).collect();
+        fs::write(folder.join(name), lines).unwrap();
+    }
+
+    /// Latents as SDXL's: the caption "b" is of the other half alone.
+    fn latents(folder: &Path) -> Latents {
+        let about = r#"{"side": 64, "encoders": {"vae": "", "text": ""}}"#;
+        fs::write(folder.join("latents.json"), about).unwrap();
+        captions(folder, "captions.jsonl", &["a", "b", "c"]);
+        captions(folder, "train.jsonl", &["c", "a", "c", "a"]);
+        write(folder, "train.safetensors", &[("latents", ramp(20, 4, &[4, 8, 8]))]);
+        write(folder, "text.safetensors", &[("text", ramp(0, 3, &[2, 5]))]);
+        write(folder, "pooled.safetensors", &[("pooled", ramp(10, 3, &[6]))]);
+        write(folder, "empty.safetensors", &[("text", ramp(7, 1, &[2, 5])), ("pooled", ramp(8, 1, &[6]))]);
+        Latents::read(folder, Kind::Float, Device::Cpu).unwrap()
+    }
+
+    /// The number of each row of text and pooled text.
+    fn numbers(of: &Conditions) -> (Vec<f32>, Vec<f32>) {
+        let first = |t: &Tensor| Vec::<f32>::try_from(t.flatten(1, -1).select(1, 0)).unwrap();
+        let added = of.added.as_ref().unwrap();
+        assert_eq!(added.time_ids, TimeIds::square(64).tensor(of.rows(), Device::Cpu));
+        (first(&of.text), first(&added.text_embeds))
+    }
+
+    #[test]
+    fn each_latent_has_the_conditions_of_its_caption() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = Conditioned::of_latents(latents(folder.path()), Device::Cpu).unwrap();
+        assert_eq!((data.len(), data.sample_shape()), (4, [4, 8, 8]));
+        assert_eq!(data.captions, ["a", "c"], "those of the training half");
+        assert_eq!(data.caption_indices_of(&[3, 0, 2]), [0, 1, 1]);
+        assert_eq!(numbers(&data.conditions_of(&[3, 0, 2]).unwrap()), (vec![0.0, 2.0, 2.0], vec![10.0, 12.0, 12.0]));
+        assert_eq!(numbers(&data.empty), (vec![7.0], vec![8.0]));
+        let (noise, conditions) = data.showcase(1).unwrap();
+        assert_eq!((noise.size()[0], &numbers(&conditions).0[..3]), (SHOWCASE, [0.0, 2.0, 0.0].as_slice()));
+        let Source::Latents { latents, .. } = &data.source else { panic!("latents") };
+        let drawn = latents.train.latents(&[2, 0], Device::Cpu).unwrap();
+        assert_eq!(drawn, Tensor::cat(&[ramp(22, 1, &[4, 8, 8]), ramp(20, 1, &[4, 8, 8])], 0));
+    }
+}
