@@ -46,8 +46,8 @@ struct Bench {
     setup: Setup,
     device: Device,
     unet: UNet2DConditionModel,
-    lora: Lora,
-    optimiser: AdamW,
+    /// Made when the first step is asked for.
+    training: Option<(Lora, AdamW)>,
     inputs: BTreeMap<String, Tensor>,
     added: Option<AddedConditions>,
 }
@@ -61,16 +61,12 @@ impl Bench {
         let unet = UNet2DConditionModel::new(&vs, &UNet2DConditionConfig::read(&setup.folder.join("config.json"))?)?;
         load_var_store(&vs, &setup.folder.join("diffusion_pytorch_model.safetensors"), "")?;
         vs.freeze();
-        let (lora, _) = Lora::new(&unet.lora_targets(&LORA_TARGETS)?, setup.rank, setup.rank as f64, 0);
-        let lora = lora.to_device(device).requires_grad(true);
-        let names = (0..).map(|i| format!("{i:04}"));
-        let optimiser = AdamW::new(names.zip(lora.tensors()), AdamWConfig::default());
         let inputs = read_tensors(&setup.inputs, Kind::Float, device)?;
         let added = inputs.get("text_embeds").map(|text_embeds| AddedConditions {
             text_embeds: text_embeds.shallow_clone(),
             time_ids: inputs["time_ids"].shallow_clone(),
         });
-        Ok(Self { setup, device, unet, lora, optimiser, inputs, added })
+        Ok(Self { setup, device, unet, training: None, inputs, added })
     }
 
     fn output<'m>(&'m self, adapters: &Adapters<'m>, tape: &Tape<'m>) -> Tensor {
@@ -78,15 +74,27 @@ impl Bench {
         self.unet.forward(sample, timesteps, text, self.added.as_ref(), adapters, tape)
     }
 
-    /// One training step of a LoRA that begins as nothing: its loss.
+    /// A LoRA that begins as nothing, and what trains it.
+    fn fresh(&self) -> Result<(Lora, AdamW), DiffusionError> {
+        let rank = self.setup.rank;
+        let (lora, _) = Lora::new(&self.unet.lora_targets(&LORA_TARGETS)?, rank, rank as f64, 0);
+        let lora = lora.to_device(self.device).requires_grad(true);
+        let names = (0..).map(|i: i64| i.to_string());
+        let optimiser = AdamW::new(names.zip(lora.tensors()), AdamWConfig::default());
+        Ok((lora, optimiser))
+    }
+
+    /// One training step: its loss.
     fn step(&mut self) -> Result<f64, DiffusionError> {
-        self.optimiser.zero_grad();
+        let (lora, mut optimiser) = self.training.take().map_or_else(|| self.fresh(), Ok)?;
+        optimiser.zero_grad();
         let tape = if self.setup.checkpointing { Tape::new() } else { Tape::off() };
-        let output = self.output(&Adapters::one(&self.lora), &tape);
+        let output = self.output(&Adapters::one(&lora), &tape);
         let loss = Distance::Mse.between(&output, &self.inputs["target"]);
         let value = loss.double_value(&[]);
         tape.backward(loss)?;
-        self.optimiser.step(1e-4);
+        optimiser.step(1e-4);
+        self.training = Some((lora, optimiser));
         Ok(value)
     }
 

@@ -55,10 +55,12 @@ impl Feedback<'_> {
         let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters: &adapted, guidance: None };
         let x = painter.advance(&plan.start(noise), conditions, step, &mut rng);
         let t = plan.timestep(step) as i64;
-        let sample = |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
         let trained = adapted.clone().dropout(draw.dropout("delta", self.params.dropout));
-        let own = sample(&self.denoiser.output_on(tape, &plan.model_input(&x, step), t, conditions, &trained));
-        let before = no_grad(|| sample(&Painter { adapters: &frozen, ..painter }.output(&x, step, conditions)));
+        let own = self.denoiser.output_on(tape, &plan.model_input(&x, step), t, conditions, &trained);
+        let before = no_grad(|| Painter { adapters: &frozen, ..painter }.output(&x, step, conditions));
+        let sample = move |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
+        let before = no_grad(|| sample(&before));
+        let [own] = tape.run([&own], move |[own]| [sample(own)]);
         Ok((own, before))
     }
 }

@@ -1,5 +1,6 @@
 //! The whole autoencoder.
 
+use super::blocks::on;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::tiles::Tiles;
@@ -76,7 +77,7 @@ impl AutoencoderKl {
     /// # Panics
     /// On shapes that do not fit, as plain tensor operations do: see [`catch`](crate::catch).
     pub fn encode(&self, pictures: &Tensor) -> Posterior {
-        let moments = self.in_slices(&pictures.to_kind(self.kind()), |x| self.moments(x));
+        let moments = self.in_slices(&Tape::off(), &pictures.to_kind(self.kind()), |x| self.moments(x));
         Posterior::new(&moments.to_kind(pictures.kind()))
     }
 
@@ -93,7 +94,7 @@ impl AutoencoderKl {
     /// # Panics
     /// As [`decode`](Self::decode).
     pub fn decode_on<'m>(&'m self, tape: &Tape<'m>, z: &Tensor) -> Tensor {
-        self.in_slices(&z.to_kind(self.kind()), |z| self.pictures(tape, z)).to_kind(z.kind())
+        self.in_slices(tape, z, |z| self.pictures(tape, z)).to_kind(z.kind())
     }
 
     /// pictures → latents as the UNet takes them: the draw that `noise` makes, or the likeliest.
@@ -124,16 +125,18 @@ impl AutoencoderKl {
     /// As [`decode`](Self::decode).
     pub fn to_pictures_on<'m>(&'m self, tape: &Tape<'m>, latents: &Tensor) -> Tensor {
         let (factor, shift) = (self.config.scaling_factor, self.config.shift_factor.unwrap_or_default());
-        let z = match self.mean_and_std(latents) {
+        let statistics = self.mean_and_std(latents);
+        let z = on(tape, latents, move |latents| match &statistics {
             Some((mean, std)) => latents * std / factor + mean,
             None => latents / factor + shift,
-        };
+        });
         self.decode_on(tape, &z)
     }
 
-    fn in_slices(&self, x: &Tensor, map: impl Fn(&Tensor) -> Tensor) -> Tensor {
-        if self.slicing && x.size()[0] > 1 {
-            let slices: Vec<_> = x.split(1, 0).iter().map(map).collect();
+    fn in_slices(&self, tape: &Tape<'_>, x: &Tensor, map: impl Fn(&Tensor) -> Tensor) -> Tensor {
+        let rows = x.size()[0];
+        if self.slicing && rows > 1 {
+            let slices: Vec<_> = (0..rows).map(|i| map(&on(tape, x, move |x| x.narrow(0, i, 1)))).collect();
             Tensor::cat(&slices, 0)
         } else {
             map(x)
@@ -147,7 +150,9 @@ impl AutoencoderKl {
     }
 
     fn pictures<'m>(&'m self, tape: &Tape<'m>, z: &Tensor) -> Tensor {
-        let map = |z: &Tensor| self.decoder.forward(&point(self.post_quant_conv.as_ref(), z), tape);
+        let kind = self.kind();
+        let inner = move |z: &Tensor| point(self.post_quant_conv.as_ref(), &z.to_kind(kind));
+        let map = |z: &Tensor| self.decoder.forward(&on(tape, z, inner), tape);
         let tiles = Tiles { from: self.latent_tile(), to: self.config.sample_size };
         if self.tiling && tiles.needed(z) { tiles.map(z, map) } else { map(z) }
     }

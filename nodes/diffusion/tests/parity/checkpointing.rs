@@ -5,6 +5,7 @@ use crate::unet::{Reference, forward_from, reference, sizes};
 use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::unet::UNet2DConditionModel;
+use hyper_flow_diffusion::vae::AutoencoderKl;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Of each tensor after two passes, relative to its largest: the same gradients are added up in another order, no more.
@@ -87,6 +88,24 @@ fn stable_diffusion_1_5_like() {
 #[test]
 fn sdxl_like() {
     check("sdxl");
+}
+
+/// The gradient by the latents of a loss of the pictures that a decoder makes of them.
+fn of_latents<'m>(vae: &'m AutoencoderKl, tape: Tape<'m>) -> Tensor {
+    let latents = input("z", &[2, vae.config().latent_channels, 11, 9]).to_kind(vae.kind()).set_requires_grad(true);
+    let pictures = vae.to_pictures_on(&tape, &latents);
+    tape.backward((&pictures * input("loss", &pictures.size())).sum(Kind::Float)).unwrap();
+    latents.grad()
+}
+
+#[test]
+fn vae_decoder_whole_and_in_slices_and_tiles() {
+    for parts in [false, true] {
+        let vae = crate::vae::reference("sd15", Kind::Double).vae.with_slicing(parts).with_tiling(parts);
+        let (ours, theirs) = (of_latents(&vae, Tape::new()), of_latents(&vae, Tape::off()));
+        let far = ((ours - &theirs).abs().max() / theirs.abs().max()).double_value(&[]);
+        assert!(far < FP64, "{parts}: {far:e}");
+    }
 }
 
 /// What a process of its own prints: the memory that a training step takes beyond what was there before it, in MiB.

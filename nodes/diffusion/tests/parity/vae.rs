@@ -9,13 +9,13 @@ use tch::{Device, Kind, Tensor, nn};
 const LATENT: [i64; 2] = [4, 3];
 const PICTURE: [i64; 2] = [27, 34];
 
-struct Reference {
+pub(crate) struct Reference {
     keys: BTreeMap<String, Vec<i64>>,
     tensors: BTreeMap<String, Tensor>,
-    vae: AutoencoderKl,
+    pub(crate) vae: AutoencoderKl,
 }
 
-fn reference(name: &str, kind: Kind) -> Reference {
+pub(crate) fn reference(name: &str, kind: Kind) -> Reference {
     let described = fixture_json(&format!("vae_{name}"));
     let config = AutoencoderKlConfig::read(config_file(&described).path()).unwrap();
     let mut vs = nn::VarStore::new(Device::Cpu);
