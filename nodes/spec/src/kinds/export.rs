@@ -31,7 +31,8 @@ pub struct Export {
     /// The LoRA.
     #[serde(default)]
     pub lora: Option<Ref<types::Lora>>,
-    /// What is written.
+    /// What is written: the LoRA with kohya's keys (for ComfyUI, stable-diffusion-webui and diffusers) and with diffusers',
+    /// the model, or the model with the LoRA in its weights.
     #[serde(default = "lora_files")]
     pub formats: Vec<ExportFormat>,
     /// Number format of what is written; by default, that of the model's files, and fp32 for a LoRA.
