@@ -5,7 +5,7 @@ use hyper_flow_diffusion::losses::{Denoiser, Distance, reward_loss};
 use hyper_flow_diffusion::sample::Painter;
 use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_diffusion::{Conditions, Tape};
-use hyper_flow_spec::kinds::{Reward, RewardFinetune};
+use hyper_flow_spec::kinds::{Precision, Reward, RewardFinetune};
 use tch::{Tensor, no_grad};
 
 use crate::NodeError;
@@ -91,6 +91,10 @@ impl Recipe for Feedback<'_> {
 
     fn checkpointing(&self) -> bool {
         self.params.checkpointing
+    }
+
+    fn precision(&self) -> Precision {
+        self.params.precision
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

@@ -6,7 +6,7 @@ use hyper_flow_diffusion::losses::{
 };
 use hyper_flow_diffusion::schedulers::SegmentGrid;
 use hyper_flow_diffusion::{Conditions, Tape};
-use hyper_flow_spec::kinds::ScoreDistill;
+use hyper_flow_spec::kinds::{Precision, ScoreDistill};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::NodeError;
@@ -133,6 +133,10 @@ impl Recipe for Score<'_> {
 
     fn checkpointing(&self) -> bool {
         self.params.checkpointing
+    }
+
+    fn precision(&self) -> Precision {
+        self.params.precision
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

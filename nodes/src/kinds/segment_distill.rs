@@ -4,7 +4,7 @@ use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::{Consistency, Denoiser, consistency_loss};
 use hyper_flow_diffusion::schedulers::SegmentGrid;
-use hyper_flow_spec::kinds::{SegmentDistill, Target};
+use hyper_flow_spec::kinds::{Precision, SegmentDistill, Target};
 use tch::Tensor;
 
 use crate::NodeError;
@@ -53,6 +53,10 @@ impl Recipe for Stage<'_> {
 
     fn checkpointing(&self) -> bool {
         self.params.checkpointing
+    }
+
+    fn precision(&self) -> Precision {
+        self.params.precision
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

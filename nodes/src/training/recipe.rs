@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use hyper_flow_diffusion::Tape;
+use hyper_flow_spec::kinds::Precision;
 use tch::Tensor;
 
 use super::Draw;
@@ -57,6 +58,11 @@ pub(crate) trait Recipe {
     /// Whether parts of networks are computed again in the backward pass.
     fn checkpointing(&self) -> bool {
         false
+    }
+
+    /// The number format that gradients pass through on their way to what is trained.
+    fn precision(&self) -> Precision {
+        Precision::Fp32
     }
 
     /// Pictures (n, c, h, w) in [−1, 1] of the model as it is being trained, always from the same noise and captions.

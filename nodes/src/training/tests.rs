@@ -7,7 +7,7 @@ use std::path::Path;
 
 use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
-use hyper_flow_spec::kinds::{TrainJudge, Training};
+use hyper_flow_spec::kinds::{Precision, TrainJudge, Training};
 use hyper_flow_spec::{Job, Kind, PROTOCOL};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
@@ -32,6 +32,8 @@ struct Toy {
     asked: std::cell::RefCell<Vec<(String, u64, i64)>>,
     cancel: Cancel,
     cancel_at: Option<u64>,
+    /// The loss's factor, and whether its gradient passes through float16.
+    through: Option<(f64, Precision)>,
 }
 
 impl Toy {
@@ -51,13 +53,21 @@ impl Recipe for Toy {
         "Toy"
     }
 
+    fn precision(&self) -> Precision {
+        self.through.map_or(Precision::Fp32, |(_, precision)| precision)
+    }
+
     fn losses<'t>(&'t self, group: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
         self.asked.borrow_mut().push((group.to_owned(), draw.update, draw.part));
         if group == "main" && Some(draw.update) == self.cancel_at {
             self.cancel.request();
         }
         let weights = &self.weights[group];
-        let pull = (weights - draw.randn("target", &[3])).square().mean(tch::Kind::Float);
+        let pull = match self.through {
+            None => (weights - draw.randn("target", &[3])).square().mean(tch::Kind::Float),
+            Some((factor, Precision::Fp16)) => weights.to_kind(tch::Kind::Half).mean(tch::Kind::Float) * factor,
+            Some((factor, _)) => weights.mean(tch::Kind::Float) * factor,
+        };
         let mut losses: Losses = vec![("pull".into(), pull)];
         match self.wrong.get() {
             Some(Wrong::Loss(update)) if group == "main" && update == draw.update => {
@@ -70,6 +80,21 @@ impl Recipe for Toy {
             _ => {}
         }
         Ok(losses)
+    }
+}
+
+#[test]
+fn gradients_survive_float16_whether_small_or_large() {
+    let training = training(json!({"steps": 1, "ema": 0.0}));
+    // A third of it is below float16's smallest number, and 4096 thirds of it above its largest.
+    for factor in [6e-8, 1e5] {
+        let [half, exact] = [Precision::Fp16, Precision::Fp32].map(|precision| {
+            let toy = Toy { through: Some((factor, precision)), ..Toy::new() };
+            run(tempfile::tempdir().unwrap().path(), &toy, &training).unwrap()
+        });
+        let moved = (&exact - Toy::new().weights["main"].detach()).abs().min().double_value(&[]);
+        let apart = (&half - &exact).abs().max().double_value(&[]);
+        assert!(moved > 0.05 && apart < 1e-3, "{factor}: {moved} and {apart}");
     }
 }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, Decay, LrSchedule, clip_gradients, update_average};
+use hyper_flow_diffusion::optim::{
+    AdamW, AdamWConfig, Decay, LrSchedule, clip_gradients, scale_gradients, update_average,
+};
 use hyper_flow_diffusion::{DiffusionError, Tape};
-use hyper_flow_spec::kinds::{LrDecay, Training};
+use hyper_flow_spec::kinds::{LrDecay, Precision, Training};
 use hyper_flow_spec::{Event, Level};
 use tch::{Tensor, no_grad};
 
@@ -43,6 +45,11 @@ struct Trainer<'a, R> {
 fn is_finite(tensor: &Tensor) -> bool {
     tensor.isfinite().all().int64_value(&[]) == 1
 }
+
+/// Gradients are multiplied by it where they pass through float16, whose smallest number is 6e-8: those of a mean over a
+/// batch of latents are not much larger. Where one then overflows, the update is computed again with less; nothing is
+/// carried over to the next, so that a resumed training stays the same.
+const FP16_LOSS_SCALE: f64 = 4096.0;
 
 /// The mean of each loss term over the parts of a batch.
 type Means = BTreeMap<String, f64>;
@@ -119,6 +126,29 @@ impl<'a, R: Recipe> Trainer<'a, R> {
 
     /// One update of one group: gradients of all parts of its batch, clipped, then a step of its optimiser.
     fn update(&mut self, step: u64, index: usize, update: u64) -> Result<Means, NodeError> {
+        let mut scale = if self.recipe.precision() == Precision::Fp16 { FP16_LOSS_SCALE } else { 1.0 };
+        loop {
+            let means = self.gradients(step, index, update, scale)?;
+            let (group, optimiser) = &mut self.groups[index];
+            if scale > 1.0 {
+                scale_gradients(&optimiser.parameters(), 1.0 / scale);
+            }
+            let norm = clip_gradients(&optimiser.parameters(), self.training.grad_clip.get());
+            if norm.is_finite() {
+                let factor = if group.decays { self.schedule.factor(step - 1) } else { 1.0 };
+                optimiser.step(group.lr * factor);
+                return Ok(means);
+            }
+            if scale <= 1.0 {
+                let term = format!("the gradient of `{}`", group.name);
+                return Err(NodeError::NonFinite { step, term, value: norm, checkpoint: self.kept });
+            }
+            scale /= 16.0;
+        }
+    }
+
+    /// Gathers the gradients of all parts of a batch, `scale` times, and gives the losses.
+    fn gradients(&mut self, step: u64, index: usize, update: u64, scale: f64) -> Result<Means, NodeError> {
         let parts = self.training.accumulate.get();
         let prefixed = self.groups.len() > 1;
         let (group, optimiser) = &mut self.groups[index];
@@ -147,15 +177,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
                 *means.entry(name).or_default() += value / parts as f64;
             }
             let total: Tensor = losses.into_iter().map(|(_, loss)| loss).sum();
-            tape.backward(total / parts as f64)?;
+            tape.backward(total * scale / parts as f64)?;
         }
-        let norm = clip_gradients(&optimiser.parameters(), self.training.grad_clip.get());
-        if !norm.is_finite() {
-            let term = format!("the gradient of `{}`", group.name);
-            return Err(NodeError::NonFinite { step, term, value: norm, checkpoint: self.kept });
-        }
-        let factor = if group.decays { self.schedule.factor(step - 1) } else { 1.0 };
-        optimiser.step(group.lr * factor);
         Ok(means)
     }
 

@@ -16,9 +16,14 @@ pub fn clip_gradients(parameters: &[Tensor], max_norm: f64) -> f64 {
     // Torch's 1e-6 against division by zero.
     let scale = max_norm / (norm + 1e-6);
     if norm.is_finite() && scale < 1.0 {
-        no_grad(|| gradients(parameters).for_each(|mut grad| drop(grad.g_mul_scalar_(scale))));
+        scale_gradients(parameters, scale);
     }
     norm
+}
+
+/// Multiplies all gradients in place.
+pub fn scale_gradients(parameters: &[Tensor], factor: f64) {
+    no_grad(|| gradients(parameters).for_each(|mut grad| drop(grad.g_mul_scalar_(factor))));
 }
 
 fn gradients(parameters: &[Tensor]) -> impl Iterator<Item = Tensor> {

@@ -7,5 +7,5 @@ mod schedule;
 
 pub use adamw::{AdamW, AdamWConfig};
 pub use average::update_average;
-pub use clip::{clip_gradients, gradient_norm};
+pub use clip::{clip_gradients, gradient_norm, scale_gradients};
 pub use schedule::{Decay, LrSchedule};

@@ -9,7 +9,8 @@ pub enum Precision {
     /// 32 bits.
     #[default]
     Fp32,
-    /// 16 bits with five for the exponent: what many published weights are stored in. Large values overflow.
+    /// 16 bits with five for the exponent: what many published weights are stored in. Large values overflow. In training,
+    /// losses are scaled so that gradients do not vanish.
     Fp16,
     /// 16 bits with fp32's exponent and fewer digits: half the memory, and no overflow.
     Bf16,
