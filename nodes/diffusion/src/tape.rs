@@ -30,8 +30,10 @@ pub struct Tape<'m> {
 struct Segment<'m> {
     inputs: Vec<Tensor>,
     outputs: Vec<Tensor>,
-    run: Box<dyn Fn(&[Tensor]) -> Vec<Tensor> + 'm>,
+    run: Box<Run<'m>>,
 }
+
+type Run<'m> = dyn Fn(&[Tensor]) -> Vec<Tensor> + 'm;
 
 impl<'m> Tape<'m> {
     /// An empty tape.
@@ -83,10 +85,10 @@ impl<'m> Tape<'m> {
     pub fn backward(self, loss: Tensor) -> Result<(), DiffusionError> {
         let segments = self.segments.map(RefCell::into_inner).unwrap_or_default();
         let mut between = segments.iter().any(Segment::has_graph_before).then(|| Between::new(&segments));
-        descend(loss, &mut between)?;
+        descend(loss, between.as_mut())?;
         // The last recorded first: when its turn comes, all that depends on a part has handed down its gradient.
         for segment in segments.into_iter().rev() {
-            segment.backward(&mut between)?;
+            segment.backward(between.as_mut())?;
         }
         between.map_or(Ok(()), Between::finish)
     }
@@ -99,7 +101,7 @@ impl Segment<'_> {
     }
 
     /// Hands the gradients of the outputs on to the inputs, and on the way to the weights.
-    fn backward(self, between: &mut Option<Between>) -> Result<(), DiffusionError> {
+    fn backward(self, between: Option<&mut Between>) -> Result<(), DiffusionError> {
         let gradients: Vec<_> = self.outputs.iter().map(Tensor::grad).collect();
         if !gradients.iter().any(Tensor::defined) {
             return Ok(());
@@ -110,7 +112,7 @@ impl Segment<'_> {
         root.map_or(Ok(()), |root| root.f_backward())?;
         let gradients: Vec<_> = inputs.iter().map(Tensor::grad).collect();
         let root = with_grad(|| weighted_sum(&self.inputs, &gradients));
-        root.map_or(Ok(()), |root| descend(root, between))
+        root.map_or(Ok(()), |root| descend(root, between.filter(|_| self.has_graph_before())))
     }
 }
 
@@ -149,7 +151,7 @@ impl Between {
 }
 
 /// Adds the gradients of a scalar to those of the leaves under it.
-fn descend(root: Tensor, between: &mut Option<Between>) -> Result<(), DiffusionError> {
+fn descend(root: Tensor, between: Option<&mut Between>) -> Result<(), DiffusionError> {
     match between {
         Some(between) => between.descend(root),
         None => Ok(root.f_backward()?),

@@ -109,7 +109,7 @@ impl UNet2DConditionModel {
         let pass = Pass { adapters, tape };
         let context = Context { emb: self.time(timesteps, added, pass), text: text.to_kind(kind), pass };
         // 2. down, keeping what the way up takes
-        let mut x = pass.run([&sample], move |[x], adapters| self.conv_in.forward(&x.to_kind(kind), adapters));
+        let mut x = pass.run([sample], move |[x], adapters| self.conv_in.forward(&x.to_kind(kind), adapters));
         let mut skips = vec![x.shallow_clone()];
         for block in &self.down_blocks {
             x = block.forward(x, &context, &mut skips);
