@@ -111,6 +111,8 @@ fn start<'a>(attempt: &Attempt<'a>, worker: &Path) -> Result<Process<'a>, NodeEr
         .current_dir(attempt.job.work())
         // OpenMP makes its threads before anybody can tell libtorch how many are wanted.
         .env("OMP_NUM_THREADS", attempt.threads.to_string())
+        // Threads that wait by spinning take the cores from each other as soon as anything else runs on the machine.
+        .env("OMP_WAIT_POLICY", std::env::var_os("OMP_WAIT_POLICY").unwrap_or_else(|| "passive".into()))
         .env("CUDA_VISIBLE_DEVICES", attempt.gpus.join(","))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
