@@ -158,6 +158,9 @@ impl Eval {
         "trajectory_mse",
     ];
 
+    /// Neighbours of the balls that coverage is counted by (Naeem et al. 2020); it takes more pictures than that.
+    pub const NEIGHBOURS: i64 = 5;
+
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> =
             self.steps.iter().filter_map(|steps| too_many_for(self.sampler, steps.get())).collect();
@@ -166,6 +169,13 @@ impl Eval {
                 field: "steps",
                 message: "there is no step count to measure".into(),
                 help: "for example `steps: [1, 2, 4, 8]`".into(),
+            });
+        }
+        if self.samples.get() <= Self::NEIGHBOURS {
+            problems.push(Problem {
+                field: "samples",
+                message: format!("coverage cannot be measured with {} pictures", self.samples.get()),
+                help: format!("draw more than {}", Self::NEIGHBOURS),
             });
         }
         let taken = self.scores.keys().filter(|name| Self::COLUMNS.contains(&name.as_str()));

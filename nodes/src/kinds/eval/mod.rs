@@ -7,6 +7,7 @@ mod row;
 mod subject;
 mod tally;
 
+use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::Eval;
 use serde_json::json;
 
@@ -38,7 +39,15 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
     let meter = Meter::new(context, params, &data, easel.captions())?;
 
     let reference = Reference::draw(&easel)?;
-    let mut rows = vec![meter.held_out(&data)?];
+    let mut rows = Vec::new();
+    match data.held_out.len() {
+        0..=Eval::NEIGHBOURS => {
+            let least = Eval::NEIGHBOURS + 1;
+            let text = format!("there is no row of the real pictures: at least {least} must be held out for one");
+            context.reporter.message(Level::Warning, text);
+        }
+        _ => rows.push(meter.held_out(&data)?),
+    }
     let mut sheet = grid::Sheet::new(&easel);
     for (done, subject) in subjects.iter().enumerate() {
         rows.push(row(&easel, &meter, subject, &reference, &mut sheet)?);

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use hyper_flow_diffusion::metrics::{clip_score, diversity, frechet_distance, manifold};
+use hyper_flow_spec::kinds::Eval;
 use tch::{Kind, Tensor, no_grad};
 
 use super::meter::{Judge, Meter};
 use super::row::Row;
 use crate::NodeError;
 use crate::scorer::Scorer;
-
-/// Neighbours of the balls that coverage is counted by (Naeem et al. 2020).
-const NEIGHBOURS: i64 = 5;
 
 /// A row in the making: features are kept, pictures are not.
 pub(super) struct Tally<'a> {
@@ -72,7 +70,7 @@ impl<'a> Tally<'a> {
             clip_score: clip_score(self.clip.value().unwrap_or(f64::NAN)),
             reward: self.reward.as_ref().and_then(|(_, mean)| mean.value()),
             diversity: self.diversity_within(&features),
-            coverage: manifold(&self.meter.real, &features, NEIGHBOURS)?.coverage,
+            coverage: manifold(&self.meter.real, &features, Eval::NEIGHBOURS)?.coverage,
             accuracy: self.meter.judge.as_ref().map(|judge| self.accuracy(judge, &features)),
             trajectory_mse: self.trajectory.value(),
             scores: scores.flatten().collect(),
