@@ -1,22 +1,49 @@
 //! What the language says of itself, and the pipelines that ship.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hyper_flow::pipeline::{KindDescription, Overrides, Pipeline, json_schema, load};
 use hyper_flow_spec::Kind;
 
 use crate::support::{DIGITS, Folder};
 
+/// What users bring to the pipelines of Stable Diffusion.
+const BROUGHT: [&str; 4] = [
+    "models/ImageReward.safetensors",
+    "models/clip-vit-base-patch32",
+    "models/sac+logos+ava1-l14-linearMSE.safetensors",
+    "pictures",
+];
+
 #[test]
 fn every_pipeline_that_ships_is_right() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|end| end == "ron") {
-            let pipeline = load(&path, &Overrides::default()).unwrap_or_else(|errors| panic!("{errors:?}"));
-            assert!(!pipeline.nodes.is_empty(), "{}", path.display());
-        }
+    let folder = tempfile::tempdir().unwrap();
+    let digits = folder.path().join("data/digits.csv.gz");
+    for file in BROUGHT.map(|name| folder.path().join(name)).iter().chain([&digits]) {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "").unwrap();
     }
+    for path in shipped() {
+        let copy = folder.path().join(path.file_name().unwrap());
+        std::fs::copy(&path, &copy).unwrap();
+        let pipeline = load(&copy, &Overrides::default()).unwrap_or_else(|errors| panic!("{errors:?}"));
+        assert!(!pipeline.nodes.is_empty() && pipeline.warnings.is_empty(), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_a_pipeline_wants_brought_is_told_at_once() {
+    for path in shipped().into_iter().filter(|path| path.to_string_lossy().contains("hyper-sd")) {
+        let errors = load(&path, &Overrides::default()).unwrap_err();
+        let told = format!("{errors:?}");
+        assert!(BROUGHT.iter().all(|name| told.contains(name)), "{told}");
+    }
+}
+
+fn shipped() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "ron")).collect()
 }
 
 #[test]

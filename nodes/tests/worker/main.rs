@@ -22,6 +22,7 @@ mod resume;
 mod sameness;
 mod samples;
 mod scorers;
+mod shipped;
 mod stable_diffusion;
 mod tiny_models;
 mod tiny_scores;

@@ -1,0 +1,145 @@
+//! `pipelines/hyper-sd15.ron` and `hyper-sdxl.ron` from end to end, engine and worker together, on tiny random models of the
+//! same structure: the files as they ship, with other values from the command line and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::tiny_models::{Family, Tiny};
+use crate::tiny_scores::{Published, vocab};
+
+/// What a params file replaces: the numbers, but for the files.
+const SMALL: &str = r#"
+    "size": 64, "batch": 2, "accumulate": 2, "rank": 2, "warmup": 1, "stage-steps": 2, "feedback-steps": 1,
+    "feedback-batch": 2, "score-steps": 1, "grid": 8, "precision": Fp32, "samples": 6,
+"#;
+const CAPTIONS: [&str; 4] = ["a photo of a red fox", "a handwritten digit seven", "a house by the sea", "the red sea"];
+
+/// A user's files.
+struct Desk {
+    folder: TempDir,
+    scores: Published,
+}
+
+impl Desk {
+    fn new(family: Family) -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap(), scores: Published::new() };
+        Tiny::new(family).write(&desk.at("model"));
+        desk.write_pictures();
+        for part in ["clip", "clip-tokenizer"] {
+            copy_files(&desk.scores.at(part), &desk.at("clip"));
+        }
+        fs::write(desk.at("mine.ron"), desk.params()).unwrap();
+        desk
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Twelve pictures of three colours that fade, each with a caption.
+    fn write_pictures(&self) {
+        fs::create_dir(self.at("pictures")).unwrap();
+        for i in 0..12_usize {
+            let shade = |x: u32, y: u32, c: usize| (if c == i % 3 { 3 * x } else { y + 7 * i as u32 }) as u8;
+            let picture = RgbImage::from_fn(70, 66, |x, y| Rgb([0, 1, 2].map(|c| shade(x, y, c))));
+            picture.save(self.at(&format!("pictures/{i}.png"))).unwrap();
+            fs::write(self.at(&format!("pictures/{i}.txt")), CAPTIONS[i % CAPTIONS.len()]).unwrap();
+        }
+    }
+
+    fn params(&self) -> String {
+        let scores = [
+            ("aesthetic", self.scores.at("head.safetensors")),
+            ("clip-b32", self.at("clip")),
+            ("pictures", self.at("pictures")),
+        ];
+        let files: String = scores.iter().map(|(name, path)| format!("{name:?}: {path:?}, ")).collect();
+        format!("{{{SMALL} {files}}}")
+    }
+
+    /// Runs the pipeline and gives the summary.
+    fn run(&self, pipeline: &str) -> Value {
+        let out = self.engine("run", pipeline, &["--json", "--threads", "1"]);
+        serde_json::from_str(out.lines().last().expect("a summary")).expect("JSON")
+    }
+
+    /// A node's artifact, by the command that users have for it.
+    fn exported(&self, pipeline: &str, node: &str) -> PathBuf {
+        let target = self.at(node);
+        self.engine("export", pipeline, &[node, target.to_str().unwrap()]);
+        target
+    }
+
+    /// What a command says of a pipeline that ships, with this desk's files in it.
+    fn engine(&self, command: &str, pipeline: &str, arguments: &[&str]) -> String {
+        let worker = PathBuf::from(env!("CARGO_BIN_EXE_hyper-flow-worker"));
+        let engine = worker.with_file_name("hyper-flow");
+        assert!(engine.exists(), "no engine beside the worker: run the tests of the whole workspace (`make test`)");
+        let (clip, weights) = (self.at("clip"), self.scores.at("ImageReward.safetensors"));
+        let image_reward = format!("ImageReward(weights: {weights:?}, tokenizer: {:?})", vocab());
+        let output = Command::new(engine)
+            .arg(command)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines").join(pipeline))
+            .args(arguments)
+            .args(["--store".as_ref(), self.at("store").as_os_str()])
+            .args(["--params".as_ref(), self.at("mine.ron").as_os_str()])
+            .args(["--set", &format!("base=Diffusers(path: {:?})", self.at("model"))])
+            .args(["--set", &format!("clip-l14=PretrainedClip(path: {clip:?})")])
+            .args(["--set", &format!("pickscore=PretrainedClip(path: {clip:?})")])
+            .args(["--set", &format!("image-reward=ScoreModel(model: {image_reward})")])
+            .current_dir(self.folder.path())
+            .env("HYPER_FLOW_WORKER", &worker)
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{out}\n{err}");
+        out.into_owned()
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+fn names(summary: &Value, field: &str) -> Vec<String> {
+    serde_json::from_value(summary[field].clone()).expect("names")
+}
+
+#[track_caller]
+fn runs_to_the_end(family: Family, pipeline: &str) {
+    let desk = Desk::new(family);
+    // 18 nodes, of which three bring in the same CLIP here.
+    assert_eq!(names(&desk.run(pipeline), "ran").len(), 16);
+    assert!(names(&desk.run(pipeline), "ran").is_empty(), "a second run");
+
+    let metrics = fs::read(desk.exported(pipeline, "eval").join("metrics.json")).unwrap();
+    let metrics: Value = serde_json::from_slice(&metrics).unwrap();
+    let rows = metrics["rows"].as_array().unwrap();
+    let of_unified = rows.iter().filter(|row| row["candidate"] == "unified");
+    let steps: Vec<_> = of_unified.map(|row| row["steps"].as_i64().unwrap()).collect();
+    assert_eq!(steps, [1, 2, 4, 8]);
+    for column in ["clip_score", "reward", "aesthetic", "pickscore", "frechet"] {
+        assert!(rows.iter().all(|row| row[column].is_number()), "{column}: {metrics}");
+    }
+    let files = desk.exported(pipeline, "export");
+    assert!(files.join("lora.safetensors").exists() && files.join("pytorch_lora_weights.safetensors").exists());
+}
+
+#[test]
+fn hyper_sd15_runs_to_the_end() {
+    runs_to_the_end(Family::Sd15, "hyper-sd15.ron");
+}
+
+#[test]
+fn hyper_sdxl_runs_to_the_end() {
+    runs_to_the_end(Family::Sdxl, "hyper-sdxl.ron");
+}
