@@ -282,6 +282,9 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         "model": "model", "lora": "lora", "formats": ["Kohya", "Diffusers", "Fused"], "precision": "Bf16",
         "sampler": {"Tcd": 0.5},
     });
+    let diffusers = json!({
+        "path": "path", "hub": null, "variant": null, "prediction": null, "tokenizer": null, "config": null,
+    });
     let eval = json!({
         "teacher": "teacher", "data": "data", "loras": {"merged": "lora"}, "judge": "judge", "clip": "clip",
         "reward": "clip", "steps": [1, 2], "reference_steps": 4, "guidance": 1.5, "sampler": "Ddim", "samples": 200,
@@ -312,7 +315,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         ),
         ("TrainJudge", training(judge), &[("data", "Digits")]),
         ("TrainTeacher", training(teacher), &[("data", "Digits"), ("text", "TrainClip")]),
-        ("Diffusers", json!({"path": "path", "hub": null, "variant": null}), &[("path", "TrainTeacher")]),
+        ("Diffusers", diffusers, &[("path", "TrainTeacher")]),
         (
             "EncodeLatents",
             json!({"model": "model", "data": "data", "batch": 16, "precision": "Fp32"}),
