@@ -20,7 +20,7 @@ Last results (2 cores of a Xeon at 2.1 GHz with others at work on it; medians of
   the same with checkpointing         16.0 s   5390 MiB       15.4 s   7381 MiB    losses differ by 0
   SDXL  bfloat16 forward              19.7 s   5584 MiB       18.0 s   6172 MiB    outputs differ by 8.7e-3
 
-On the machine when quiet, SD1.5's bfloat16 forward took 1.30 s here and 1.31 s in diffusers. No GPU could be had.
+In a quieter moment SD1.5's bfloat16 forward took 1.30 s here and 1.31 s in diffusers. No GPU could be had.
 """
 
 import argparse
