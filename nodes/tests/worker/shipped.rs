@@ -9,7 +9,7 @@ use image::{Rgb, RgbImage};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::tiny_models::{Family, Tiny};
+use crate::tiny_models::{CAPTIONS, Family, Tiny};
 use crate::tiny_scores::{Published, vocab};
 
 /// What a params file replaces: the numbers, but for the files.
@@ -17,7 +17,6 @@ const SMALL: &str = r#"
     "size": 64, "batch": 2, "accumulate": 2, "rank": 2, "warmup": 1, "stage-steps": 2, "feedback-steps": 1,
     "feedback-batch": 2, "score-steps": 1, "grid": 8, "precision": Fp32, "samples": 6,
 "#;
-const CAPTIONS: [&str; 4] = ["a photo of a red fox", "a handwritten digit seven", "a house by the sea", "the red sea"];
 
 /// A user's files.
 struct Desk {

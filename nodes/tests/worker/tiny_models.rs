@@ -41,7 +41,8 @@ pub(crate) struct Tiny {
 }
 
 /// Words that the tokenizers know.
-const CAPTIONS: [&str; 4] = ["a photo of a red fox", "a handwritten digit seven", "a house by the sea", "the red sea"];
+pub(crate) const CAPTIONS: [&str; 4] =
+    ["a photo of a red fox", "a handwritten digit seven", "a house by the sea", "the red sea"];
 const LENGTH: usize = 16;
 /// Width of the text encoders' states, and of the second's projection.
 const WIDTHS: [i64; 2] = [16, 24];
