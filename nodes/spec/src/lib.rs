@@ -12,6 +12,7 @@ mod bounded;
 mod download;
 mod hub;
 pub mod kinds;
+pub mod metrics;
 mod protocol;
 mod reference;
 mod text;
