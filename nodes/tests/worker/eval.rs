@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use hyper_flow_spec::Event;
+use hyper_flow_spec::{Event, Kind};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::chain::{eval, sample, tscd};
+use crate::bad_inputs::copy;
+use crate::chain::{digits, eval, sample, tscd};
 use crate::lab::{Files, Work};
 
 fn rows(files: &Files) -> Vec<Value> {
@@ -81,6 +83,34 @@ fn a_candidate_is_the_lora_and_not_the_base() {
     let [_, teacher, lora] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!(teacher["trajectory_mse"], Value::Null);
     assert!(lora["trajectory_mse"].as_f64().unwrap() > 0.0);
+}
+
+/// The digits, with captions of their own for what is held out.
+fn unseen() -> TempDir {
+    let data = copy(digits());
+    let path = data.path().join("held_out.jsonl");
+    let captions = fs::read_to_string(&path).unwrap().replace("handwritten", "strange");
+    fs::write(path, captions).unwrap();
+    data
+}
+
+#[test]
+fn captions_are_those_of_the_half_that_is_asked_for() {
+    let data = unseen();
+    let half = |split: &str| eval(json!({"split": split, "loras": {}, "steps": [1]})).input("data", data.path());
+    half("Train").artifact();
+    let message = half("HeldOut").failure();
+    assert!(message.starts_with("the judge has no class `a strange digit "), "{message}");
+    // Without a judge captions need not be classes.
+    let distance =
+        |split: &str| rows(&half(split).with(|job| take_judge(&mut job.kind)).artifact())[1]["frechet"].clone();
+    assert_ne!(distance("Train"), distance("HeldOut"));
+}
+
+fn take_judge(kind: &mut Kind) {
+    if let Kind::Eval(params) = kind {
+        params.judge = None;
+    }
 }
 
 #[test]

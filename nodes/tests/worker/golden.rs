@@ -288,7 +288,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     let eval = json!({
         "teacher": "teacher", "data": "data", "loras": {"merged": "lora"}, "judge": "judge", "clip": "clip",
         "reward": "clip", "steps": [1, 2], "reference_steps": 4, "guidance": 1.5, "sampler": "Ddim", "samples": 200,
-        "batch": 100, "precision": "Fp32",
+        "batch": 100, "precision": "Fp32", "split": "Train",
     });
     const ON_STUDENT: Ports =
         &[("data", "Digits"), ("teacher", "TrainTeacher"), ("student", "SegmentDistill"), ("reward", "TrainClip")];

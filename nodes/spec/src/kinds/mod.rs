@@ -18,7 +18,7 @@ pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
 pub use distill::{Distance, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target, Weighting};
 pub use export::{Export, ExportFormat};
 pub use lora::{LoraMerge, PretrainedLora};
-pub use picture::{Eval, Sample, Sampler};
+pub use picture::{Eval, Sample, Sampler, Split};
 pub use precision::Precision;
 pub use pretrained::Diffusers;
 pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};

@@ -55,6 +55,16 @@ pub struct Sample {
     pub precision: Precision,
 }
 
+/// A half of a dataset.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Split {
+    /// What is trained on.
+    #[default]
+    Train,
+    /// What no training sees.
+    HeldOut,
+}
+
 /// Measures LoRAs beside their teacher, at each step count.
 ///
 /// Yields `metrics.json`, `table.txt` and `grid.png` (the same noise and captions in every row). The
@@ -70,6 +80,10 @@ pub struct Eval {
     pub teacher: Ref<types::Model>,
     /// Real pictures, and the captions to draw.
     pub data: Ref<types::Dataset>,
+    /// The half of `data` whose captions are drawn. Distances are to the training pictures in both cases, and the first row
+    /// says how far the held-out pictures are from these.
+    #[serde(default)]
+    pub split: Split,
     /// The candidates, by the names they have in the table.
     pub loras: BTreeMap<String, Ref<types::Lora>>,
     /// Reads the pictures, and gives the features of Fréchet distance, coverage and diversity.

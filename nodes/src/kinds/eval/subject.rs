@@ -8,7 +8,7 @@ use hyper_flow_diffusion::sample::{Guidance, Painter};
 use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_diffusion::{Conditions, TimeIds};
 use hyper_flow_spec::Steps;
-use hyper_flow_spec::kinds::Eval;
+use hyper_flow_spec::kinds::{Eval, Split};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::NodeError;
@@ -74,16 +74,20 @@ pub(super) struct Easel<'a> {
 }
 
 impl<'a> Easel<'a> {
-    /// Captions are those of the training pictures, in random order, as often as it takes.
+    /// Captions are those of the pictures of one half, in random order, as often as it takes.
     pub(super) fn new(
         context: &'a Context,
         params: &'a Eval,
         teacher: &'a Model,
         data: &Dataset,
     ) -> Result<Self, NodeError> {
-        let order = Rng::at(context.seed(), "Eval/captions", 0).permutation(data.train.len());
+        let half = match params.split {
+            Split::Train => &data.train,
+            Split::HeldOut => &data.held_out,
+        };
+        let order = Rng::at(context.seed(), "Eval/captions", 0).permutation(half.len());
         let pictures = order.into_iter().cycle().take(params.samples.index());
-        let captions: Vec<String> = pictures.map(|i| data.train.captions[i as usize].clone()).collect();
+        let captions: Vec<String> = pictures.map(|i| half.captions[i as usize].clone()).collect();
         let mut distinct = captions.clone();
         distinct.sort();
         distinct.dedup();
