@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// The type of an artifact: what a directory that a node yields holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Artifact {
-    /// Pictures with captions, split into train and held-out: `<split>.safetensors` and `<split>.jsonl`.
+    /// Pictures with captions, split into train and held-out: `<split>.safetensors` and `<split>.jsonl`, and masks of
+    /// them if they were asked for.
     Dataset,
     /// VAE latents and text embeddings, computed once.
     Latents,

@@ -1,12 +1,16 @@
 //! The `Dataset` artifact: pictures with captions, split once for all nodes.
 //!
 //! `train.safetensors` and `held_out.safetensors` hold `images` (uint8, count×channels×height×width), and the
-//! `.jsonl` beside each holds `{"text": …}`, a line a picture. Pictures are read from disk when they are asked for, and
-//! written as they come: a dataset may be larger than memory.
+//! `.jsonl` beside each holds `{"text": …}`, a line a picture. A dataset with masks has `train_masks.safetensors` and
+//! `held_out_masks.safetensors` besides, each with `masks` (uint8, count×1×height×width), where 255 is wholly of the
+//! object. Pictures are read from disk when they are asked for, and written as they come: a dataset may be larger than
+//! memory.
 
+mod masks;
 mod read;
 mod write;
 
+pub(crate) use masks::{Masks, Opaque};
 pub(crate) use read::{Dataset, Split, positions};
 pub(crate) use write::Writer;
 

@@ -8,7 +8,7 @@ use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::weights::WeightFile;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::{Caption, HELD_OUT, IMAGES, Shape, TRAIN};
+use super::{Caption, HELD_OUT, IMAGES, Masks, Shape, TRAIN};
 use crate::{NodeError, files};
 
 /// Pictures that are looked at together where all are looked at: at most these, and fewer if they have more values.
@@ -22,6 +22,7 @@ pub(crate) struct Split {
     /// (count, channels, height, width).
     size: [i64; 4],
     pub(crate) captions: Vec<String>,
+    pub(crate) masks: Option<Masks>,
 }
 
 /// A dataset as nodes read it.
@@ -61,7 +62,8 @@ impl Split {
         if lines.len() as i64 != size[0] {
             return Err(NodeError::content(&path, format!("{} pictures and {} captions", size[0], lines.len())));
         }
-        Ok(Self { images, size, captions: lines.into_iter().map(|line| line.text).collect() })
+        let masks = Masks::read(folder, name, size[0], size[2])?;
+        Ok(Self { images, size, captions: lines.into_iter().map(|line| line.text).collect(), masks })
     }
 
     /// How many pictures there are.

@@ -8,37 +8,39 @@ use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::weights::RowWriter;
 use tch::Kind;
 
-use super::{Caption, HELD_OUT, IMAGES, Shape, TRAIN};
+use super::{Caption, HELD_OUT, IMAGES, Masks, Shape, TRAIN};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
 /// A dataset in the making. Which half a picture belongs to depends on how many there are: until that is known their
-/// pixels lie one behind the other in a file of the job's scratch directory.
+/// pixels lie one behind the other in a file of the job's scratch directory, the mask of each behind it.
 pub(crate) struct Writer<'a> {
     context: &'a Context,
     shape: Shape,
+    masks: bool,
     path: PathBuf,
     pixels: BufWriter<File>,
     captions: Vec<Caption>,
 }
 
 impl<'a> Writer<'a> {
-    /// A dataset without pictures.
-    pub(crate) fn new(context: &'a Context, shape: Shape) -> Result<Self, NodeError> {
+    /// A dataset without pictures. `masks` says whether each will come with a mask.
+    pub(crate) fn new(context: &'a Context, shape: Shape, masks: bool) -> Result<Self, NodeError> {
         if !matches!(shape.channels, 1 | 3) {
             let message = format!("pictures have 1 channel (grey) or 3 (RGB), not {}", shape.channels);
             return Err(NodeError::Unfit(message));
         }
         let path = context.job.scratch.join("pixels");
         let pixels = BufWriter::new(File::create(&path).map_err(NodeError::io("write", &path))?);
-        Ok(Self { context, shape, path, pixels, captions: Vec::new() })
+        Ok(Self { context, shape, masks, path, pixels, captions: Vec::new() })
     }
 
-    /// Adds a picture, whose bytes go channel by channel.
-    pub(crate) fn push(&mut self, pixels: &[u8], text: String) -> Result<(), NodeError> {
-        debug_assert_eq!(pixels.len(), self.bytes());
+    /// Adds a picture, whose bytes go channel by channel, and its mask.
+    pub(crate) fn push(&mut self, pixels: &[u8], mask: Option<&[u8]>, text: String) -> Result<(), NodeError> {
+        debug_assert_eq!((pixels.len(), mask.map(<[u8]>::len)), (self.bytes(), self.masks.then(|| self.mask_bytes())));
         self.captions.push(Caption { text });
-        self.pixels.write_all(pixels).map_err(NodeError::io("write", &self.path))
+        let pieces = [pixels, mask.unwrap_or_default()];
+        pieces.iter().try_for_each(|piece| self.pixels.write_all(piece)).map_err(NodeError::io("write", &self.path))
     }
 
     /// Splits the pictures by the seed and writes both halves, each in the order in which they came.
@@ -60,14 +62,18 @@ impl<'a> Writer<'a> {
     }
 
     fn split(&mut self, is_held_out: &[bool], aside: usize) -> Result<(), NodeError> {
-        let mut train = Half::create(self.context, TRAIN, self.shape, is_held_out.len() - aside)?;
-        let mut held_out = Half::create(self.context, HELD_OUT, self.shape, aside)?;
+        let mut train = Half::create(self, TRAIN, is_held_out.len() - aside)?;
+        let mut held_out = Half::create(self, HELD_OUT, aside)?;
         let mut pixels = BufReader::new(File::open(&self.path).map_err(NodeError::io("read", &self.path))?);
-        let mut row = vec![0; self.bytes()];
+        let (mut row, mut mask) = (vec![0; self.bytes()], vec![0; self.mask_bytes()]);
         for (caption, &aside) in self.captions.drain(..).zip(is_held_out) {
             pixels.read_exact(&mut row).map_err(NodeError::io("read", &self.path))?;
             let half = if aside { &mut held_out } else { &mut train };
             half.images.put(&row)?;
+            if let Some(masks) = &mut half.masks {
+                pixels.read_exact(&mut mask).map_err(NodeError::io("read", &self.path))?;
+                masks.put(&mask)?;
+            }
             half.captions.push(caption);
             self.context.stop_if_asked()?;
         }
@@ -76,26 +82,35 @@ impl<'a> Writer<'a> {
 
     /// Bytes of a picture.
     fn bytes(&self) -> usize {
-        (self.shape.channels * self.shape.side * self.shape.side) as usize
+        self.shape.channels as usize * self.mask_bytes()
+    }
+
+    /// Bytes of a mask.
+    fn mask_bytes(&self) -> usize {
+        (self.shape.side * self.shape.side) as usize
     }
 }
 
 /// One half of a dataset in the making.
 struct Half {
     images: RowWriter,
+    masks: Option<RowWriter>,
     captions: Vec<Caption>,
     captions_path: PathBuf,
 }
 
 impl Half {
-    fn create(context: &Context, name: &str, Shape { channels, side }: Shape, count: usize) -> Result<Self, NodeError> {
+    fn create(of: &Writer<'_>, name: &str, count: usize) -> Result<Self, NodeError> {
+        let (context, count, Shape { channels, side }) = (of.context, count as i64, of.shape);
         let path = context.output(&format!("{name}.safetensors"));
-        let images = RowWriter::create(&path, IMAGES, Kind::Uint8, &[count as i64, channels, side, side])?;
-        Ok(Self { images, captions: Vec::new(), captions_path: context.output(&format!("{name}.jsonl")) })
+        let images = RowWriter::create(&path, IMAGES, Kind::Uint8, &[count, channels, side, side])?;
+        let masks = of.masks.then(|| Masks::writer(&context.output(&Masks::file(name)), count, side)).transpose()?;
+        Ok(Self { images, masks, captions: Vec::new(), captions_path: context.output(&format!("{name}.jsonl")) })
     }
 
     fn finish(self) -> Result<(), NodeError> {
         self.images.finish()?;
+        self.masks.map_or(Ok(()), RowWriter::finish)?;
         files::write_lines(&self.captions_path, &self.captions)
     }
 }

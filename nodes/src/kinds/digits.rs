@@ -18,13 +18,19 @@ pub(super) fn run(context: &Context, params: &Digits) -> Result<(), NodeError> {
     let path = context.file(&params.file)?;
     let file = File::open(path).map_err(NodeError::io("read", path))?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(GzDecoder::new(file));
-    let mut dataset = Writer::new(context, Shape { channels: 1, side: SIDE })?;
+    let mut dataset = Writer::new(context, Shape { channels: 1, side: SIDE }, params.masks.is_some())?;
     for (row, values) in reader.deserialize::<Vec<f64>>().enumerate() {
         let example = values.map_err(|e| e.to_string()).and_then(|values| example(&values));
         let (pixels, text) = example.map_err(|e| NodeError::content(path, format!("row {}: {e}", row + 1)))?;
-        dataset.push(&pixels, text)?;
+        let mask = params.masks.map(|threshold| above(&pixels, threshold.get()));
+        dataset.push(&pixels, mask.as_deref(), text)?;
     }
     dataset.finish(params.held_out.get())
+}
+
+/// A mask of the pixels above a share of the darkest shade.
+fn above(pixels: &[u8], threshold: f64) -> Vec<u8> {
+    pixels.iter().map(|&shade| if f64::from(shade) > threshold * 255.0 { 255 } else { 0 }).collect()
 }
 
 /// A row's picture and caption.

@@ -1,6 +1,7 @@
 //! `EncodeLatents`: what a model's encoders make of a dataset, once for every later node.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use hyper_flow_diffusion::{Conditions, ModelIndex, TextEncoders, TimeIds};
 use hyper_flow_spec::kinds::EncodeLatents;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::dataset::{Caption, Dataset, HELD_OUT, Shape, Split, TRAIN};
+use crate::dataset::{Caption, Dataset, HELD_OUT, Masks, Shape, Split, TRAIN};
 use crate::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
 use crate::rows::{Rows, compute};
 use crate::worker::Context;
@@ -50,10 +51,19 @@ impl Encoding<'_> {
     fn about(&self) -> Result<(), NodeError> {
         for (name, split) in [(TRAIN, &self.data.train), (HELD_OUT, &self.data.held_out)] {
             self.write_captions(&format!("{name}.jsonl"), &split.captions)?;
+            if split.masks.is_some() {
+                self.copy(&Masks::file(name))?;
+            }
         }
         self.write_captions(CAPTIONS, &self.data.distinct_captions())?;
         let about = About { side: self.data.shape().side, encoders: Encoders::of(self.model)? };
         files::write_json(&self.context.output(ABOUT), &about)
+    }
+
+    /// What is the same for pictures and latents.
+    fn copy(&self, name: &str) -> Result<(), NodeError> {
+        let path = self.context.input(&self.params.data)?.join(name);
+        fs::copy(&path, self.context.output(name)).map(drop).map_err(NodeError::io("copy", &path))
     }
 
     fn write_captions(&self, name: &str, captions: &[String]) -> Result<(), NodeError> {

@@ -9,8 +9,8 @@ use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
 use serde::Deserialize;
 
-use crate::dataset::{Shape, Writer};
-use crate::picture::{EXTENSIONS, read_square};
+use crate::dataset::{Opaque, Shape, Writer};
+use crate::picture::{EXTENSIONS, Wanted, read_square};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
@@ -26,18 +26,22 @@ struct Line {
 pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeError> {
     let folder = context.file(&params.folder)?;
     let captions = captions(folder)?;
-    let (side, channels) = (params.size.get(), params.channels.get());
-    let mut dataset = Writer::new(context, Shape { channels, side })?;
+    let (side, channels, masks) = (params.size.get(), params.channels.get(), params.masks);
+    let mut dataset = Writer::new(context, Shape { channels, side }, masks)?;
+    let mut opaque = Opaque::default();
     for (done, (path, text)) in captions.iter().enumerate() {
         let file = File::open(path).map_err(NodeError::io("read", path))?;
-        let pixels = read_square(BufReader::new(file), side as u32, channels);
-        dataset.push(&pixels.map_err(|e| NodeError::content(path, e))?, text.clone())?;
+        let square = read_square(BufReader::new(file), Wanted { side: side as u32, channels, masks });
+        let square = square.map_err(|e| NodeError::content(path, e))?;
+        opaque.count(&square);
+        dataset.push(&square.pixels, square.mask.as_deref(), text.clone())?;
         context.progress(done + 1, captions.len(), "pictures")?;
     }
     let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();
     if uncaptioned > 0 {
         context.reporter.message(Level::Warning, format!("{uncaptioned} pictures have no caption and are left out"));
     }
+    opaque.tell(context)?;
     dataset.finish(params.held_out.get())
 }
 

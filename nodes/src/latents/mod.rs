@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `train.safetensors`, `held_out.safetensors` | `latents` (pictures, c, h, w), scaled as the UNet takes them |
 //! | `train.jsonl`, `held_out.jsonl` | `{"text": …}`, the caption of each picture |
+//! | `train_masks.safetensors`, `held_out_masks.safetensors` | the dataset's own, in pixels, if it has masks |
 //! | `captions.jsonl` | `{"text": …}`, the distinct captions of both halves, sorted |
 //! | `text.safetensors` | `text` (captions, length, width), a row for each of these |
 //! | `pooled.safetensors` | `pooled` (captions, width), with SDXL's encoders |

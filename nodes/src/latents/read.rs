@@ -8,7 +8,7 @@ use hyper_flow_diffusion::{Conditions, DiffusionError, TimeIds};
 use tch::{Device, Kind, Tensor};
 
 use super::{ABOUT, About, CAPTIONS, EMPTY, LATENTS, POOLED, TEXT};
-use crate::dataset::{Caption, TRAIN};
+use crate::dataset::{Caption, Masks, TRAIN};
 use crate::{NodeError, files};
 
 /// Latents as nodes read them. (No node asks for the held-out half yet.)
@@ -33,6 +33,9 @@ pub(crate) struct Split {
     /// (count, channels, height, width).
     size: [i64; 4],
     pub(crate) captions: Vec<String>,
+    /// Of the pictures, in pixels.
+    #[expect(dead_code, reason = "the nodes that read masks are to follow")]
+    pub(crate) masks: Option<Masks>,
 }
 
 impl Latents {
@@ -43,12 +46,12 @@ impl Latents {
 
     /// Opens the artifact. Conditions are to be of `kind`.
     pub(crate) fn read(folder: &Path, kind: Kind, device: Device) -> Result<Self, NodeError> {
-        let about = files::read_json(&folder.join(ABOUT))?;
+        let about: About = files::read_json(&folder.join(ABOUT))?;
         let captions = read_captions(&folder.join(CAPTIONS))?;
         let text = open(folder, TEXT, 3, captions.len())?;
         let has_pooled = folder.join(format!("{POOLED}.safetensors")).exists();
         let pooled = has_pooled.then(|| open(folder, POOLED, 2, captions.len())).transpose()?;
-        let train = Split::read(folder, TRAIN)?;
+        let train = Split::read(folder, TRAIN, about.side)?;
         if let Some(unknown) = train.captions.iter().find(|caption| captions.binary_search(caption).is_err()) {
             return Err(NodeError::content(&folder.join(CAPTIONS), format!("the caption `{unknown}` is not in it")));
         }
@@ -77,12 +80,13 @@ impl Latents {
 }
 
 impl Split {
-    fn read(folder: &Path, name: &str) -> Result<Self, NodeError> {
+    fn read(folder: &Path, name: &str, side: i64) -> Result<Self, NodeError> {
         let captions = read_captions(&folder.join(format!("{name}.jsonl")))?;
         let path = folder.join(format!("{name}.safetensors"));
         let latents = checked(WeightFile::open(&path)?, &path, LATENTS, 4, captions.len())?;
         let size = latents.shape(LATENTS).and_then(|size| <[i64; 4]>::try_from(size).ok()).expect("it was checked");
-        Ok(Self { latents, size, captions })
+        let masks = Masks::read(folder, name, size[0], side)?;
+        Ok(Self { latents, size, captions, masks })
     }
 
     /// (channels, height, width) of one.

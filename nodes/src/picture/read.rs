@@ -3,28 +3,54 @@
 use std::io::{BufRead, Seek};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageReader, ImageResult, Limits, RgbImage};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, ImageResult, Limits, Luma, RgbImage, RgbaImage};
 
 /// What the names of pictures end in, in lower case.
 pub(crate) const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// Bytes of a pixel while it is resized.
 const RGB_F32: u64 = 12;
 
-/// Reads a picture, scales its shorter side to `side` and cuts a square out of its middle; bytes channel by channel. It is
-/// turned as its EXIF says, and transparency is laid on white.
+/// A picture as it goes into a dataset.
+#[derive(Debug)]
+pub(crate) struct Square {
+    /// Bytes channel by channel.
+    pub(crate) pixels: Vec<u8>,
+    /// How opaque each pixel is, if that was asked for.
+    pub(crate) mask: Option<Vec<u8>>,
+    /// Whether the file says how opaque its pixels are.
+    pub(crate) has_alpha: bool,
+}
+
+/// What is wanted of pictures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Height and width.
+    pub(crate) side: u32,
+    /// 3 is RGB, 1 is grey.
+    pub(crate) channels: i64,
+    /// Whether their masks are, too.
+    pub(crate) masks: bool,
+}
+
+/// Reads a picture, scales its shorter side and cuts a square out of its middle. It is turned as its EXIF says, and
+/// transparency is laid on white.
 ///
 /// But for the transparency this is what the training scripts of diffusers do: torchvision's `Resize` by Lanczos and
 /// `CenterCrop`.
-pub(crate) fn read_square(file: impl BufRead + Seek, side: u32, channels: i64) -> ImageResult<Vec<u8>> {
-    let square = center_crop(resize(&upright(file)?, side)?, side);
-    if channels == 1 {
-        return Ok(square.to_luma8().into_raw());
-    }
-    let rgb = square.to_rgb8();
-    Ok((0..3).flat_map(|c| rgb.pixels().map(move |p| p.0[c])).collect())
+pub(crate) fn read_square(file: impl BufRead + Seek, wanted: Wanted) -> ImageResult<Square> {
+    let picture = upright(file)?;
+    let square = |picture| resize(&picture, wanted.side).map(|picture| center_crop(picture, wanted.side));
+    let rgba = picture.to_rgba8();
+    let mask = wanted.masks.then(|| square(alpha(&rgba).into())).transpose()?;
+    let pixels = square(on_white(&rgba).into())?;
+    Ok(Square {
+        pixels: if wanted.channels == 1 { pixels.into_luma8().into_raw() } else { planes(&pixels.into_rgb8()) },
+        mask: mask.map(|mask| mask.into_luma8().into_raw()),
+        has_alpha: picture.color().has_alpha(),
+    })
 }
 
-/// The whole picture on white.
+/// The whole picture.
 fn upright(file: impl BufRead + Seek) -> ImageResult<DynamicImage> {
     // By content: many a PNG in the wild is a JPEG by another name.
     let mut decoder = ImageReader::new(file).with_guessed_format()?.into_decoder()?;
@@ -33,13 +59,25 @@ fn upright(file: impl BufRead + Seek) -> ImageResult<DynamicImage> {
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
-    let picture = picture.to_rgba8();
+    Ok(picture)
+}
+
+fn on_white(picture: &RgbaImage) -> RgbImage {
     let mut flat = RgbImage::new(picture.width(), picture.height());
     for (to, from) in flat.pixels_mut().zip(picture.pixels()) {
         let [r, g, b, a] = from.0.map(u32::from);
         to.0 = [r, g, b].map(|c| ((c * a + 255 * (255 - a)) / 255) as u8);
     }
-    Ok(flat.into())
+    flat
+}
+
+fn alpha(picture: &RgbaImage) -> GrayImage {
+    GrayImage::from_fn(picture.width(), picture.height(), |x, y| Luma([picture.get_pixel(x, y).0[3]]))
+}
+
+/// Bytes channel by channel.
+fn planes(rgb: &RgbImage) -> Vec<u8> {
+    (0..3).flat_map(|c| rgb.pixels().map(move |p| p.0[c])).collect()
 }
 
 /// Scales the shorter side; the longer one is rounded down.
@@ -91,7 +129,8 @@ mod tests {
         for (case, expected) in cases {
             let [width, height, side, orientation] =
                 <[u32; 4]>::try_from(case.split('-').map(|n| n.parse().unwrap()).collect::<Vec<_>>()).unwrap();
-            let square = read_square(Cursor::new(picture(width, height, orientation as u8)), side, 3).unwrap();
+            let wanted = Wanted { side, channels: 3, masks: false };
+            let square = read_square(Cursor::new(picture(width, height, orientation as u8)), wanted).unwrap().pixels;
             let expected = Vec::<u8>::try_from(expected.flatten(0, -1)).unwrap();
             let worst = square.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
             assert!(square.len() == expected.len() && worst <= Some(1), "{case}: {worst:?}");
@@ -106,7 +145,8 @@ mod tests {
         wide[20..24].copy_from_slice(&60_000u32.to_be_bytes());
         let checksum = crc32(&wide[12..29]);
         wide[29..33].copy_from_slice(&checksum.to_be_bytes());
-        let error = |file: Vec<u8>| read_square(Cursor::new(file), 512, 3).unwrap_err().to_string();
+        let wanted = Wanted { side: 512, channels: 3, masks: false };
+        let error = |file: Vec<u8>| read_square(Cursor::new(file), wanted).unwrap_err().to_string();
         assert_eq!(error(wide), "Memory limit exceeded");
         assert_eq!(error(picture(1, 60_000, 0)), "Memory limit exceeded");
     }

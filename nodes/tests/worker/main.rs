@@ -14,6 +14,7 @@ mod image_folder;
 mod lab;
 mod large;
 mod latents;
+mod masks;
 mod merging;
 mod non_finite;
 mod precision;

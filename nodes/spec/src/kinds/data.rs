@@ -18,14 +18,18 @@ pub struct Digits {
     /// Share of the pictures that no training sees.
     #[serde(default = "fifth")]
     pub held_out: Fraction,
+    /// Makes masks, as `TrainSegmenter` and `perception` want them: of the pixels whose shade is above this share of the
+    /// darkest one. Without it there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masks: Option<Fraction>,
 }
 
 /// A folder of pictures with captions.
 ///
 /// Captions come from `metadata.jsonl` (`{"file_name": "a.png", "text": "a red fox"}`, the Hugging Face
 /// imagefolder convention) or, without one, from a `.txt` file of the same name beside each picture.
-/// PNG, JPEG and WebP. Pictures are turned as their EXIF says, scaled so that the shorter side is `size`, then cropped in
-/// the centre.
+/// PNG, JPEG and WebP. Pictures are turned as their EXIF says, laid on white where they are transparent, scaled so that the
+/// shorter side is `size`, then cropped in the centre.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
@@ -40,6 +44,9 @@ pub struct ImageFolder {
     /// Share of the pictures that no training sees.
     #[serde(default = "twentieth")]
     pub held_out: Fraction,
+    /// Keeps the alpha channel of each picture as its mask, as `TrainSegmenter` and `perception` want it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masks: bool,
 }
 
 /// Pictures with captions in tar shards, as the webdataset library reads them.
@@ -66,6 +73,9 @@ pub struct WebDataset {
     /// Share of the pictures that no training sees.
     #[serde(default = "twentieth")]
     pub held_out: Fraction,
+    /// Keeps the alpha channel of each picture as its mask, as `TrainSegmenter` and `perception` want it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masks: bool,
     /// Whether pictures, captions and ends of shards that cannot be read are left out and counted. Else they fail the node.
     #[serde(default)]
     pub skip_damaged: bool,

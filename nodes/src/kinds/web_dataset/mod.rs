@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use hyper_flow_spec::kinds::WebDataset;
 use hyper_flow_spec::{Level, Sha256, Url};
 
-use crate::dataset::{Shape, Writer};
+use crate::dataset::{Opaque, Shape, Writer};
 use crate::download::download;
+use crate::picture::Wanted;
 use crate::worker::Context;
 use crate::{NodeError, files};
 use sample::{Found, extensions, find};
@@ -33,19 +34,21 @@ struct Intake<'a> {
     context: &'a Context,
     params: &'a WebDataset,
     dataset: Writer<'a>,
+    opaque: Opaque,
     left_out: LeftOut,
 }
 
 pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeError> {
     let shape = Shape { channels: params.channels.get(), side: params.size.get() };
-    let dataset = Writer::new(context, shape)?;
-    let mut intake = Intake { context, params, dataset, left_out: LeftOut::default() };
+    let dataset = Writer::new(context, shape, params.masks)?;
+    let mut intake = Intake { context, params, dataset, opaque: Opaque::default(), left_out: LeftOut::default() };
     let sources = sources(context, params)?;
     for (done, source) in sources.iter().enumerate() {
         intake.shard(source)?;
         context.progress(done + 1, sources.len(), "shards")?;
     }
     intake.left_out.tell(context);
+    intake.opaque.tell(context)?;
     intake.dataset.finish(params.held_out.get())
 }
 
@@ -115,8 +118,12 @@ impl Intake<'_> {
 
     fn sample(&mut self, shard: &Path, sample: &Sample) -> Result<(), NodeError> {
         self.context.stop_if_asked()?;
-        match find(sample, self.params.size.get() as u32, self.params.channels.get()) {
-            Ok(Found::Pair(pixels, caption)) => self.dataset.push(&pixels, caption)?,
+        let (side, channels) = (self.params.size.get() as u32, self.params.channels.get());
+        match find(sample, Wanted { side, channels, masks: self.params.masks }) {
+            Ok(Found::Pair(square, caption)) => {
+                self.opaque.count(&square);
+                self.dataset.push(&square.pixels, square.mask.as_deref(), caption)?;
+            }
             Ok(Found::NoPicture) => self.left_out.without_picture += 1,
             Ok(Found::NoCaption) => self.left_out.without_caption += 1,
             Err(why) => self.damaged(shard, &why)?,

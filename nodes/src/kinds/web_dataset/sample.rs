@@ -5,7 +5,7 @@ use std::io::Cursor;
 use serde::Deserialize;
 
 use super::shard::Sample;
-use crate::picture::{EXTENSIONS, read_square};
+use crate::picture::{EXTENSIONS, Square, Wanted, read_square};
 
 /// The caption as text, and as a field of something.
 const TEXT: &str = "txt";
@@ -25,8 +25,8 @@ struct Described {
 
 /// What a sample turns out to be.
 pub(super) enum Found {
-    /// Bytes of a picture, and its caption.
-    Pair(Vec<u8>, String),
+    /// A picture and its caption.
+    Pair(Square, String),
     /// There is no picture.
     NoPicture,
     /// There is no caption.
@@ -34,12 +34,12 @@ pub(super) enum Found {
 }
 
 /// Reads a sample. The error names the member.
-pub(super) fn find(sample: &Sample, side: u32, channels: i64) -> Result<Found, String> {
+pub(super) fn find(sample: &Sample, wanted: Wanted) -> Result<Found, String> {
     let Some(extension) = EXTENSIONS.into_iter().find(|extension| sample.members.contains_key(*extension)) else {
         return Ok(Found::NoPicture);
     };
     let Some(caption) = caption(sample)? else { return Ok(Found::NoCaption) };
-    let square = |bytes: &[u8]| read_square(Cursor::new(bytes), side, channels).map_err(|e| e.to_string());
+    let square = |bytes: &[u8]| read_square(Cursor::new(bytes), wanted).map_err(|e| e.to_string());
     Ok(Found::Pair(member(sample, extension, square)?, caption))
 }
 
