@@ -65,6 +65,7 @@ fn add(report: &mut Logged, event: &Value) {
     let said = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
     let name = said("event");
     match name.as_str() {
+        "memory" => report.memory = serde_json::from_value(event.clone()).ok(),
         "step" => report.steps.extend(step(event)),
         "message" => report.messages.push(format!("{}: {}", said("level"), said("text"))),
         "resumed" => report.messages.push(format!("resumed after step {}", event["step"])),

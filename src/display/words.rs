@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper_flow_spec::{Event as Said, Level};
 
-use crate::output::units::{bytes, count, number, seconds};
+use crate::output::units::{bytes, count, memory, number, seconds};
 use crate::run::{Event, Summary};
 
 /// What a line is about, in the first column.
@@ -71,8 +71,9 @@ pub(super) fn line(event: &Event) -> Option<Line> {
         Event::NodeRetried { node, message, left } => {
             Line::new(Tone::Warning, "again", node, format!("{message}; {} left", count(u64::from(*left), "attempt")))
         }
-        Event::NodeRan { node, bytes: size, files, seconds: taken, .. } => {
-            let text = format!("{}, {} in {}", count(*files, "file"), bytes(*size), seconds(*taken));
+        Event::NodeRan { node, bytes: size, files, seconds: taken, memory: had, .. } => {
+            let mut text = format!("{}, {} in {}", count(*files, "file"), bytes(*size), seconds(*taken));
+            text.extend(had.map(|had| format!(" with {}", memory(had))));
             Line::new(Tone::Good, "done", node, text)
         }
         Event::NodeFailed { node, message, output, log } => failed(node, message, output.as_deref(), log.as_deref()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hyper_flow_cache::{Digest, Entry, GcReport, Key, Usage, VerifyReport};
-use hyper_flow_spec::Artifact;
+use hyper_flow_spec::{Artifact, Memory};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -149,6 +149,8 @@ pub struct Logged {
     pub ended: Option<String>,
     /// How long it took, if it was done.
     pub seconds: Option<f64>,
+    /// The most memory that its worker has had, as far as it said.
+    pub memory: Option<Memory>,
     /// What it and the engine said, in order.
     pub messages: Vec<String>,
     /// Its training steps.

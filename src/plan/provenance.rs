@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hyper_flow_cache::{Key, Record};
-use hyper_flow_spec::Artifact;
+use hyper_flow_spec::{Artifact, Memory};
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::Pipeline;
@@ -37,6 +37,9 @@ pub struct Provenance {
     pub threads: usize,
     /// How long it took.
     pub seconds: f64,
+    /// The most memory that its worker had; none for a `Command`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
     /// When it was done, in seconds since 1970.
     pub finished: u64,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hyper_flow_cache::{Key, KeyLock, Record, StoreError};
-use hyper_flow_spec::{Kind, VERSION};
+use hyper_flow_spec::{Kind, Memory, VERSION};
 
 use super::context::{Context, blocking};
 use super::error::NodeError;
@@ -134,6 +134,7 @@ pub(super) struct Report {
     pub(super) device: Option<String>,
     pub(super) libtorch: Option<String>,
     pub(super) worker: Option<String>,
+    pub(super) memory: Option<Memory>,
     pub(super) said: Said,
     /// The end of what it printed.
     pub(super) output: Option<String>,
@@ -265,6 +266,7 @@ fn made(
         worker: report.worker.unwrap_or_else(|| VERSION.to_owned()),
         threads,
         seconds,
+        memory: report.memory,
         finished: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
     Made { provenance, said }

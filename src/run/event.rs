@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hyper_flow_cache::{Digest, Key};
-use hyper_flow_spec::{Event as WorkerEvent, Level};
+use hyper_flow_spec::{Event as WorkerEvent, Level, Memory};
 use serde::Serialize;
 
 /// Something that happened in a run. As JSON, one object with its `event`.
@@ -79,6 +79,9 @@ pub enum Event {
         files: u64,
         /// From the start of its process to the publishing.
         seconds: f64,
+        /// The most memory that its worker had; none for a `Command`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        memory: Option<Memory>,
     },
     /// A node failed.
     NodeFailed {

@@ -18,7 +18,7 @@ use super::event::{Event, Outcome};
 use super::log::node_directory;
 use super::resources::{Grant, Pool};
 use super::stop::{Stop, Urgency};
-use crate::plan::label;
+use crate::plan::{Provenance, label};
 
 /// How often to look whether another run is done with a key.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -257,8 +257,9 @@ impl Scheduler {
         let (key, artifact) = (record.key, record.artifact);
         self.context.emit(match outcome {
             Outcome::Ran => {
-                let seconds = record.meta.get("seconds").and_then(serde_json::Value::as_f64).unwrap_or_default();
-                Event::NodeRan { node, key, artifact, bytes: record.bytes, files: record.files, seconds }
+                let made = Provenance::of(record);
+                let (seconds, memory) = made.map_or((0.0, None), |made| (made.seconds, made.memory));
+                Event::NodeRan { node, key, artifact, bytes: record.bytes, files: record.files, seconds, memory }
             }
             _ => Event::NodeCached { node, key, artifact },
         });

@@ -144,6 +144,7 @@ impl Heard {
                 self.interrupted = true;
                 self.checkpoint = (*step > 0).then_some(*step);
             }
+            Said::Memory(memory) => self.report.memory = Some(*memory),
             Said::Metric { name, value } => drop(self.report.said.metrics.insert(name.clone(), *value)),
             Said::Show { path } => self.report.said.show.push(path.to_string_lossy().into_owned()),
             Said::Message { level: Level::Error, text } => self.error = Some(text.clone()),

@@ -109,6 +109,7 @@ impl World {
             worker: "0".into(),
             threads: 1,
             seconds: 0.5,
+            memory: None,
             finished: 0,
         };
         let meta = serde_json::to_value(meta).unwrap();

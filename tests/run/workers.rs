@@ -89,6 +89,36 @@ fn what_a_worker_says_is_told_and_what_it_shows_is_shown_again_when_cached() {
 }
 
 #[test]
+fn the_most_memory_is_told_when_a_node_is_done_and_later() {
+    let shop = Workshop::new(
+        r#"
+        say memory '"peak":1073741824'; step 1; say memory '"peak":1610612736,"gpu":2147483648'
+        echo x > $out/x
+        "#,
+    );
+    let said = |arguments: &[&str]| {
+        let output = shop.lab.command(arguments).env("HYPER_FLOW_WORKER", &shop.worker).output().unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
+    };
+    let had = "with 1.5 GiB of memory, 2.0 GiB of the GPU's";
+    for arguments in [["run", "p.ron"].as_slice(), &["log", "p.ron", "a"], &["show", "p.ron", "a"]] {
+        assert!(said(arguments).contains(had), "{arguments:?}: {}", said(arguments));
+    }
+    let record: serde_json::Value = serde_json::from_str(&said(&["show", "p.ron", "a", "--json"])).unwrap();
+    assert_eq!(record["made"]["memory"], serde_json::json!({"peak": 1_610_612_736, "gpu": 2_147_483_648_u64}));
+    assert_eq!(record["files"].as_array().unwrap().len(), 1, "it is in no artifact");
+}
+
+#[test]
+fn a_node_that_failed_had_memory_too() {
+    let shop = Workshop::new(r#"say memory '"peak":1073741824'; step 1; exit 1"#);
+    shop.run(&[]).failure("a");
+    let log = shop.lab.flow(&["log", "p.ron", "a"]);
+    let text = String::from_utf8(log.stdout).unwrap();
+    assert!(text.contains("failed with 1.0 GiB of memory"), "{text}");
+}
+
+#[test]
 fn a_killed_worker_fails_the_run_and_goes_on_from_its_checkpoint() {
     let shop = Workshop::new(
         r#"

@@ -23,6 +23,6 @@ pub use bounded::{Amount, Count, Fraction, Int, NonNegative, Positive, Rank, Sol
 pub use download::{Sha256, Url};
 pub use hub::{Commit, Hub, Repo};
 pub use kinds::{Kind, KindSpec, KindVisitor, Problem, VERSION};
-pub use protocol::{Description, Device, Event, Job, JobError, Level, PROTOCOL};
+pub use protocol::{Description, Device, Event, Job, JobError, Level, Memory, PROTOCOL};
 pub use reference::{File, Ref};
 pub use value::{Leaf, Value};

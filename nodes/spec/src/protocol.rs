@@ -89,6 +89,17 @@ pub enum Level {
     Error,
 }
 
+/// The most memory that a worker has had. It says nothing of the artifact, and is in none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Bytes of the machine's: the high-water mark of what was resident, shared libraries included.
+    pub peak: u64,
+    /// Bytes of the GPU's, where it computes on one: what libtorch took from the driver, of which it gives nothing back,
+    /// and the driver's own share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<u64>,
+}
+
 /// One line on a worker's standard output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -147,6 +158,8 @@ pub enum Event {
         /// Its value.
         value: f64,
     },
+    /// The most memory that the worker has had so far: after a training's first step, and when all is done.
+    Memory(Memory),
     /// Words for the user.
     Message {
         /// How much it matters.

@@ -83,12 +83,16 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         let steps = self.schedule.steps;
         self.kept = self.resume()?;
         let mut saved = Instant::now();
-        for step in self.kept + 1..=steps {
+        let first = self.kept + 1;
+        for step in first..=steps {
             let began = Instant::now();
             let losses = self.step(step)?;
             let speed = self.training.batch.get() as f64 * self.training.accumulate.get() as f64;
             let speed = Some(speed / began.elapsed().as_secs_f64());
             self.context.reporter.event(&Event::Step { step, of: steps, losses, speed });
+            if step == first {
+                self.context.report_memory();
+            }
             if step.checked_rem(self.context.job.sample_every) == Some(0) {
                 self.sample(step)?;
             }

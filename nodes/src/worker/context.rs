@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use hyper_flow_spec::{ArtifactType, File, Job, JobError, Ref};
+use hyper_flow_spec::{ArtifactType, Event, File, Job, JobError, Ref};
 use tch::Device;
 
-use super::{Cancel, Reporter};
+use super::{Cancel, Reporter, memory};
 use crate::NodeError;
 
 /// A job, where it computes, and whom it reports to.
@@ -36,6 +36,11 @@ impl Context {
     pub(crate) fn progress(&self, done: usize, of: usize, unit: &str) -> Result<(), NodeError> {
         self.reporter.progress(done as u64, of as u64, unit);
         self.stop_if_asked()
+    }
+
+    /// Reports the most memory so far, where the system tells it.
+    pub(crate) fn report_memory(&self) {
+        memory::peak(self.device).into_iter().for_each(|memory| self.reporter.event(&Event::Memory(memory)));
     }
 
     /// A file of the artifact.

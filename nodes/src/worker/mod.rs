@@ -4,6 +4,7 @@ mod cancel;
 mod context;
 mod describe;
 mod device;
+mod memory;
 mod reporter;
 mod run;
 

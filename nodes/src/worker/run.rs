@@ -67,5 +67,7 @@ fn start(path: &Path, reporter: &Reporter) -> Result<Context, NodeError> {
 
 /// Models are written in the plain form, whose operations panic: here a panic becomes an error, once.
 fn kinds_guarded(context: &Context) -> Result<(), NodeError> {
-    catch(|| Ok(kinds::run(context)))?
+    let ended = catch(|| Ok(kinds::run(context)));
+    context.report_memory();
+    ended?
 }

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
-use hyper_flow_spec::{Device, Event, Job, Kind, Level, PROTOCOL};
+use hyper_flow_spec::{Device, Event, Job, Kind, Level, Memory, PROTOCOL};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -180,13 +180,13 @@ impl Worker {
         Self { child, lines, events: Vec::new() }
     }
 
-    /// Listens until the end of this step.
+    /// Listens until the end of this step, or of a later one.
     pub(crate) fn until_step(&mut self, wanted: u64) {
         self.until(|event| matches!(event, Event::Step { step, .. } if *step >= wanted));
     }
 
     /// Listens until it says this.
-    pub(crate) fn until(&mut self, said: impl Fn(&Event) -> bool) {
+    pub(crate) fn until(&mut self, mut said: impl FnMut(&Event) -> bool) {
         while let Some(event) = self.next() {
             if said(&event) {
                 return;
@@ -293,6 +293,13 @@ impl Ended {
     /// The step that it was interrupted after.
     pub(crate) fn interrupted(&self) -> Option<u64> {
         self.events.iter().find_map(|event| if let Event::Interrupted { step } = event { Some(*step) } else { None })
+    }
+
+    /// The most memory that it had.
+    #[track_caller]
+    pub(crate) fn memory(&self) -> Memory {
+        let memory = |event: &Event| if let Event::Memory(memory) = event { Some(*memory) } else { None };
+        self.events.iter().rev().find_map(memory).unwrap_or_else(|| panic!("no memory: {self:#?}"))
     }
 
     /// A number that it reported.

@@ -18,6 +18,7 @@ fn check(work: impl Fn() -> Work) {
     let ended = whole.run();
     assert_eq!(ended.succeeded().steps(), (1..=STEPS).collect::<Vec<_>>());
     assert_eq!(ended.resumed(), None);
+    assert!(ended.memory().peak > 50 << 20, "less than libtorch alone: {:?}", ended.memory());
 
     let broken = work().with(|job| job.checkpoint_seconds = 0.0);
     let lives = [killed(&broken), asked_to_stop(&broken), left_alone(&broken), broken.run()];

@@ -8,7 +8,7 @@ use super::Paint;
 use super::metrics::metrics;
 use super::plan::provenance;
 use super::table::Table;
-use super::units::{bytes, count, number, seconds};
+use super::units::{bytes, count, memory, number, seconds};
 use crate::output::report::{Exported, Logged, Shown, Step};
 use crate::plan::{State, ron};
 
@@ -94,10 +94,10 @@ fn ended(report: &Logged) -> String {
         Some("node_interrupted") => "interrupted",
         _ => "not ended",
     };
-    match report.seconds {
-        Some(time) => format!("{how} in {}", seconds(time)),
-        None => how.to_owned(),
-    }
+    let mut text = how.to_owned();
+    text.extend(report.seconds.map(|time| format!(" in {}", seconds(time))));
+    text.extend(report.memory.map(|had| format!(" with {}", memory(had))));
+    text
 }
 
 /// Some ten steps, evenly spaced, with the first and the last.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Paint;
 use super::table::Table;
-use super::units::{ago, bytes, seconds};
+use super::units::{ago, bytes, memory, seconds};
 use crate::output::report::{Listed, NodeState, Planned, Why};
 use crate::plan::{Provenance, State};
 
@@ -59,7 +59,9 @@ pub(super) fn why(out: &mut dyn Write, paint: Paint, report: &Why) -> io::Result
 
 /// When, where and by what an artifact was made.
 pub(super) fn provenance(made: &Provenance) -> String {
-    let mut text = format!("{} in {}, by run {}", ago(made.finished), seconds(made.seconds), made.run);
+    let mut text = format!("{} in {}", ago(made.finished), seconds(made.seconds));
+    text.extend(made.memory.map(|had| format!(" with {}", memory(had))));
+    text += &format!(", by run {}", made.run);
     if let Some(device) = &made.device {
         text += &format!(", on {device}");
     }

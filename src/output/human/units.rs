@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hyper_flow_spec::Memory;
+
 /// Bytes: `512 B`, `1.5 KiB`, `2.0 GiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -16,6 +18,12 @@ pub(crate) fn bytes(count: u64) -> String {
         unit += 1;
     }
     format!("{value:.1} {}", UNITS[unit])
+}
+
+/// The most memory that a worker had: `1.5 GiB of memory`, `1.5 GiB of memory, 20.0 GiB of the GPU's`.
+pub(crate) fn memory(had: Memory) -> String {
+    let gpu = had.gpu.map_or_else(String::new, |gpu| format!(", {} of the GPU's", bytes(gpu)));
+    format!("{} of memory{gpu}", bytes(had.peak))
 }
 
 /// A duration: `0.2 s`, `34 s`, `2 min 5 s`, `3 h 20 min`.
