@@ -8,9 +8,10 @@ use super::describe::{Description, Kinds};
 use super::draft::{Draft, Findings};
 use super::file::{File, Header, NodeSettings, OF_CHECKPOINTS, OF_TRAINING, Reproducibility};
 use super::finding::PipelineErrors;
+use super::matrix::{Axes, Swept, sweep, tell_axes_twice};
 use super::model::{Node, Overrides, Pipeline};
 use super::nodes::{NodeReader, Sketch};
-use super::overrides::{apply_params, apply_set};
+use super::overrides::{apply_params, apply_set, is_unnamed};
 use super::params::Params;
 use super::references::{Files, Index, tell_references};
 use super::repeated::tell_repeated;
@@ -30,9 +31,10 @@ pub(super) fn check(text: &str, path: &Path, overrides: &Overrides) -> Result<Pi
     let mut findings = Findings::default();
     let pipeline = match read(&sources, file, 0).and_then(|root| top_level(&sources, root)) {
         Ok(mut root) => {
-            edit(&mut sources, &mut root, overrides, &mut findings);
+            let late = edit(&mut sources, &mut root, overrides, &mut findings);
             let mut checker = Checker { sources: &sources, findings: &mut findings, kinds: Kinds::default() };
-            checker.pipeline(root, path)
+            let swept = checker.expand(&mut root, &late);
+            checker.pipeline(root, swept, path)
         }
         Err(draft) => {
             findings.push(*draft);
@@ -60,12 +62,16 @@ fn top_level(sources: &Sources, root: Tree) -> Result<Tree, Box<Draft>> {
     }
 }
 
-fn edit(sources: &mut Sources, root: &mut Tree, overrides: &Overrides, findings: &mut Findings) {
+/// Makes the changes of the command line, and returns those that are for single nodes of a `matrix`.
+fn edit(sources: &mut Sources, root: &mut Tree, overrides: &Overrides, findings: &mut Findings) -> Vec<usize> {
     tell_repeated(root, findings);
     if let Some(path) = &overrides.params {
         apply_params(sources, root, path, findings);
     }
-    overrides.set.iter().for_each(|argument| apply_set(sources, root, argument, findings));
+    let sets: Vec<usize> = overrides.set.iter().map(|argument| sources.add("--set", argument)).collect();
+    let (late, now): (Vec<usize>, Vec<usize>) = sets.into_iter().partition(|&set| is_unnamed(sources, root, set));
+    now.into_iter().for_each(|set| apply_set(sources, root, set, findings));
+    late
 }
 
 struct Checker<'a> {
@@ -75,13 +81,13 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn pipeline(&mut self, mut root: Tree, path: &Path) -> Option<Pipeline> {
-        self.put_params_in(&mut root);
+    fn pipeline(&mut self, root: Tree, swept: Option<Swept>, path: &Path) -> Option<Pipeline> {
         let header = self.header(&root);
+        let Swept { axes, nodes: swept, seeds } = swept?;
         let nodes = self.map(&root, "nodes");
         let sketches: Vec<Sketch> = nodes.iter().map(|entry| self.nodes().read(entry)).collect();
         let index: Index<'_> = sketches.iter().enumerate().map(|(i, sketch)| (sketch.name.as_str(), i)).collect();
-        tell_references(&sketches, &index, self.findings);
+        tell_references(&sketches, &index, &axes, self.findings);
         tell_cycles(&sketches, &index, self.findings);
         let settings = self.settings(&root, &sketches, &index);
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -92,27 +98,51 @@ impl Checker<'_> {
             files.tell_unlisted(entry, &sketch, self.findings);
             let files = files.of(&sketch, self.findings);
             if let Some(kind) = sketch.kind {
-                let settings = settings_of(&settings, &sketch.name);
+                let settings = settings_of(&settings, &sketch.name, seeds.get(&sketch.name).copied());
                 let inputs = sketch.references.into_iter().map(|reference| (reference.port, reference.name)).collect();
                 checked.insert(sketch.name.clone(), Node { name: sketch.name, kind, settings, inputs, files });
             }
         }
         let Header { name, seed, reproducibility } = header?;
         let exact = reproducibility == Reproducibility::Exact;
-        Some(Pipeline { name, path: path.clone(), seed, exact, nodes: checked, warnings: Vec::new() })
+        Some(Pipeline { name, path: path.clone(), seed, exact, nodes: checked, swept, warnings: Vec::new() })
     }
 
     fn nodes(&mut self) -> NodeReader<'_> {
         NodeReader { sources: self.sources, kinds: &mut self.kinds, findings: self.findings }
     }
 
+    /// Puts in parameters, and the values of `matrix`; `None` if that is not right.
+    fn expand(&mut self, root: &mut Tree, late: &[usize]) -> Option<Swept> {
+        let params = self.map(root, "params").to_vec();
+        let axes = self.map(root, "matrix");
+        tell_axes_twice(axes, &params, self.findings);
+        let names = axes.iter().map(|axis| axis.key.text.clone()).collect();
+        let mut params = Params::new(self.sources, params, names, self.findings);
+        self.put_params_in(root, &mut params);
+        let swept = self.sweep(root);
+        late.iter().for_each(|&set| apply_set(self.sources, root, set, self.findings));
+        if !late.is_empty() {
+            self.put_params_in(root, &mut params);
+        }
+        params.tell_unused(self.findings);
+        swept
+    }
+
     /// Puts parameters in everywhere but in `params` itself.
-    fn put_params_in(&mut self, root: &mut Tree) {
-        let mut params = Params::new(self.sources, self.map(root, "params").to_vec(), self.findings);
+    fn put_params_in(&mut self, root: &mut Tree, params: &mut Params) {
         for entry in root.entries_mut().into_iter().flatten().filter(|entry| entry.key.text != "params") {
             params.resolve(self.sources, &mut entry.value, self.findings);
         }
-        params.tell_unused(self.findings);
+    }
+
+    /// Makes one node many.
+    fn sweep(&mut self, root: &mut Tree) -> Option<Swept> {
+        let axes = root.entry("matrix").map(|axes| axes.value.clone());
+        let axes = Axes::read(self.sources, axes.as_ref().and_then(Tree::map).unwrap_or_default(), self.findings)?;
+        let swept = sweep(self.sources, &axes, root, self.findings);
+        tell_repeated(root, self.findings);
+        Some(swept)
     }
 
     /// The plain fields.
@@ -126,7 +156,7 @@ impl Checker<'_> {
         let complete = self.findings.count() == before;
         let plain: Vec<&Entry> = known
             .into_iter()
-            .filter(|entry| !matches!(entry.key.text.as_str(), "params" | "nodes" | "settings"))
+            .filter(|entry| !matches!(entry.key.text.as_str(), "params" | "matrix" | "nodes" | "settings"))
             .collect();
         reader.values(&plain, complete, self.findings, |text| options().from_str::<Header>(text))
     }
@@ -194,7 +224,8 @@ impl Checker<'_> {
     }
 }
 
-fn settings_of(all: &AllSettings, name: &str) -> super::model::Settings {
-    let none = NodeSettings::default();
-    all.get(name).unwrap_or(&none).or(all.get("*").unwrap_or(&none))
+/// A node's own settings, then its seed in the matrix, then those for all.
+fn settings_of(all: &AllSettings, name: &str, seed: Option<u64>) -> super::model::Settings {
+    let of = |name: &str| all.get(name).cloned().unwrap_or_default();
+    of(name).or_seed(seed).or(&of("*"))
 }

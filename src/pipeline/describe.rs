@@ -217,7 +217,7 @@ impl<'a> Walk<'_, '_, 'a> {
                 }
             }
             Shape::Fields(None, entries) => self.fields(schema, entries, &path),
-            Shape::Fields(..) | Shape::Tuple(..) | Shape::Atom | Shape::Broken => {}
+            Shape::Fields(..) | Shape::Tuple(..) | Shape::Atom | Shape::Text(_) | Shape::Broken => {}
         }
     }
 
@@ -299,6 +299,7 @@ pub(super) fn found(sources: &Sources, tree: &Tree) -> String {
         Shape::Atom if matches!(written.as_str(), "true" | "false") => format!("`{written}`"),
         Shape::Atom if written.starts_with('\'') => format!("the character {written}"),
         Shape::Atom => format!("the name `{written}`"),
+        Shape::Text(text) => format!("the text {}", shorten(&format!("{text:?}"))),
         Shape::List(_) => "a list in `[…]`".to_owned(),
         Shape::Map(_) => "a map in `{…}`".to_owned(),
         Shape::Fields(Some(name), _) | Shape::Tuple(Some(name), _) => format!("`{}(…)`", sources.slice(*name)),

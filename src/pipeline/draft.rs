@@ -1,5 +1,8 @@
 //! Findings while they are gathered: they point into [`Sources`] by number.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+
 use miette::Severity;
 
 use super::finding::{Branch, Finding, Label};
@@ -50,6 +53,23 @@ impl Draft {
         self
     }
 
+    /// The message without the names and numbers in it.
+    fn gist(&self) -> String {
+        let outside_quotes = self.message.split('`').step_by(2);
+        let text: String = outside_quotes.collect::<Vec<_>>().join("`");
+        let text = text.split(": ").next().unwrap_or_default();
+        text.chars().filter(|c| !c.is_ascii_digit()).collect()
+    }
+
+    /// Says in how many more nodes of a `matrix` it is so.
+    fn and_more(mut self, count: usize) -> Self {
+        if count > 0 {
+            let more = format!("and so for {count} more of the matrix");
+            self.help = Some(self.help.map_or(more.clone(), |help| format!("{help}\n{more}")));
+        }
+        self
+    }
+
     fn place(&self) -> Option<Span> {
         self.labels.first().map(|(span, _)| *span)
     }
@@ -79,6 +99,23 @@ fn location(sources: &Sources, span: Span) -> String {
     format!("{}:{line}:{column}", sources.named(span.source).name())
 }
 
+/// A mistake in a node of a `matrix` is found in each of the nodes that it stands for: it is told once.
+fn once_each(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut first: HashMap<_, usize> = HashMap::with_capacity(drafts.len());
+    let mut told: Vec<(Draft, usize)> = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let spans: Vec<Span> = draft.labels.iter().map(|(span, _)| *span).collect();
+        match first.entry((spans, draft.gist())) {
+            Occupied(known) => told[*known.get()].1 += 1,
+            Vacant(new) => {
+                new.insert(told.len());
+                told.push((draft, 0));
+            }
+        }
+    }
+    told.into_iter().map(|(draft, more)| draft.and_more(more)).collect()
+}
+
 /// Everything that was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Draft>);
@@ -97,7 +134,7 @@ impl Findings {
     /// Mistakes, then warnings, each in the order of the sources.
     pub(super) fn finish(mut self, sources: &Sources) -> (Vec<Finding>, Vec<Finding>) {
         self.0.sort_by_key(Draft::place);
-        let findings = self.0.into_iter().map(|draft| draft.finish(sources));
+        let findings = once_each(self.0).into_iter().map(|draft| draft.finish(sources));
         findings.partition(|finding| finding.severity == Severity::Error)
     }
 }

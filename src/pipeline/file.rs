@@ -26,6 +26,13 @@ pub(super) struct File {
     /// Values that `Param("name")` stands for, by name.
     #[schemars(default)]
     params: BTreeMap<String, Value>,
+    /// Axes to sweep, by name: `{"seed": [1, 2, 3], "guidance": {"low": 1.5, "high": 7.5}}`.
+    ///
+    /// A node with `{seed}` in its name is one node for each value; in it `{seed}` in any text, and `Param("seed")`, is
+    /// its value. Elsewhere an item of a list, or an entry of a map, with `{seed}` in it (or in the entry's key) stands
+    /// for all of them. The axis `seed` is also the seed of the nodes that it names.
+    #[schemars(default)]
+    matrix: BTreeMap<String, Axis>,
     /// The nodes, by name.
     nodes: BTreeMap<String, Kind>,
     /// How nodes are run, by the name of the node; `"*"` holds for all nodes.
@@ -34,6 +41,17 @@ pub(super) struct File {
     /// What may change the bytes of a result without running its node again.
     #[schemars(default)]
     reproducibility: Reproducibility,
+}
+
+/// The values of an axis.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "describes the file for schemars")]
+enum Axis {
+    /// Values that are their own names: numbers, texts and names.
+    Values(Vec<Value>),
+    /// Values by the names that they have in names of nodes.
+    Named(BTreeMap<String, Value>),
 }
 
 /// The JSON Schema of a pipeline file, with all kinds in it.
@@ -91,6 +109,12 @@ pub(super) const OF_TRAINING: &str = "sample_every";
 pub(super) const OF_CHECKPOINTS: &str = "checkpoint_seconds";
 
 impl NodeSettings {
+    /// These settings, with this seed if they have none.
+    pub(super) fn or_seed(mut self, seed: Option<u64>) -> Self {
+        self.seed = self.seed.or(seed);
+        self
+    }
+
     /// These settings, and those of `defaults` where they are silent.
     pub(super) fn or(&self, defaults: &NodeSettings) -> Settings {
         let standard = Settings::default();

@@ -62,6 +62,7 @@ impl<'s> Fragment<'s> {
         }
         match &tree.shape {
             Shape::Atom => self.text.push_str(self.sources.slice(tree.span)),
+            Shape::Text(text) => self.text.push_str(&quote(text)),
             Shape::Fields(_, entries) => self.all('(', entries, Self::entry, ')'),
             Shape::Map(entries) => self.all('{', entries, Self::entry, '}'),
             Shape::Tuple(_, items) => self.all('(', items, Self::item, ')'),

@@ -1,7 +1,8 @@
 //! The pipeline language: a RON file becomes a checked [`Pipeline`], or all of its mistakes at once.
 //!
 //! 1. `syntax`: ron says whether the text is RON; `scan` then finds out what stands where, as a `tree`.
-//! 2. `overrides`, `params`: `--set`, `--params` and `Param("x")` are edits of that tree.
+//! 2. `overrides`, `params`: `--set`, `--params` and `Param("x")` are edits of that tree; so is `matrix`, which
+//!    makes one node many.
 //! 3. `nodes`, `typed`: every struct is rendered back to text (`fragment`) and parsed by ron into the
 //!    types of the kinds, whole if it is right, field by field if not.
 //! 4. `references`, `cycle`: what points out of a node is followed.
@@ -15,6 +16,7 @@ mod draft;
 mod file;
 mod finding;
 mod fragment;
+mod matrix;
 mod model;
 mod nodes;
 mod overrides;

@@ -21,6 +21,8 @@ pub struct Pipeline {
     pub exact: bool,
     /// The nodes, by name.
     pub nodes: BTreeMap<String, Node>,
+    /// The nodes that a name with axes of `matrix` in it (`"tcd@{seed}"`) stands for.
+    pub swept: BTreeMap<String, Vec<String>>,
     /// What is probably not meant, but no mistake.
     pub warnings: Vec<Finding>,
 }

@@ -10,7 +10,7 @@ use super::syntax::read;
 use super::tree::{Entry, Key, Shape, Tree};
 
 /// Top-level fields that `--set` reaches by their own name; everything else is in a node.
-const RESERVED: [&str; 6] = ["params", "settings", "nodes", "seed", "name", "reproducibility"];
+const RESERVED: [&str; 7] = ["params", "matrix", "settings", "nodes", "seed", "name", "reproducibility"];
 
 type Outcome = Result<(), Box<Draft>>;
 
@@ -42,9 +42,18 @@ pub(super) fn apply_params(sources: &mut Sources, root: &mut Tree, path: &Path, 
     }
 }
 
+/// Whether a `--set` is for a node or setting that the file does not name, which may be one of a `matrix`.
+pub(super) fn is_unnamed(sources: &Sources, root: &Tree, source: usize) -> bool {
+    let argument = sources.text(source);
+    let path = ["nodes.", "settings."].iter().find_map(|start| argument.strip_prefix(start)).unwrap_or(argument);
+    let named = |name: &str| path.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '=']));
+    let entries = ["nodes", "settings"].into_iter().filter_map(|field| root.entry(field)?.value.entries()).flatten();
+    !named("*") && !RESERVED.iter().any(|name| named(name)) && !entries.into_iter().any(|entry| named(&entry.key.text))
+}
+
 /// Carries out one `--set`.
-pub(super) fn apply_set(sources: &mut Sources, root: &mut Tree, argument: &str, findings: &mut Findings) {
-    let source = sources.add("--set", argument);
+pub(super) fn apply_set(sources: &Sources, root: &mut Tree, source: usize, findings: &mut Findings) {
+    let argument = sources.text(source);
     let outcome = Edit { sources, source, argument, findings }.apply(root);
     if let Err(draft) = outcome {
         findings.push(*draft);
@@ -88,10 +97,10 @@ impl Edit<'_> {
         let reserved = RESERVED.into_iter().find(|name| self.at_end_of(0, name).is_some());
         match reserved {
             Some("settings") => self.setting(root),
-            Some("params") => {
-                let at = "params".len();
-                let params = top_level(root, "params", self.span(0, at));
-                if self.argument[at..].starts_with('=') { self.put(root, 0) } else { self.put(params, at + 1) }
+            Some(map @ ("params" | "matrix")) => {
+                let at = map.len();
+                let values = top_level(root, map, self.span(0, at));
+                if self.argument[at..].starts_with('=') { self.put(root, 0) } else { self.put(values, at + 1) }
             }
             Some(_) => self.put(root, 0),
             None => self.put(top_level(root, "nodes", self.span(0, 0)), 0),
@@ -143,7 +152,7 @@ impl Edit<'_> {
                     }
                 }
             }
-            Shape::Atom | Shape::Broken => {
+            Shape::Atom | Shape::Text(_) | Shape::Broken => {
                 let end = self.end_of_name(start)?;
                 Err(self.nothing(start, end, &self.whole(start.saturating_sub(1))))
             }

@@ -8,6 +8,7 @@ use hyper_flow_spec::{Artifact, Kind};
 
 use super::draft::{Draft, Findings};
 use super::finding::SHOWN;
+use super::matrix::unknown_axis;
 use super::nodes::{FileUse, Reference, Sketch};
 use super::source::Sources;
 use super::suggest::{closest, instead, quoted};
@@ -18,7 +19,7 @@ use super::words::{any_of, with_article};
 pub(super) type Index<'a> = HashMap<&'a str, usize>;
 
 /// Tells every reference to no node, or to one that yields something else.
-pub(super) fn tell_references(sketches: &[Sketch], index: &Index<'_>, findings: &mut Findings) {
+pub(super) fn tell_references(sketches: &[Sketch], index: &Index<'_>, axes: &[String], findings: &mut Findings) {
     let names: Vec<&str> = sketches.iter().map(|sketch| sketch.name.as_str()).collect();
     for sketch in sketches {
         for reference in &sketch.references {
@@ -27,14 +28,17 @@ pub(super) fn tell_references(sketches: &[Sketch], index: &Index<'_>, findings: 
                     let others = sketches.iter().filter(|other| other.name != sketch.name);
                     tell_type(reference, &sketches[taken], others, findings);
                 }
-                None => findings.push(unknown_node(reference, &names, findings.count())),
+                None => findings.push(unknown_node(reference, &names, axes, findings.count())),
             }
         }
     }
 }
 
-fn unknown_node(reference: &Reference, names: &[&str], told: usize) -> Draft {
+fn unknown_node(reference: &Reference, names: &[&str], axes: &[String], told: usize) -> Draft {
     let draft = Draft::error(format!("there is no node `{}`", reference.name)).at(reference.place, "unknown node");
+    if let Some(help) = unknown_axis(&reference.name, axes) {
+        return draft.help(help);
+    }
     // Nobody reads more suggestions than are shown, and each costs a look at every name.
     if told < SHOWN { draft.help(instead(&reference.name, names, "nodes")) } else { draft }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use miette::NamedSource;
 
 /// A piece of one of the [`Sources`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Span {
     /// Which source.
     pub(super) source: usize,

@@ -21,6 +21,8 @@ pub(super) struct Tree {
 pub(super) enum Shape {
     /// A number, text, character or bare name.
     Atom,
+    /// Text that is not as it is written: with the values of axes in it.
+    Text(String),
     /// `Name(field: value, …)`; the name may be absent.
     Fields(Option<Span>, Vec<Entry>),
     /// `Name(value, …)`; the name may be absent.
@@ -92,8 +94,9 @@ impl Tree {
 
     /// Its text, when it is text in quotes.
     pub(super) fn text(&self, sources: &Sources) -> Option<String> {
-        match self.shape {
+        match &self.shape {
             Shape::Atom => unquote(sources.slice(self.span)),
+            Shape::Text(text) => Some(text.clone()),
             _ => None,
         }
     }
@@ -102,6 +105,14 @@ impl Tree {
     pub(super) fn entries(&self) -> Option<&[Entry]> {
         match &self.shape {
             Shape::Fields(_, entries) | Shape::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// Its entries, when it is a map.
+    pub(super) fn map(&self) -> Option<&[Entry]> {
+        match &self.shape {
+            Shape::Map(entries) => Some(entries),
             _ => None,
         }
     }
@@ -122,7 +133,7 @@ impl Tree {
     /// Every value directly inside.
     pub(super) fn children(&self) -> Box<dyn Iterator<Item = &Tree> + '_> {
         match &self.shape {
-            Shape::Atom | Shape::Broken => Box::new(std::iter::empty()),
+            Shape::Atom | Shape::Text(_) | Shape::Broken => Box::new(std::iter::empty()),
             Shape::Fields(_, entries) | Shape::Map(entries) => Box::new(entries.iter().map(|entry| &entry.value)),
             Shape::Tuple(_, items) | Shape::List(items) => Box::new(items.iter()),
         }
@@ -131,7 +142,7 @@ impl Tree {
     /// As [`Tree::children`], to edit.
     pub(super) fn children_mut(&mut self) -> Box<dyn Iterator<Item = &mut Tree> + '_> {
         match &mut self.shape {
-            Shape::Atom | Shape::Broken => Box::new(std::iter::empty()),
+            Shape::Atom | Shape::Text(_) | Shape::Broken => Box::new(std::iter::empty()),
             Shape::Fields(_, entries) | Shape::Map(entries) => {
                 Box::new(entries.iter_mut().map(|entry| &mut entry.value))
             }

@@ -84,12 +84,14 @@ fn distinct_inputs(node: &Node) -> BTreeSet<&str> {
     node.inputs.values().map(String::as_str).collect()
 }
 
-fn select<'a>(pipeline: &'a Pipeline, targets: &[String]) -> Result<BTreeMap<&'a str, &'a Node>, PlanError> {
+fn select<'a>(pipeline: &'a Pipeline, targets: &'a [String]) -> Result<BTreeMap<&'a str, &'a Node>, PlanError> {
     if targets.is_empty() {
         return Ok(pipeline.nodes.iter().map(|(name, node)| (name.as_str(), node)).collect());
     }
     let mut selected = BTreeMap::new();
-    let mut open: Vec<&str> = targets.iter().map(String::as_str).collect();
+    // `"tcd@{seed}"` asks for all nodes that it stands for.
+    let all = |target: &'a String| pipeline.swept.get(target).map_or(std::slice::from_ref(target), Vec::as_slice);
+    let mut open: Vec<&str> = targets.iter().flat_map(all).map(String::as_str).collect();
     while let Some(name) = open.pop() {
         let (name, node) = pipeline.nodes.get_key_value(name).ok_or_else(|| unknown(pipeline, name))?;
         if selected.insert(name.as_str(), node).is_none() {

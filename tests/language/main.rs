@@ -2,6 +2,7 @@
 
 mod commands;
 mod documentation;
+mod matrix;
 mod meaning;
 mod mistakes;
 mod properties;

@@ -62,6 +62,7 @@ fn empty() -> Pipeline {
         seed: 7,
         exact: false,
         nodes: BTreeMap::new(),
+        swept: BTreeMap::new(),
         warnings: Vec::new(),
     }
 }

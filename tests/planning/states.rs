@@ -2,7 +2,7 @@
 
 use hyper_flow::plan::{Classes, plan};
 
-use super::world::World;
+use super::world::{World, parse};
 
 /// A diamond: `a` goes into `b` and `c`, both into `d`.
 fn diamond(b: &str) -> String {
@@ -183,6 +183,34 @@ fn a_target_selects_what_it_needs() {
     assert_eq!(plan_of(&["c"]), ["a", "c"]);
     assert_eq!(plan_of(&["c", "b"]), ["a", "b", "c"]);
     assert_eq!(plan_of(&["d"]), ["a", "b", "c", "d"]);
+}
+
+const SWEPT: &str = r#"Pipeline(name: "test", matrix: {"seed": [1, 2], "word": ["a", "b"]}, nodes: {
+    "shared": Command(program: ["shared"]),
+    "first@{seed}": Command(program: ["first"], inputs: {"x": "shared"}),
+    "second-{word}@{seed}": Command(program: ["second", "{word}", "{seed}"], inputs: {"x": "first@{seed}"}),
+    "all": Command(program: ["all"], inputs: {"{word}{seed}": "second-{word}@{seed}"}),
+})"#;
+
+#[test]
+fn nodes_of_a_matrix_that_are_alike_run_once() {
+    let world = World::new();
+    let pipeline = parse(SWEPT, world.dir.path().join("test.ron"));
+    let ran = world.run(&pipeline);
+    assert_eq!(ran, ["shared", "first@1", "second-a@1", "second-a@2", "second-b@1", "second-b@2", "all"]);
+    assert_eq!(world.run(&pipeline), [""; 0]);
+
+    let more = parse(&SWEPT.replace("\"b\"]", "\"b\", \"c\"]"), world.dir.path().join("test.ron"));
+    assert_eq!(world.run(&more), ["second-c@1", "second-c@2", "all"]);
+}
+
+#[test]
+fn a_name_with_axes_is_a_target_too() {
+    let world = World::new();
+    let pipeline = parse(SWEPT, world.dir.path().join("test.ron"));
+    let plan = world.plan_for(&pipeline, &["second-{word}@{seed}"]);
+    assert_eq!((plan.graph.len(), plan.graph.index("all")), (7, None));
+    assert_eq!(world.plan_for(&pipeline, &["second-b@2"]).graph.len(), 3);
 }
 
 #[test]
