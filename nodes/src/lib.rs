@@ -8,6 +8,7 @@ mod decoder;
 mod distillation;
 mod download;
 mod error;
+mod feedback;
 mod files;
 mod kinds;
 mod latents;

@@ -55,9 +55,16 @@ pub(crate) fn check_finite(pictures: &Tensor, whose: &str, steps: i64) -> Result
     Err(NodeError::Unfit(format!("the pictures of `{whose}` in {steps} steps are not finite; its weights are broken")))
 }
 
-/// Values of the samples that a showcase draws at once, beside a training that has filled the memory: one of SDXL's, four
-/// of Stable Diffusion's, all that are small.
+/// Values of the samples that are drawn at once, beside a training that has filled the memory: one of SDXL's, four of Stable
+/// Diffusion's, all that are small.
 const AT_ONCE: i64 = 4 * 128 * 128;
+
+/// Rows of samples (n, c, h, w), as many together as may be drawn at once beside a training.
+pub(crate) fn chunks(like: &Tensor) -> Vec<Vec<i64>> {
+    let rows: Vec<i64> = (0..like.size()[0]).collect();
+    let at_once = (AT_ONCE * like.size()[0] / like.numel() as i64).max(1);
+    rows.chunks(at_once as usize).map(<[i64]>::to_vec).collect()
+}
 
 /// Drawing in a few DDIM steps without guidance, as a student is meant to.
 #[derive(Debug, Clone, Copy)]
@@ -70,13 +77,11 @@ impl Few<'_> {
     /// Pictures from the showcase's noise and captions.
     pub(crate) fn showcase(&self, data: &Conditioned, adapters: &Adapters<'_>, seed: u64) -> Result<Tensor, NodeError> {
         let (noise, conditions) = data.showcase(seed)?;
-        let rows: Vec<i64> = (0..noise.size()[0]).collect();
-        let at_once = (AT_ONCE * noise.size()[0] / noise.numel() as i64).max(1);
-        let draw = |rows: &[i64]| {
+        let draw = |rows: Vec<i64>| {
             let noise = noise.narrow(0, rows[0], rows.len() as i64);
-            self.draw(&noise, &conditions.select(rows), adapters)
+            self.draw(&noise, &conditions.select(&rows), adapters)
         };
-        let drawn: Result<Vec<_>, _> = rows.chunks(at_once as usize).map(draw).collect();
+        let drawn: Result<Vec<_>, _> = chunks(&noise).into_iter().map(draw).collect();
         Ok(Tensor::cat(&drawn?, 0))
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
-    /// Reads a `Scorer` or `Clip` artifact, to judge pictures of so many channels.
+    /// Reads a `Scorer`, `Clip` or `Classifier` artifact, to judge pictures of so many channels.
     pub(crate) fn load(
         folder: &Path,
         captions: &[String],
@@ -23,7 +23,11 @@ impl Scorer {
         kind: Kind,
         device: Device,
     ) -> Result<Self, NodeError> {
-        let score = scores::load(folder, kind, device)?;
+        Self::new(scores::load(folder, kind, device)?, captions, channels)
+    }
+
+    /// A score, to judge pictures of so many channels.
+    pub(crate) fn new(score: Box<dyn Score>, captions: &[String], channels: i64) -> Result<Self, NodeError> {
         check_channels(&*score, channels)?;
         Ok(Self { captions: score.captions(captions)?, score })
     }

@@ -79,6 +79,12 @@ impl Classifier {
         save_var_store(vs, &folder.join(WEIGHTS))
     }
 
+    /// Whether a folder holds what [`Classifier::save`] wrote: its configuration alone names classes.
+    pub fn is_in(folder: &Path) -> bool {
+        let config = std::fs::read(folder.join(CONFIG)).unwrap_or_default();
+        serde_json::from_slice::<serde_json::Value>(&config).is_ok_and(|config| config.get("classes").is_some())
+    }
+
     /// Reads what [`Classifier::save`] wrote; frozen.
     ///
     /// # Errors

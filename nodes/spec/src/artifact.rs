@@ -85,7 +85,7 @@ artifact_types! {
     Clip: Clip,
     Classifier: Classifier,
     Scorer: Scorer,
-    Score: Scorer | Clip,
+    Score: Scorer | Clip | Classifier,
     Model: Model,
     Lora: Lora,
     Images: Images,

@@ -1,36 +1,28 @@
 //! `RewardFinetune`: a LoRA that raises rewards, on top of a frozen student.
 
 use hyper_flow_diffusion::lora::{Adapters, Lora};
-use hyper_flow_diffusion::losses::{Denoiser, Distance, reward_loss};
-use hyper_flow_diffusion::sample::Painter;
+use hyper_flow_diffusion::losses::{Denoiser, Distance, Rollout};
 use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_diffusion::{Conditions, Tape};
-use hyper_flow_spec::kinds::{Precision, Reward, RewardFinetune};
-use tch::{Tensor, no_grad};
+use hyper_flow_spec::kinds::{Precision, RewardFinetune};
+use tch::Tensor;
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
 use crate::decoder::Decoder;
 use crate::distillation::Distillation;
-use crate::paint::{self, Few};
-use crate::scorer::Scorer;
+use crate::feedback::Judges;
+use crate::paint::Few;
 use crate::student::{self, Student};
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
-
-/// A reward, ready to judge: its captions are those of the dataset, in order.
-struct Judge {
-    scorer: Scorer,
-    weight: f64,
-    threshold: f64,
-}
 
 struct Feedback<'a> {
     params: &'a RewardFinetune,
     denoiser: Denoiser<'a>,
     decoder: Decoder,
     data: &'a Conditioned,
-    judges: Vec<Judge>,
+    judges: Judges,
     frozen: &'a Lora,
     delta: &'a Student,
     seed: u64,
@@ -50,18 +42,15 @@ impl Feedback<'_> {
         let rollouts = &self.params.rollouts;
         let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
         let step = rng.below(0, steps as i64) as usize;
+        let (student, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
+        let rollout = Rollout {
+            denoiser: self.denoiser,
+            trained: student.clone().dropout(draw.dropout("delta", self.params.dropout)),
+            student,
+            frozen,
+        };
         let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, steps)?;
-        let (adapted, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
-        let painter = Painter { denoiser: self.denoiser, plan: &plan, adapters: &adapted, guidance: None };
-        let x = painter.advance(&plan.start(noise), conditions, step, &mut rng);
-        let t = plan.timestep(step) as i64;
-        let trained = adapted.clone().dropout(draw.dropout("delta", self.params.dropout));
-        let own = self.denoiser.output_on(tape, &plan.model_input(&x, step), t, conditions, &trained);
-        let before = no_grad(|| Painter { adapters: &frozen, ..painter }.output(&x, step, conditions));
-        let sample = move |output: &Tensor| self.denoiser.schedule.prediction(output, &x, t).x0;
-        let before = no_grad(|| sample(&before));
-        let [own] = tape.run([&own], move |[own]| [sample(own)]);
-        Ok((own, before))
+        Ok(rollout.samples(tape, &plan, step, noise, conditions, &mut rng))
     }
 }
 
@@ -77,12 +66,7 @@ impl Recipe for Feedback<'_> {
         let noise = draw.randn("noise", &self.data.sample_shape());
         let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
         let pictures = self.decoder.pictures_on(tape, &own);
-        let mut losses = Losses::new();
-        for (i, judge) in self.judges.iter().enumerate() {
-            let rewards = judge.scorer.score(&pictures, &captions);
-            let loss = reward_loss(&rewards, judge.threshold) * judge.weight;
-            losses.push((format!("reward.{i}").into(), loss));
-        }
+        let mut losses = self.judges.losses(&pictures, &captions);
         if self.params.anchor.get() > 0.0 {
             losses.push(("anchor".into(), Distance::Mse.between(&own, &before) * self.params.anchor.get()));
         }
@@ -105,33 +89,17 @@ impl Recipe for Feedback<'_> {
     }
 }
 
-fn judges(
-    context: &Context,
-    params: &RewardFinetune,
-    captions: &[String],
-    channels: i64,
-) -> Result<Vec<Judge>, NodeError> {
-    let judge = |reward: &Reward| {
-        let (folder, weight, threshold) = match reward {
-            Reward::Clip { model, weight, threshold } => (context.input(model)?, weight, threshold),
-            Reward::Score { model, weight, threshold } => (context.input(model)?, weight, threshold),
-        };
-        let scorer = Scorer::load(folder, captions, channels, paint::kind(params.precision), context.device)?;
-        Ok(Judge { scorer, weight: weight.get(), threshold: *threshold })
-    };
-    params.rewards.iter().map(judge).collect()
-}
-
 pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), NodeError> {
     let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
     let frozen = student::read(context, &params.student, &teacher.unet)?;
     let delta = Student::new(context, &teacher.unet, None, params.lora())?;
+    let channels = teacher.picture_shape()?.channels;
     let feedback = Feedback {
         params,
         denoiser: teacher.denoiser(),
         decoder: teacher.decoder()?,
         data: &data,
-        judges: judges(context, params, &data.captions, teacher.picture_shape()?.channels)?,
+        judges: Judges::load(context, &params.rewards, &data.captions, channels, params.precision)?,
         frozen: &frozen,
         delta: &delta,
         seed: context.seed(),

@@ -65,6 +65,22 @@ pub(crate) trait Recipe {
         Precision::Fp32
     }
 
+    /// Looks at what is trained after a step (0: before the first), without gradient. What it keeps for later looks must be
+    /// in [`Recipe::memory`].
+    fn watch(&self, _step: u64) -> Result<(), NodeError> {
+        Ok(())
+    }
+
+    /// Finite tensors that [`Recipe::watch`] changes in place, by name: a resumed training finds them as they were.
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
+
+    /// Whether training ends here though steps are left; must follow from [`Recipe::memory`].
+    fn is_done(&self) -> bool {
+        false
+    }
+
     /// Pictures (n, c, h, w) in [−1, 1] of the model as it is being trained, always from the same noise and captions.
     /// `None` where there is nothing to look at.
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {

@@ -82,9 +82,15 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     fn run(mut self) -> Result<(), NodeError> {
         let steps = self.schedule.steps;
         self.kept = self.resume()?;
+        if self.kept == 0 {
+            no_grad(|| self.recipe.watch(0))?;
+        }
         let mut saved = Instant::now();
         let first = self.kept + 1;
         for step in first..=steps {
+            if self.recipe.is_done() {
+                break;
+            }
             let began = Instant::now();
             let losses = self.step(step)?;
             let speed = self.training.batch.get() as f64 * self.training.accumulate.get() as f64;
@@ -93,6 +99,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             if step == first {
                 self.context.report_memory();
             }
+            no_grad(|| self.recipe.watch(step))?;
             if step.checked_rem(self.context.job.sample_every) == Some(0) {
                 self.sample(step)?;
             }
@@ -102,7 +109,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             }
             let due = saved.elapsed() >= Duration::from_secs_f64(self.context.job.checkpoint_seconds);
             // The last one too: should writing the artifact fail, nothing is trained twice.
-            if due || step == steps {
+            if due || step == steps || self.recipe.is_done() {
                 self.save(step)?;
                 saved = Instant::now();
             }
@@ -213,6 +220,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             }
         }
         tensors.extend(self.averages.iter().map(|(name, tensor)| (format!("average/{name}"), tensor.detach())));
+        tensors.extend(self.recipe.memory().into_iter().map(|(name, tensor)| (format!("memory/{name}"), tensor)));
         tensors
     }
 
@@ -257,6 +265,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             optimiser.load_state(&found.take(&format!("{}/optimiser/", group.name)))?;
         }
         checkpoint::restore(&self.averages, &found.take("average/"))?;
+        checkpoint::restore(&self.recipe.memory(), &found.take("memory/"))?;
         Ok(found.step)
     }
 }

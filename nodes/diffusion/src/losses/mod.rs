@@ -8,6 +8,7 @@ mod contrastive;
 mod denoiser;
 mod distance;
 mod reward;
+mod rollout;
 mod score;
 
 pub use consistency::{Consistency, Weighting, consistency_loss};
@@ -15,4 +16,5 @@ pub use contrastive::contrastive_loss;
 pub use denoiser::{Denoiser, denoising_loss};
 pub use distance::Distance;
 pub use reward::reward_loss;
+pub use rollout::Rollout;
 pub use score::distribution_matching_loss;

@@ -77,7 +77,12 @@ impl Score for AestheticScore {
     }
 
     fn score(&self, pictures: &Tensor, _: &Captions) -> Tensor {
+        self.head.forward(&unit(&self.features(pictures)))
+    }
+
+    /// The picture embedding of its CLIP.
+    fn features(&self, pictures: &Tensor) -> Tensor {
         let (_, embeds) = self.tower.forward(&self.pictures.forward(pictures));
-        self.head.forward(&unit(&embeds))
+        embeds.to_kind(Kind::Float)
     }
 }

@@ -119,6 +119,11 @@ impl Score for ClipScore {
     fn score(&self, pictures: &Tensor, captions: &Captions) -> Tensor {
         self.cosine(&self.features(pictures), captions)
     }
+
+    /// The picture's embedding in the joint space.
+    fn features(&self, pictures: &Tensor) -> Tensor {
+        Self::features(self, pictures)
+    }
 }
 
 /// Of length 1, in float32.

@@ -1,7 +1,7 @@
 //! A saved score: `scorer.json` names its form, beside its files.
 
-use super::{AestheticScore, ClipScore, ImageReward, Score};
-use crate::DiffusionError;
+use super::{AestheticScore, ClassifierScore, ClipScore, ImageReward, Score};
+use crate::{Classifier, DiffusionError};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tch::{Device, Kind};
@@ -22,14 +22,17 @@ struct Description {
     form: Form,
 }
 
-/// Reads the score that a folder holds; frozen, its networks in `kind`. Of a folder without `scorer.json`, which is a
-/// CLIP's, it is [`ClipScore`].
+/// Reads the score that a folder holds; frozen, its networks in `kind`. Of a folder without `scorer.json` it is
+/// [`ClassifierScore`] if a classifier was saved there, else [`ClipScore`].
 ///
 /// # Errors
 /// [`DiffusionError::Io`], [`DiffusionError::Config`] for an unknown form, or as the form's own `load`.
 pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<Box<dyn Score>, DiffusionError> {
     let path = folder.join(FILE);
     if !path.exists() {
+        if Classifier::is_in(folder) {
+            return Ok(Box::new(ClassifierScore::load(folder, device)?));
+        }
         return Ok(Box::new(ClipScore::load(folder, kind, device)?));
     }
     let text = std::fs::read_to_string(&path);

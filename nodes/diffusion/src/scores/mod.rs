@@ -2,6 +2,8 @@
 //! any size in [−1, 1] and are differentiable with respect to them.
 
 mod aesthetic;
+mod brightness;
+mod classifier;
 mod clip;
 mod clip_pictures;
 mod folder;
@@ -10,6 +12,8 @@ mod image_reward;
 mod score;
 
 pub use aesthetic::AestheticScore;
+pub use brightness::Brightness;
+pub use classifier::ClassifierScore;
 pub use clip::ClipScore;
 pub use folder::load;
 pub use image_reward::{BertTokenizer, ImageReward, ImageRewardConfig, ImageRewardModel, TowerConfig};

@@ -28,4 +28,8 @@ pub trait Score: std::fmt::Debug {
     /// Pictures (b, channels, h, w) in [−1, 1], each with its caption → scores (b) in float32, with gradient. Higher is
     /// better.
     fn score(&self, pictures: &Tensor, captions: &Captions) -> Tensor;
+
+    /// Pictures as above → what it sees of them, whatever the caption (b, n), in float32: where two pictures that look
+    /// alike to it are close. With gradient.
+    fn features(&self, pictures: &Tensor) -> Tensor;
 }

@@ -3,6 +3,7 @@
 mod checkpointing;
 mod clip;
 mod export;
+mod feedback;
 mod folders;
 mod full_size;
 mod half;

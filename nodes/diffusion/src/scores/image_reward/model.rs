@@ -34,4 +34,9 @@ impl ImageRewardModel {
         let states = self.text_encoder.forward(ids_bn, mask_bn, &picture);
         self.mlp.forward(&states.select(1, 0).to_kind(Kind::Float))
     }
+
+    /// Normalised pictures → the class token of the image tower (b, width), in float32.
+    pub fn picture_features(&self, pixels_bchw: &Tensor) -> Tensor {
+        self.visual_encoder.forward(pixels_bchw).select(1, 0).to_kind(Kind::Float)
+    }
 }

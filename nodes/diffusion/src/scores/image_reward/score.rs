@@ -97,4 +97,9 @@ impl Score for ImageReward {
         let (ids, mask) = (captions.0.select(1, 0), captions.0.select(1, 1));
         (self.model.forward(&self.processor.forward(pictures), &ids, &mask) - MEAN) / STD
     }
+
+    /// What the image tower's class token has become.
+    fn features(&self, pictures: &Tensor) -> Tensor {
+        self.model.picture_features(&self.processor.forward(pictures))
+    }
 }

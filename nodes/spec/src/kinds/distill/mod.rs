@@ -1,11 +1,13 @@
 //! The three distillation kinds. All train LoRA adapters over one frozen base.
 
 mod consistency;
+mod reward;
 mod reward_finetune;
 mod score_distill;
 mod segment_distill;
 
 pub use consistency::{Distance, Target, Weighting};
-pub use reward_finetune::{Reward, RewardFinetune};
+pub use reward::Reward;
+pub use reward_finetune::RewardFinetune;
 pub use score_distill::ScoreDistill;
 pub use segment_distill::SegmentDistill;

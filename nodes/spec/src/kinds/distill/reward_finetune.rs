@@ -1,39 +1,10 @@
-//! `RewardFinetune`, and what it rewards.
+//! `RewardFinetune`.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use super::reward::Reward;
 use crate::bounded::int;
 use crate::kinds::Problem;
 use crate::kinds::training::{distillation_kind, training_kind};
 use crate::{NonNegative, Ref, Steps, types};
-
-/// A score of pictures that the student is trained to raise.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub enum Reward {
-    /// Cosine similarity of picture and caption in a CLIP, from −1 to 1. In PickScore's CLIP, of which good pictures have
-    /// about 0.22, this is PickScore.
-    Clip {
-        /// The CLIP.
-        model: Ref<types::Clip>,
-        /// Weight of ReLU(threshold − reward) in the loss.
-        weight: NonNegative,
-        /// Above it the reward pulls no more (α in the paper).
-        #[serde(default = "one")]
-        threshold: f64,
-    },
-    /// A score with a network of its own.
-    Score {
-        /// ImageReward or the aesthetic predictor.
-        model: Ref<types::Scorer>,
-        /// Weight of ReLU(threshold − reward) in the loss. ReFL, ImageReward's own training, has 0.001.
-        weight: NonNegative,
-        /// Above it the reward pulls no more (α in the paper, which gives no numbers): 2 in ReFL, for ImageReward is
-        /// standardised; for aesthetic marks, from about 1 to 10, something above what the student has, say 7.
-        threshold: f64,
-    },
-}
 
 distillation_kind! {
     /// Human feedback learning (Hyper-SD, §3.2): a LoRA that raises rewards, on top of a frozen student.
@@ -75,10 +46,6 @@ impl RewardFinetune {
         }
         problems
     }
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 fn one_non_negative() -> NonNegative {
