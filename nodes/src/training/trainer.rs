@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hyper_flow_diffusion::optim::{
     AdamW, AdamWConfig, Decay, LrSchedule, clip_gradients, scale_gradients, update_average,
 };
+use hyper_flow_diffusion::weights::remove_partials;
 use hyper_flow_diffusion::{DiffusionError, Tape};
 use hyper_flow_spec::kinds::{LrDecay, Precision, Training};
 use hyper_flow_spec::{Event, Level};
@@ -241,6 +242,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     /// starts anew, which costs time but nothing else.
     fn resume(&mut self) -> Result<u64, NodeError> {
         let path = self.checkpoint_path();
+        // A kill while one was written left it by half: as large as a checkpoint, and another with every kill.
+        remove_partials(&path)?;
         match checkpoint::read(&path, self.context.device, &self.state()) {
             Ok(None) => Ok(0),
             Ok(Some(found)) => {

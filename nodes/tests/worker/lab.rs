@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+const WORKER: &str = env!("CARGO_BIN_EXE_hyper-flow-worker");
+
 /// The files of an artifact by their paths. Two artifacts are the same when these are equal.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
@@ -72,7 +74,7 @@ impl Work {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("job.json");
         fs::write(&path, content).unwrap();
-        Worker::start(&path, folder.path(), &[]).end()
+        Worker::start(Command::new(WORKER), &path, folder.path(), &[]).end()
     }
 
     /// What would be in the job file.
@@ -82,6 +84,18 @@ impl Work {
 
     /// Starts the worker, with an empty output directory as the engine gives it.
     pub(crate) fn start(&self) -> Worker {
+        self.start_by(Command::new(WORKER))
+    }
+
+    /// Starts the worker in a shell that forbids files of more than so many blocks of 512 bytes: the disk is full there.
+    pub(crate) fn start_with_disk_of(&self, blocks: u64) -> Worker {
+        let mut shell = Command::new("sh");
+        // Ignored signals stay ignored: the write is an error, and no end.
+        shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), WORKER]);
+        self.start_by(shell)
+    }
+
+    fn start_by(&self, worker: Command) -> Worker {
         if self.job.output.exists() {
             fs::remove_dir_all(&self.job.output).unwrap();
         }
@@ -90,7 +104,7 @@ impl Work {
         }
         let path = self.folder.path().join("job.json");
         fs::write(&path, self.json().to_string()).unwrap();
-        Worker::start(&path, self.folder.path(), &self.environment)
+        Worker::start(worker, &path, self.folder.path(), &self.environment)
     }
 
     /// Runs the job to its end.
@@ -163,8 +177,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    fn start(job: &Path, cwd: &Path, environment: &[(&str, String)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hyper-flow-worker"))
+    fn start(mut worker: Command, job: &Path, cwd: &Path, environment: &[(&str, String)]) -> Self {
+        let mut child = worker
             .arg("run")
             .arg(job)
             .current_dir(cwd)

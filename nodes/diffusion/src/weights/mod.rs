@@ -24,4 +24,4 @@ pub use names::{is_position_ids, vae_name};
 pub use read::{WeightFile, read_tensors};
 pub use rows::RowWriter;
 pub use shards::Weights;
-pub use write::{Entry, save_var_store, write_tensors};
+pub use write::{Entry, remove_partials, save_var_store, write_tensors};

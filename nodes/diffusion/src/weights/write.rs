@@ -1,7 +1,7 @@
 //! Writing: sorted keys and at most one text entry, so that the bytes are a function of the tensors.
 
 use crate::DiffusionError;
-use safetensors::{Dtype, SafeTensorError, View};
+use safetensors::{Dtype, SafeTensorError, View, serialize_to_file};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -54,27 +54,63 @@ pub(super) fn write_views<V: View>(
     let io = |source| DiffusionError::Io { action: "write", path: path.to_owned(), source };
     let info = entry.map(|e| HashMap::from([(e.name.to_owned(), e.text.to_owned())]));
     let partial = partial_name(path);
-    let written = safetensors::serialize_to_file(views, info, &partial).map_err(|e| io(into_io(e)));
-    let published = written.and_then(|()| check()).and_then(|()| publish(&partial, path).map_err(io));
-    published.inspect_err(|_| {
-        // The error at hand says more than one about the left-over would.
-        let _ = std::fs::remove_file(&partial);
-    })
+    let file = partial.join("tensors");
+    let written =
+        make_folder(&partial).and_then(|()| serialize_to_file(views, info, &file).map_err(into_io)).map_err(io);
+    let published = written.and_then(|()| check()).and_then(|()| publish(&file, path).map_err(io));
+    // An error at hand says more than one about the left-over would.
+    let _ = std::fs::remove_dir_all(&partial);
+    published
 }
 
-/// Beside `path`, so that the rename stays within one file system.
+/// What comes between a file's name and its writer's number while it is written.
+const PARTIAL: &str = ".partial-";
+
+/// A folder beside `path`, so that the rename stays within one file system. A folder, because safetensors itself writes to a
+/// file of a random name first: a kill leaves everything where it can be found.
 fn partial_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".partial-{}", std::process::id()));
+    name.push(format!("{PARTIAL}{}", std::process::id()));
     name.into()
 }
 
+/// Makes a folder, unless a killed process of the same number left it.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Removes what writers of a file that were killed at it left beside it. Nobody may be writing it.
+///
+/// # Errors
+/// [`DiffusionError::Io`] if the folder cannot be read or the disk refuses.
+pub fn remove_partials(path: &Path) -> Result<(), DiffusionError> {
+    let prefix =
+        path.file_name().map(|name| [name.as_encoded_bytes(), PARTIAL.as_bytes()].concat()).unwrap_or_default();
+    let folder = folder_of(path);
+    let remove = || {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(&prefix) {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    remove().map_err(|source| DiffusionError::Io { action: "clear", path: folder.to_owned(), source })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes a finished file durable under its name: contents first, then the name, then the directory that holds it.
-fn publish(partial: &Path, path: &Path) -> std::io::Result<()> {
-    File::open(partial)?.sync_all()?;
-    std::fs::rename(partial, path)?;
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+fn publish(file: &Path, path: &Path) -> std::io::Result<()> {
+    File::open(file)?.sync_all()?;
+    std::fs::rename(file, path)?;
+    File::open(folder_of(path))?.sync_all()
 }
 
 fn into_io(error: SafeTensorError) -> std::io::Error {
