@@ -23,6 +23,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "tests/parity/fixtures"
@@ -163,14 +164,20 @@ def write_model(folder):
     write_tokenizer(folder / "clip")
 
 
-def write_pictures(folder):
-    """Four pictures of 512 pixels with captions."""
-    import numpy
+def write_png(path, shade):
+    """512 pixels a side, of one colour."""
+    rows = (b"\0" + bytes([shade, 255 - shade, 128]) * 512) * 512
+    chunk = lambda name, data: len(data).to_bytes(4) + name + data + zlib.crc32(name + data).to_bytes(4)
+    head = (512).to_bytes(4) + (512).to_bytes(4) + bytes([8, 2, 0, 0, 0])
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
 
+
+def write_pictures(folder):
+    """Four pictures with captions."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(4):
-        pixels = numpy.random.default_rng(i).integers(0, 256, (512, 512, 3), numpy.uint8)
-        (folder / f"{i}.ppm").write_bytes(b"P6 512 512 255\n" + pixels.tobytes())
+        write_png(folder / f"{i}.png", 50 * i)
         (folder / f"{i}.txt").write_text(f"a picture of number {i}")
 
 

@@ -33,7 +33,7 @@ fn check(work: impl Fn() -> Work) {
 
     let broken = work().with(|job| job.checkpoint_seconds = 0.0);
     let seed = seed();
-    println!("HYPER_FLOW_KILLS={seed} kills at these moments");
+    say(&format!("HYPER_FLOW_KILLS={seed} kills at these moments"));
     let mut lives: Vec<Ended> =
         (0..KILLS).map(|life| killed(&broken, Rng::at(seed, "kill", life), life, pace)).collect();
     lives.extend([asked_to_stop(&broken), left_alone(&broken), broken.run()]);
@@ -48,6 +48,11 @@ fn left_in_scratch(work: &Work) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
+#[expect(clippy::print_stdout, reason = "cargo shows what a test that fails has printed")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
 /// Of all moments of a test: its number is printed, and `HYPER_FLOW_KILLS` sets it.
 fn seed() -> u64 {
     let given = std::env::var("HYPER_FLOW_KILLS").ok().and_then(|text| text.parse().ok());
@@ -60,7 +65,7 @@ fn killed(work: &Work, mut moment: Rng, life: u64, pace: Duration) -> Ended {
     let first = if life == 0 { FIRST_CHECKPOINT } else { 1 };
     let events = moment.below(first, EVENTS + 1);
     let rest = pace.mul_f64(moment.below(0, 1000) as f64 / 1000.0);
-    println!("life {life}: killed {rest:?} after {events} events");
+    say(&format!("life {life}: killed {rest:?} after {events} events"));
     let mut worker = work.start();
     let mut left = events;
     worker.until(|_| {
