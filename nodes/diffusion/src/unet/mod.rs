@@ -15,6 +15,7 @@
 mod config;
 mod config_file;
 mod down;
+mod encoder;
 mod feed_forward;
 mod mid;
 mod model;
@@ -28,6 +29,7 @@ mod up;
 
 pub use crate::layers::TimeScaleShift;
 pub use config::{AdditionEmbedType, DownBlockType, MidBlockType, PerBlock, UNet2DConditionConfig, UpBlockType};
+pub use encoder::UNetEncoder;
 pub use model::{AddedConditions, UNet2DConditionModel};
 pub use pretrained::{load, save};
 

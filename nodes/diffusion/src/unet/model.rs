@@ -1,13 +1,11 @@
 //! The whole UNet.
 
-use super::down::DownBlock;
-use super::mid::UNetMidBlock2DCrossAttn;
-use super::time::{TimestepEmbedding, sinusoid};
+use super::encoder::{Encoded, UNetEncoder};
 use super::up::UpBlock;
 use super::{Context, Pass, UNet2DConditionConfig};
 use crate::Tape;
 use crate::error::DiffusionError;
-use crate::layers::{Activation, Conv2d, ConvConfig, GroupNorm};
+use crate::layers::{Conv2d, ConvConfig, GroupNorm};
 use crate::lora::{Adapters, LoraTarget, select_targets};
 use tch::{Kind, Tensor, nn};
 
@@ -26,11 +24,7 @@ pub struct AddedConditions {
 pub struct UNet2DConditionModel {
     config: UNet2DConditionConfig,
     modules: Vec<LoraTarget>,
-    conv_in: Conv2d,
-    time_embedding: TimestepEmbedding,
-    add_embedding: Option<TimestepEmbedding>,
-    down_blocks: Vec<DownBlock>,
-    mid_block: UNetMidBlock2DCrossAttn,
+    encoder: UNetEncoder,
     up_blocks: Vec<UpBlock>,
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
@@ -42,21 +36,12 @@ impl UNet2DConditionModel {
     /// # Errors
     /// [`DiffusionError::Config`] if the configuration does not fit itself.
     pub fn new(vs: &nn::VarStore, config: &UNet2DConditionConfig) -> Result<Self, DiffusionError> {
-        config.check()?;
         let root = &vs.root();
-        let (first, time_dim) = (config.block_out_channels[0], config.time_embed_dim());
-        let (down, up) = (root / "down_blocks", root / "up_blocks");
-        // diffusers, too, gives SiLU to the added embedding whatever `act_fn` is.
-        let added = |dim| TimestepEmbedding::new(&(root / "add_embedding"), dim, time_dim, Activation::Silu);
-        let added_dim = config.addition_embed_type.and(config.projection_class_embeddings_input_dim);
+        let (first, up) = (config.block_out_channels[0], root / "up_blocks");
         let mut model = Self {
             config: config.clone(),
             modules: Vec::new(),
-            conv_in: Conv2d::new(&(root / "conv_in"), config.in_channels, first, ConvConfig::SAME_3),
-            time_embedding: TimestepEmbedding::new(&(root / "time_embedding"), first, time_dim, config.act_fn),
-            add_embedding: added_dim.map(added),
-            down_blocks: (0..config.blocks()).map(|i| DownBlock::new(&(&down / i), i, config)).collect(),
-            mid_block: UNetMidBlock2DCrossAttn::new(&(root / "mid_block"), config),
+            encoder: UNetEncoder::new(vs, config)?,
             up_blocks: (0..config.blocks()).map(|i| UpBlock::new(&(&up / i), i, config)).collect(),
             conv_norm_out: GroupNorm::new(&(root / "conv_norm_out"), config.norm_num_groups, first, config.norm_eps),
             conv_out: Conv2d::new(&(root / "conv_out"), first, config.out_channels, ConvConfig::SAME_3),
@@ -72,7 +57,7 @@ impl UNet2DConditionModel {
 
     /// The dtype of the weights.
     pub fn kind(&self) -> Kind {
-        self.conv_in.kind()
+        self.encoder.kind()
     }
 
     /// Every module that an adapter may sit on, sorted by path.
@@ -104,55 +89,54 @@ impl UNet2DConditionModel {
         adapters: &Adapters<'m>,
         tape: &Tape<'m>,
     ) -> Tensor {
-        let kind = self.kind();
-        // 1. time and text
         let pass = Pass { adapters, tape };
-        let context = Context { emb: self.time(timesteps, added, pass), text: text.to_kind(kind), pass };
-        // 2. down, keeping what the way up takes
-        let mut x = pass.run([sample], move |[x], adapters| self.conv_in.forward(&x.to_kind(kind), adapters));
-        let mut skips = vec![x.shallow_clone()];
-        for block in &self.down_blocks {
-            x = block.forward(x, &context, &mut skips);
-        }
-        // 3. middle
-        x = self.mid_block.forward(&x, &context);
-        // 4. up
-        for block in &self.up_blocks {
-            x = block.forward(x, &context, &mut skips);
-        }
-        // 5. out
+        let context = self.encoder.context(timesteps, text, added, pass);
+        // 1. down and middle
+        let encoded = self.encoder.encode(sample, &context, |_| ());
+        // 2. up
+        let x = self.decode(encoded, &context, |_| ());
+        // 3. out
         let x = pass.run([&x], |[x], adapters| {
             self.conv_out.forward(&self.config.act_fn.forward(&self.conv_norm_out.forward(x)), adapters)
         });
         x.to_kind(sample.kind())
     }
 
-    /// The time embedding (b, time), with what is added to it.
-    fn time<'m>(&'m self, timesteps: &Tensor, added: Option<&AddedConditions>, pass: Pass<'_, 'm>) -> Tensor {
-        let kind = self.kind();
-        let sines = self.sinusoid(timesteps, self.config.block_out_channels[0]).to_kind(kind);
-        let emb = pass.run([&sines], |[t], adapters| self.time_embedding.forward(t, adapters));
-        match (&self.add_embedding, added) {
-            (None, None) => emb,
-            (Some(layer), Some(added)) => {
-                let added = self.added(added).to_kind(kind);
-                pass.run([&emb, &added], |[emb, x], adapters| emb + layer.forward(x, adapters))
-            }
-            (Some(_), None) => panic!("the model needs added conditions: addition_embed_type is text_time"),
-            (None, Some(_)) => panic!("the model takes no added conditions: addition_embed_type is null"),
+    /// What each block makes for the inputs of [`UNet2DConditionModel::forward`]: on the way down, in the middle and on the
+    /// way up, each (b, its channels, its h, its w) in the dtype of the weights.
+    ///
+    /// # Panics
+    /// As [`UNet2DConditionModel::forward`].
+    pub fn features<'m>(
+        &'m self,
+        sample: &Tensor,
+        timesteps: &Tensor,
+        text: &Tensor,
+        added: Option<&AddedConditions>,
+        adapters: &Adapters<'m>,
+        tape: &Tape<'m>,
+    ) -> Vec<Tensor> {
+        let context = self.encoder.context(timesteps, text, added, Pass { adapters, tape });
+        let mut features = Vec::new();
+        let encoded = self.encoder.encode(sample, &context, |x| features.push(x.shallow_clone()));
+        let _ = self.decode(encoded, &context, |x| features.push(x.shallow_clone()));
+        features
+    }
+
+    /// The channels of each of [`UNet2DConditionModel::features`].
+    pub fn feature_channels(&self) -> Vec<i64> {
+        let channels = &self.config.block_out_channels;
+        channels.iter().chain(channels.last()).chain(channels.iter().rev()).copied().collect()
+    }
+
+    /// The way up; `seen` is shown what each block makes.
+    fn decode<'m>(&'m self, encoded: Encoded, context: &Context<'_, 'm>, mut seen: impl FnMut(&Tensor)) -> Tensor {
+        let Encoded { mut x, mut skips } = encoded;
+        for block in &self.up_blocks {
+            x = block.forward(x, context, &mut skips);
+            seen(&x);
         }
-    }
-
-    /// Pooled text and embedded numbers side by side (b, projection_class_embeddings_input_dim).
-    fn added(&self, added: &AddedConditions) -> Tensor {
-        let dim = self.config.addition_time_embed_dim.unwrap_or_default();
-        let ids = self.sinusoid(&added.time_ids.flatten(0, 1), dim);
-        let ids = ids.reshape([added.time_ids.size()[0], -1]);
-        Tensor::cat(&[added.text_embeds.to_kind(Kind::Float), ids], 1)
-    }
-
-    fn sinusoid(&self, values: &Tensor, dim: i64) -> Tensor {
-        sinusoid(values, dim, self.config.flip_sin_to_cos, self.config.freq_shift)
+        x
     }
 }
 
