@@ -12,4 +12,4 @@ pub use config::{BetaSchedule, PredictionType, SchedulerConfig, TimestepSpacing}
 pub use grid::{consistency_timesteps, timesteps};
 pub use noise::{NoiseSchedule, Prediction, Timesteps};
 pub use sampler::{Sampler, SamplingPlan};
-pub use segments::{SegmentDraw, SegmentGrid};
+pub use segments::{Ends, SegmentDraw, SegmentGrid};

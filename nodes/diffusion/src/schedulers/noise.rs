@@ -162,6 +162,26 @@ impl NoiseSchedule {
         }
     }
 
+    /// LCM's consistency function f(x_t, t) = c_skip(t)·x_t + c_out(t)·x̂0 (arXiv 2310.04378, eq. 9): where the trajectory
+    /// ends. At timestep 0 it is x_t itself.
+    pub fn consistency<'t>(&self, output: &Tensor, x_t: &Tensor, t: impl Into<Timesteps<'t>>) -> Tensor {
+        let t = t.into();
+        let (skip, out) = boundary_scalings(t, x_t);
+        (self.prediction(output, x_t, t).x0 * out + wide(x_t) * skip).to_kind(x_t.kind())
+    }
+
+    /// |∂f/∂output| of [`NoiseSchedule::consistency`] at one value, as [`NoiseSchedule::output_gain`].
+    pub fn consistency_gain<'t>(&self, t: impl Into<Timesteps<'t>>, device: Device) -> Tensor {
+        let (t, like) = (t.into(), Tensor::zeros([1], (Kind::Float, device)));
+        let (alpha, sigma) = self.alpha_sigma(t, &like);
+        let gain = match self.prediction_type {
+            PredictionType::Epsilon => sigma / alpha,
+            PredictionType::VPrediction => sigma,
+            PredictionType::Sample => alpha.ones_like(),
+        };
+        gain * boundary_scalings(t, &like).1
+    }
+
     /// |∂x_s/∂output| of [`NoiseSchedule::jump`] at one value, in float32 of shape (1) or (B): how much the jump t→s
     /// multiplies what the network puts out, and so its errors.
     pub fn output_gain<'t>(&self, t: impl Into<Timesteps<'t>>, s: impl Into<Timesteps<'t>>, device: Device) -> Tensor {
@@ -212,6 +232,16 @@ fn column(t: Timesteps<'_>, like: &Tensor) -> Tensor {
     let mut shape = vec![1; like.dim().max(1)];
     shape[0] = -1;
     t.to_device(like.device()).reshape(shape)
+}
+
+/// c_skip and c_out of LCM's consistency function, shaped to multiply `like`: σ_data 0.5, and timesteps counted tenfold, as
+/// in its published scripts.
+fn boundary_scalings(t: Timesteps<'_>, like: &Tensor) -> (Tensor, Tensor) {
+    const DATA_VARIANCE: f64 = 0.25;
+    let scaled = column(t, like).to_kind(Kind::Double) * 10.0;
+    let variance = scaled.square() + DATA_VARIANCE;
+    let (skip, out) = (variance.reciprocal() * DATA_VARIANCE, &scaled / variance.sqrt());
+    (narrow(&skip, like), narrow(&out, like))
 }
 
 /// The kind that samples of a kind are computed in.

@@ -167,14 +167,9 @@ impl SamplingPlan<'_> {
         if self.needs_noise(i) { self.schedule.renoise(&x_s, noise(), s, next) } else { x_s }
     }
 
-    /// LCM, algorithm 3: the consistency function (eq. 9, timestep scaling 10, σ_data 0.5), then noise anew.
+    /// LCM, algorithm 3: the consistency function, then noise anew.
     fn lcm<'n>(&self, i: usize, output: &Tensor, x: &Tensor, noise: impl FnOnce() -> &'n Tensor) -> Tensor {
-        let t = self.timesteps[i];
-        let (scaled, data) = (t * 10.0, 0.5f64);
-        let variance = scaled * scaled + data * data;
-        let (skip, out) = (data * data / variance, scaled / variance.sqrt());
-        let x0 = self.schedule.prediction(output, x, t as i64).x0;
-        let denoised = (x0 * out + x * skip).to_kind(x.kind());
+        let denoised = self.schedule.consistency(output, x, self.timesteps[i] as i64);
         match self.timesteps.get(i + 1) {
             Some(&next) => self.schedule.add_noise(&denoised, noise(), next as i64),
             None => denoised,

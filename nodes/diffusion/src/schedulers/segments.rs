@@ -1,6 +1,7 @@
 //! The solver grid of trajectory segmented consistency distillation (TSCD), cut into segments.
 
 use crate::{DiffusionError, rng::Rng};
+use std::ops::RangeInclusive;
 use tch::{Device, Tensor};
 
 /// N + 1 timesteps `g_0 = 0, g_i = round(i·T/N) − 1`, cut into k segments at the indices `⌈j·N/k⌉`.
@@ -11,8 +12,19 @@ use tch::{Device, Tensor};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentGrid {
     points: Vec<i64>,
+    segments: i64,
+    ends: Ends,
     /// For each index n the start index of the segment that holds n − 1; of 0, which is no start, 0.
     starts: Vec<usize>,
+}
+
+/// Where in its segment a student may be asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// At any point, b..=n−1: Hyper-SD's TSCD, eq. 8. With one segment it is TCD (arXiv 2402.19159, §4.1).
+    Any,
+    /// At its start b: PCM (arXiv 2405.18407, §3.1), whose segments are called phases.
+    Start,
 }
 
 /// Timesteps of one batch of TSCD, each an int64 tensor of shape (B).
@@ -47,7 +59,14 @@ impl SegmentGrid {
         }
         let boundaries: Vec<_> = (0..segments).map(|j| (j * solver_steps).div_ceil(segments)).collect();
         let start = |n: usize| boundaries[boundaries.partition_point(|&b| b < n.max(1)) - 1];
-        Ok(Self { starts: (0..=solver_steps).map(start).collect(), points })
+        let starts = (0..=solver_steps).map(start).collect();
+        Ok(Self { points, segments: segments as i64, ends: Ends::Any, starts })
+    }
+
+    /// The same grid, whose draws end elsewhere. A new grid's end at any point of their segment.
+    #[must_use]
+    pub fn ending(self, ends: Ends) -> Self {
+        Self { ends, ..self }
     }
 
     /// Number of solver steps, N.
@@ -90,7 +109,38 @@ impl SegmentGrid {
     fn draw_one(&self, rng: &mut Rng, from: f64, width: f64, last: usize) -> (usize, usize) {
         let n = 1 + ((from + width * rng.unit()) * last as f64) as usize;
         let n = n.min(last);
-        (n, rng.below(self.starts[n] as i64, n as i64) as usize)
+        let end = match self.ends {
+            Ends::Any => rng.below(self.starts[n] as i64, n as i64) as usize,
+            Ends::Start => self.starts[n],
+        };
+        (n, end)
+    }
+
+    /// Number of training timesteps, T.
+    fn train(&self) -> i64 {
+        self.points[self.solver_steps()] + 1
+    }
+
+    /// The timesteps at which a discriminator may look at a sample that ended at `end`, moved there by fresh noise: from `end`
+    /// itself over the length ⌈T/k⌉ of a segment, never past T (PCM's implementation, for segments of equal length).
+    /// A negative `end`, that of the trajectory, counts as 0.
+    pub fn noise_range(&self, end: i64) -> RangeInclusive<i64> {
+        let (train, from) = (self.train(), end.max(0));
+        from..=(from + (train as u64).div_ceil(self.segments as u64) as i64).min(train) - 1
+    }
+
+    /// A timestep of [`SegmentGrid::noise_range`] for each end (b), int64, by uniform numbers (b) of [0, 1).
+    ///
+    /// # Errors
+    /// [`DiffusionError::Tensor`] if one of them is no list of numbers.
+    pub fn noised(&self, ends: &Tensor, uniform: &Tensor) -> Result<Tensor, DiffusionError> {
+        let pick = |(end, unit): (i64, f64)| {
+            let (from, to) = self.noise_range(end).into_inner();
+            // Below 1 in float64, a number may be 1 in the float32 that it came in.
+            from + ((unit * (to - from + 1) as f64) as i64).min(to - from)
+        };
+        let pairs = Vec::try_from(ends)?.into_iter().zip(Vec::try_from(uniform)?);
+        Ok(Tensor::from_slice(&pairs.map(pick).collect::<Vec<_>>()).to_device(ends.device()))
     }
 }
 

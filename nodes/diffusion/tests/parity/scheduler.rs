@@ -416,6 +416,54 @@ proptest! {
     }
 }
 
+/// Every number of segments k of every grid of N ≤ 200 solver steps, and every point n that a student can end at.
+#[test]
+fn a_discriminator_never_sees_a_sample_cleaner_than_it_is_nor_past_the_noisiest() {
+    for n in 1..=200usize {
+        for k in 1..=n {
+            let grid = SegmentGrid::new(1000, n, k).unwrap();
+            let length = 1000usize.div_ceil(k) as i64;
+            for &end in &grid.points()[..n] {
+                let (from, to) = grid.noise_range(end).into_inner();
+                assert!(from == end && to >= from && to <= 999, "N = {n}, k = {k}: {from}..={to}");
+                assert!(to == 999 || to - from + 1 == length, "N = {n}, k = {k}: {from}..={to}");
+            }
+            assert_eq!(grid.noise_range(-1), grid.noise_range(0), "the end of the trajectory");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn noised_timesteps_fill_their_range(n in 1usize..=200, k in 1usize..=200, seed: u64) {
+        prop_assume!(k <= n);
+        let grid = SegmentGrid::new(1000, n, k).unwrap();
+        let ends = grid.draw(&mut Rng::at(seed, "ends", 0), 16, n, Device::Cpu).end;
+        let uniform = Rng::at(seed, "uniform", 0).uniform(0.0, 1.0, &[16], (Kind::Float, Device::Cpu));
+        // Both ends; a number just below 1 may be 1 in float32.
+        uniform.narrow(0, 0, 2).copy_(&Tensor::from_slice(&[0f32, 1.0]));
+        let noised = Vec::<i64>::try_from(grid.noised(&ends, &uniform).unwrap()).unwrap();
+        let ends = Vec::<i64>::try_from(ends).unwrap();
+        for (&t, &end) in noised.iter().zip(&ends) {
+            prop_assert!(grid.noise_range(end).contains(&t), "{} for {}", t, end);
+        }
+        prop_assert_eq!(noised[0], ends[0]);
+        prop_assert_eq!(noised[1], *grid.noise_range(ends[1]).end());
+    }
+
+    #[test]
+    fn phases_end_at_their_starts(n in 1usize..=200, k in 1usize..=8, seed: u64) {
+        prop_assume!(k <= n);
+        let grid = SegmentGrid::new(1000, n, k).unwrap().ending(Ends::Start);
+        let draw = grid.draw(&mut Rng::at(seed, "timesteps", 0), 16, grid.solver_steps(), Device::Cpu);
+        let [start, end] = [&draw.start, &draw.end].map(|t| Vec::<i64>::try_from(t).unwrap());
+        for (start, end) in start.into_iter().zip(end) {
+            let step = grid.points().binary_search(&start).unwrap();
+            prop_assert_eq!(grid.points()[grid.segment_start(step)], end);
+        }
+    }
+}
+
 #[test]
 fn draws_reach_every_step_and_both_ends_of_a_segment() {
     let grid = SegmentGrid::new(1000, 6, 2).unwrap();
