@@ -5,6 +5,11 @@ the average "average.…". Inputs: the formula's. All in float64, so that all of
 
 consistency.<prediction>.<weighting>.<distance>   the loss; ….grads: sketches of its gradients by the student's LoRA
 consistency.v.stopgrad                            the same with the student as its own target
+tcd.<prediction>, pcm.<prediction>, lcm.<prediction>.<weighting>
+                                                  the sibling methods, Huber, with the average as target
+ema, ema.grads, ema.student, ema.average          three steps of TSCD with AdamW, whose target follows the student: the losses,
+                                                  the last gradients, and sketches of how far student and average have moved,
+                                                  the average from the formula's
 denoising.<prediction>                            the same for the denoising loss, with the student's LoRA
 matching, matching.grad                           distribution matching and its gradient by x, written out by hand
 reward, reward.grad; contrastive, contrastive.grad; contrastive.distinct: the last by torch's own cross-entropy
@@ -29,6 +34,9 @@ START = torch.tensor([999, 774, 374, 24])
 PREVIOUS = torch.tensor([974, 749, 349, 0])
 END = torch.tensor([749, 749, 249, 0])
 TIMES = torch.tensor([999, 400, 20, 0])
+# One segment: any earlier point. And k = 2, of which each ends at its segment's start.
+TCD_END = torch.tensor([174, 549, 74, 0])
+PCM_END = torch.tensor([499, 499, 0, 0])
 C = 1e-3
 LEAST_GAIN = 0.05
 
@@ -93,30 +101,101 @@ def grads(tensors):
 
 TEACHER, _ = build()
 STUDENT, LORA = build("lora")
-AVERAGE, _ = build("average")
+AVERAGE, AVERAGE_LORA = build("average")
 X0, NOISE = tensor("x0", 4, 1, 8, 8), tensor("noise", 4, 1, 8, 8)
 TEXT, EMPTY = tensor("text", 4, 5, 32), tensor("empty", 1, 5, 32)
 GUIDANCE = torch.tensor([1.0, 1.5, 3.0, 7.5], dtype=torch.float64)
 
 
-def consistency(prediction, weighting, distance, target_net):
+def solver_step(prediction):
     x = noised(X0, NOISE, START)
-    with torch.no_grad():
-        conditional = TEACHER(x, START, TEXT).sample
-        unconditional = TEACHER(x, START, EMPTY.expand_as(TEXT)).sample
-        guided = unconditional + per_sample(GUIDANCE) * (conditional - unconditional)
-        x_previous = jump(prediction, guided, x, START, PREVIOUS)
-        target = jump(prediction, target_net(x_previous, PREVIOUS, TEXT).sample, x_previous, PREVIOUS, END)
-        same = per_sample(PREVIOUS == END)
-        target = torch.where(same, x_previous, target)
-    ours = jump(prediction, STUDENT(x, START, TEXT).sample, x, START, END)
+    conditional = TEACHER(x, START, TEXT).sample
+    unconditional = TEACHER(x, START, EMPTY.expand_as(TEXT)).sample
+    guided = unconditional + per_sample(GUIDANCE) * (conditional - unconditional)
+    return x, jump(prediction, guided, x, START, PREVIOUS)
+
+
+def distance_of(ours, target, distance, gains=None):
     difference = ours - target
     each = difference**2 if distance == "mse" else (difference**2 + C**2).sqrt() - C
-    if weighting == "jump":
-        each = each / gain(prediction, START, END).clamp(min=LEAST_GAIN)
-    loss = each.mean()
+    if gains is not None:
+        each = each / gains.clamp(min=LEAST_GAIN)
+    return each.mean()
+
+
+def trajectories(prediction, target_net, end):
+    """Where student and target lead."""
+    with torch.no_grad():
+        x, x_previous = solver_step(prediction)
+        target = jump(prediction, target_net(x_previous, PREVIOUS, TEXT).sample, x_previous, PREVIOUS, end)
+        target = torch.where(per_sample(PREVIOUS == end), x_previous, target)
+    return jump(prediction, STUDENT(x, START, TEXT).sample, x, START, end), target
+
+
+def consistency(prediction, weighting, distance, target_net, end=END):
+    ours, target = trajectories(prediction, target_net, end)
+    gains = gain(prediction, START, end) if weighting == "jump" else None
+    loss = distance_of(ours, target, distance, gains)
     loss.backward()
     return loss, grads(LORA)
+
+
+def lcm(prediction, weighting):
+    """f(x, t) = c_skip x + c_out x0, with sigma_data = 0.5 and timesteps counted tenfold."""
+
+    def scalings(t):
+        scaled = per_sample(10.0 * t.double())
+        return 0.25 / (scaled**2 + 0.25), scaled / (scaled**2 + 0.25).sqrt()
+
+    def x0_of(output, x, t):
+        alpha, sigma = alpha_sigma(t)
+        return alpha * x - sigma * output if prediction == "v" else (x - sigma * output) / alpha
+
+    def f(output, x, t):
+        skip, out = scalings(t)
+        return skip * x + out * x0_of(output, x, t)
+
+    with torch.no_grad():
+        x, x_previous = solver_step(prediction)
+        target = f(AVERAGE(x_previous, PREVIOUS, TEXT).sample, x_previous, PREVIOUS)
+    one = torch.ones(4, 1, 1, 1, dtype=torch.float64)
+    gains = (f(one, 0 * one, START) - f(0 * one, 0 * one, START)).abs() if weighting == "jump" else None
+    loss = distance_of(f(STUDENT(x, START, TEXT).sample, x, START), target, "huber", gains)
+    loss.backward()
+    return loss, grads(LORA)
+
+
+def moved(tensors, before):
+    names = sorted(tensors, key=lambda name: name.rsplit(".", 1))
+    return torch.stack([sketch(name, tensors[name].detach() - before[name]) for name in names])
+
+
+def ema():
+    """The average starts as the student and follows it. AdamW's epsilon is so large that a gradient which is rounding alone
+    moves nothing."""
+    before = {name: parameter.detach().clone() for name, parameter in LORA.items()}
+    average_before = {name: parameter.detach().clone() for name, parameter in AVERAGE_LORA.items()}
+    for name in LORA:
+        AVERAGE_LORA[name].data = before[name].clone()
+    optimiser = torch.optim.AdamW(LORA.values(), lr=1e-2, eps=1e-2, weight_decay=0.0, foreach=False)
+    losses = []
+    for _ in range(3):
+        optimiser.zero_grad()
+        ours, target = trajectories("v", AVERAGE, END)
+        loss = distance_of(ours, target, "mse")
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.detach())
+        for name in LORA:
+            AVERAGE_LORA[name].data = 0.6 * AVERAGE_LORA[name].data + 0.4 * LORA[name].data
+    results = {
+        "ema": torch.stack(losses), "ema.student": moved(LORA, before),
+        "ema.average": moved(AVERAGE_LORA, average_before),
+        "ema.grads": grads(LORA),
+    }
+    for name in LORA:
+        LORA[name].data, AVERAGE_LORA[name].data = before[name], average_before[name]
+    return results
 
 
 def denoising(prediction):
@@ -176,6 +255,12 @@ def main():
                 keep(name, *consistency(prediction, weighting, distance, AVERAGE), "grads")
         keep(f"denoising.{prediction}", *denoising(prediction), "grads")
     keep("consistency.v.stopgrad", *consistency("v", "uniform", "huber", STUDENT), "grads")
+    for prediction in ("v", "epsilon"):
+        keep(f"tcd.{prediction}", *consistency(prediction, "uniform", "huber", AVERAGE, TCD_END), "grads")
+        keep(f"pcm.{prediction}", *consistency(prediction, "uniform", "huber", AVERAGE, PCM_END), "grads")
+        for weighting in ("uniform", "jump"):
+            keep(f"lcm.{prediction}.{weighting}", *lcm(prediction, weighting), "grads")
+    results |= ema()
     keep("matching", *matching())
     keep("reward", *reward())
     keep("contrastive", *contrastive())

@@ -4,6 +4,7 @@
 //! [`catch`] turns that into a [`DiffusionError`] once, around a whole piece of work.
 
 pub mod clip;
+pub mod discriminator;
 pub mod image_processor;
 pub mod layers;
 pub mod lora;

@@ -1,4 +1,4 @@
-//! Trajectory segmented consistency distillation (Hyper-SD, §3.1, eq. 7–9).
+//! Consistency distillation: along the segments of a trajectory (Hyper-SD, §3.1, eq. 7–9), and LCM's.
 
 use super::{Denoiser, Distance};
 use crate::lora::Adapters;
@@ -36,10 +36,109 @@ pub struct Consistency<'a> {
     pub weighting: Weighting,
 }
 
-/// d(Ψ(x_{g_n}, student, g_n → g_e), stopgrad Ψ(x̂_{g_{n−1}}, target, g_{n−1} → g_e)), where the teacher's guided solver step
-/// leads from x_{g_n} to x̂_{g_{n−1}}. Where e = n − 1 the target is the teacher's point itself.
+/// What a consistency loss compares, both (b, c, h, w).
+#[derive(Debug)]
+pub struct Jumps {
+    /// Where the student leads; it has the gradient.
+    pub prediction: Tensor,
+    /// Where it should.
+    pub goal: Tensor,
+    /// The timestep that both are at (b), int64; −1 is the end of the trajectory.
+    pub end: Tensor,
+    /// How much the student's jump multiplies the network's output (b).
+    gain: Tensor,
+}
+
+impl Consistency<'_> {
+    /// d(prediction, goal), weighted.
+    pub fn between(&self, jumps: &Jumps) -> Tensor {
+        match self.weighting {
+            Weighting::Uniform => self.distance.between(&jumps.prediction, &jumps.goal),
+            Weighting::Jump => {
+                let weights = jumps.gain.clamp_min(LEAST_GAIN).reciprocal();
+                self.distance.weighted(&jumps.prediction, &jumps.goal, &weights)
+            }
+        }
+    }
+
+    /// A point of the trajectory, and where the teacher's guided solver step leads from there: x_{g_n} and x̂_{g_{n−1}}.
+    fn solver_step(
+        &self,
+        draw: &SegmentDraw,
+        x0: &Tensor,
+        noise: &Tensor,
+        conditions: &Conditions,
+        w: &Tensor,
+    ) -> (Tensor, Tensor) {
+        let schedule = self.denoiser.schedule;
+        let x_start = schedule.add_noise(x0, noise, &draw.start);
+        let teacher = self.denoiser.guided(&x_start, &draw.start, conditions, self.empty, w, &Adapters::none());
+        let x_previous = schedule.jump(&teacher, &x_start, &draw.start, &draw.previous);
+        (x_start, x_previous)
+    }
+}
+
+/// TSCD's jumps (Hyper-SD, eq. 7–9): Ψ(x_{g_n}, student, g_n → g_e) and stopgrad Ψ(x̂_{g_{n−1}}, target, g_{n−1} → g_e), where
+/// the teacher's guided solver step leads from x_{g_n} to x̂_{g_{n−1}}. Where e = n − 1 the goal is the teacher's point itself.
+///
+/// Which e are drawn makes it TSCD, TCD or PCM: see [`Ends`](crate::schedulers::Ends).
 ///
 /// x0 and noise (b, c, h, w), guidance w (b).
+pub fn trajectory_jumps<'a>(
+    tape: &Tape<'a>,
+    of: &Consistency<'a>,
+    draw: &SegmentDraw,
+    x0: &Tensor,
+    noise: &Tensor,
+    conditions: &Conditions,
+    w: &Tensor,
+) -> Jumps {
+    let (denoiser, schedule) = (&of.denoiser, of.denoiser.schedule);
+    let end = draw.end.shallow_clone();
+    let (start, gain) = (draw.start.shallow_clone(), schedule.output_gain(&draw.start, &end, x0.device()));
+    // 1. a point of the trajectory, the teacher's solver step, the target's jump
+    let (x_start, goal) = no_grad(|| {
+        let (x_start, x_previous) = of.solver_step(draw, x0, noise, conditions, w);
+        let target = denoiser.output(&x_previous, &draw.previous, conditions, &of.target);
+        (x_start, schedule.jump(&target, &x_previous, &draw.previous, &end))
+    });
+    // 2. the student's jump from the same point
+    let student = denoiser.output_on(tape, &x_start, &start, conditions, &of.student);
+    let to = end.shallow_clone();
+    let [prediction] = tape.run([&student], move |[student]| [schedule.jump(student, &x_start, &start, &to)]);
+    Jumps { prediction, goal, end, gain }
+}
+
+/// LCM's jumps (arXiv 2310.04378, algorithm 1): f(x_{g_n}, student) and stopgrad f(x̂_{g_{n−1}}, target), both to the end of
+/// the trajectory by the consistency function, which is the identity at timestep 0. The draw's ends play no part; its grid's
+/// N is T over LCM's skipping step k.
+///
+/// x0 and noise (b, c, h, w), guidance w (b).
+pub fn latent_consistency_jumps<'a>(
+    tape: &Tape<'a>,
+    of: &Consistency<'a>,
+    draw: &SegmentDraw,
+    x0: &Tensor,
+    noise: &Tensor,
+    conditions: &Conditions,
+    w: &Tensor,
+) -> Jumps {
+    let (denoiser, schedule) = (&of.denoiser, of.denoiser.schedule);
+    let (start, gain) = (draw.start.shallow_clone(), schedule.consistency_gain(&draw.start, x0.device()));
+    // 1. a point of the trajectory, the teacher's solver step, where the target ends
+    let (x_start, goal) = no_grad(|| {
+        let (x_start, x_previous) = of.solver_step(draw, x0, noise, conditions, w);
+        let target = denoiser.output(&x_previous, &draw.previous, conditions, &of.target);
+        (x_start, schedule.consistency(&target, &x_previous, &draw.previous))
+    });
+    // 2. where the student ends from the same point
+    let student = denoiser.output_on(tape, &x_start, &start, conditions, &of.student);
+    let end = start.full_like(-1);
+    let [prediction] = tape.run([&student], move |[student]| [schedule.consistency(student, &x_start, &start)]);
+    Jumps { prediction, goal, end, gain }
+}
+
+/// [`Consistency::between`] of [`trajectory_jumps`].
 pub fn consistency_loss<'a>(
     tape: &Tape<'a>,
     of: &Consistency<'a>,
@@ -49,24 +148,5 @@ pub fn consistency_loss<'a>(
     conditions: &Conditions,
     w: &Tensor,
 ) -> Tensor {
-    let (denoiser, schedule) = (&of.denoiser, of.denoiser.schedule);
-    // 1. a point of the trajectory
-    let x_start = schedule.add_noise(x0, noise, &draw.start);
-    // 2. the teacher's solver step, then the target's jump
-    let goal = no_grad(|| {
-        let teacher = denoiser.guided(&x_start, &draw.start, conditions, of.empty, w, &Adapters::none());
-        let x_previous = schedule.jump(&teacher, &x_start, &draw.start, &draw.previous);
-        let target = denoiser.output(&x_previous, &draw.previous, conditions, &of.target);
-        schedule.jump(&target, &x_previous, &draw.previous, &draw.end)
-    });
-    // 3. the student's jump from the same point
-    let student = denoiser.output_on(tape, &x_start, &draw.start, conditions, &of.student);
-    let prediction = schedule.jump(&student, &x_start, &draw.start, &draw.end);
-    match of.weighting {
-        Weighting::Uniform => of.distance.between(&prediction, &goal),
-        Weighting::Jump => {
-            let gain = schedule.output_gain(&draw.start, &draw.end, x0.device()).clamp_min(LEAST_GAIN);
-            of.distance.weighted(&prediction, &goal, &gain.reciprocal())
-        }
-    }
+    of.between(&trajectory_jumps(tape, of, draw, x0, noise, conditions, w))
 }

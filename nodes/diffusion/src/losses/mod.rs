@@ -3,6 +3,7 @@
 //! A loss is a scalar in float32, the mean over everything it compares, so that the mean over the parts of a batch is
 //! the loss of the batch.
 
+mod adversarial;
 mod consistency;
 mod contrastive;
 mod denoiser;
@@ -11,7 +12,8 @@ mod reward;
 mod rollout;
 mod score;
 
-pub use consistency::{Consistency, Weighting, consistency_loss};
+pub use adversarial::{discriminator_loss, generator_loss};
+pub use consistency::{Consistency, Jumps, Weighting, consistency_loss, latent_consistency_jumps, trajectory_jumps};
 pub use contrastive::contrastive_loss;
 pub use denoiser::{Denoiser, denoising_loss};
 pub use distance::Distance;

@@ -2,16 +2,17 @@
 
 use crate::support::{assert_close, assert_gradients, assert_within, fixtures, input, weight};
 use crate::unet::{Reference, formula_lora, gradients, reference};
-use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
-    Consistency, Denoiser, Distance, Weighting, consistency_loss, contrastive_loss, denoising_loss,
-    distribution_matching_loss, reward_loss,
+    Consistency, Denoiser, Distance, Jumps, Weighting, contrastive_loss, denoising_loss, distribution_matching_loss,
+    latent_consistency_jumps, reward_loss, trajectory_jumps,
 };
+use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, update_average};
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, SchedulerConfig, SegmentDraw, SegmentGrid};
 use hyper_flow_diffusion::weights::read_tensors;
+use hyper_flow_diffusion::{Conditions, Tape};
 use std::collections::BTreeMap;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// Losses without a network: a few float32 operations.
 const ELEMENTARY: f64 = 1e-6;
@@ -27,43 +28,53 @@ fn one(loss: &Tensor) -> Tensor {
 }
 
 /// The models and inputs of the script.
-struct Case {
-    model: Reference,
-    schedule: NoiseSchedule,
-    student: Lora,
-    average: Lora,
+pub(crate) struct Case {
+    pub(crate) model: Reference,
+    pub(crate) schedule: NoiseSchedule,
+    pub(crate) student: Lora,
+    pub(crate) average: Lora,
+    empty: Conditions,
 }
 
 impl Case {
-    fn new(prediction: PredictionType) -> Self {
+    pub(crate) fn new(prediction: PredictionType) -> Self {
         let model = reference("digits");
         let (student, average) = (formula_lora(&model.unet).requires_grad(true), formula_lora(&model.unet));
         for (path, layer) in &average.layers {
             for (part, tensor) in [("down", &layer.down), ("up", &layer.up)] {
                 let value = weight(&format!("average.{path}.{part}"), &tensor.size());
-                tch::no_grad(|| tensor.shallow_clone().copy_(&value));
+                no_grad(|| tensor.shallow_clone().copy_(&value));
             }
         }
         let schedule = NoiseSchedule::new(&SchedulerConfig::stable_diffusion(prediction)).unwrap();
-        Self { model, schedule, student, average }
+        Self { model, schedule, student, average, empty: input("empty", &[1, 5, 32]).into() }
     }
 
     fn denoiser(&self) -> Denoiser<'_> {
         Denoiser { unet: &self.model.unet, schedule: &self.schedule }
     }
 
-    fn consistency(&self, target: &Lora, weighting: Weighting, distance: Distance) -> Tensor {
-        let of = Consistency {
+    pub(crate) fn of<'a>(&'a self, target: &'a Lora, weighting: Weighting, distance: Distance) -> Consistency<'a> {
+        Consistency {
             denoiser: self.denoiser(),
             student: Adapters::one(&self.student),
             target: Adapters::one(target),
-            empty: &input("empty", &[1, 5, 32]).into(),
+            empty: &self.empty,
             distance,
             weighting,
-        };
+        }
+    }
+
+    /// Where student and target lead.
+    pub(crate) fn jumps<'a>(&'a self, of: &Consistency<'a>, method: Method<'a>, draw: &SegmentDraw) -> Jumps {
         let w = Tensor::from_slice(&[1f32, 1.5, 3.0, 7.5]);
         let (x0, noise, text) = (input("x0", SHAPE), input("noise", SHAPE), input("text", &[4, 5, 32]));
-        consistency_loss(&Tape::off(), &of, &segments(), &x0, &noise, &text.into(), &w)
+        method(&Tape::off(), of, draw, &x0, &noise, &text.into(), &w)
+    }
+
+    fn consistency(&self, target: &Lora, weighting: Weighting, distance: Distance) -> Tensor {
+        let of = self.of(target, weighting, distance);
+        of.between(&self.jumps(&of, trajectory_jumps, &segments()))
     }
 
     /// The loss and its gradients with respect to the student are those of the script.
@@ -80,17 +91,24 @@ impl Case {
     }
 }
 
-const SHAPE: &[i64] = &[4, 1, 8, 8];
+/// One of the functions that give jumps.
+type Method<'a> = fn(&Tape<'a>, &Consistency<'a>, &SegmentDraw, &Tensor, &Tensor, &Conditions, &Tensor) -> Jumps;
 
-/// The script's timesteps: grid indices (n, e) of N = 40 and k = 4.
-fn segments() -> SegmentDraw {
-    let grid = SegmentGrid::new(1000, 40, 4).unwrap();
-    let indices = [(40usize, 30usize), (31, 30), (15, 10), (1, 0)];
+pub(crate) const SHAPE: &[i64] = &[4, 1, 8, 8];
+
+/// The script's timesteps: grid indices n and e of N = 40, of which e must lie in n's of k segments.
+fn draw_of(segments: usize, ends: [usize; 4]) -> SegmentDraw {
+    let grid = SegmentGrid::new(1000, 40, segments).unwrap();
+    let indices: Vec<_> = [40usize, 31, 15, 1].into_iter().zip(ends).collect();
     assert!(indices.iter().all(|&(n, e)| grid.segment_start(n) <= e && e < n));
     let points = |index: fn(&(usize, usize)) -> usize| {
         Tensor::from_slice(&indices.iter().map(|pair| grid.points()[index(pair)]).collect::<Vec<_>>())
     };
     SegmentDraw { start: points(|&(n, _)| n), previous: points(|&(n, _)| n - 1), end: points(|&(_, e)| e) }
+}
+
+pub(crate) fn segments() -> SegmentDraw {
+    draw_of(4, [30, 30, 10, 0])
 }
 
 fn check_consistency(prediction: PredictionType, name: &str) {
@@ -117,6 +135,85 @@ fn consistency_of_an_epsilon_model() {
 fn the_student_as_its_own_target_gets_no_gradient_from_it() {
     let case = Case::new(PredictionType::VPrediction);
     case.check("consistency.v.stopgrad", &case.consistency(&case.student, Weighting::Uniform, HUBER));
+}
+
+fn check_siblings(prediction: PredictionType, name: &str) {
+    let case = Case::new(prediction);
+    let of = case.of(&case.average, Weighting::Uniform, HUBER);
+    // Of k = 2, each at the start of its segment.
+    let starts = SegmentGrid::new(1000, 40, 2).unwrap();
+    let pcm = draw_of(2, [40, 31, 15, 1].map(|n| starts.segment_start(n)));
+    for (method, draw) in [("tcd", draw_of(1, [7, 22, 3, 0])), ("pcm", pcm)] {
+        case.check(&format!("{method}.{name}"), &of.between(&case.jumps(&of, trajectory_jumps, &draw)));
+    }
+    for (weighting, as_written) in [(Weighting::Uniform, "uniform"), (Weighting::Jump, "jump")] {
+        let of = case.of(&case.average, weighting, HUBER);
+        let jumps = case.jumps(&of, latent_consistency_jumps, &segments());
+        assert_eq!(Vec::<i64>::try_from(&jumps.end).unwrap(), [-1; 4]);
+        case.check(&format!("lcm.{name}.{as_written}"), &of.between(&jumps));
+    }
+}
+
+#[test]
+fn tcd_pcm_and_lcm_of_a_v_model() {
+    check_siblings(PredictionType::VPrediction, "v");
+}
+
+#[test]
+fn tcd_pcm_and_lcm_of_an_epsilon_model() {
+    check_siblings(PredictionType::Epsilon, "epsilon");
+}
+
+/// AdamW as in the scripts: a gradient that is rounding alone moves nothing.
+pub(crate) fn adamw(parameters: Vec<(String, Tensor)>, betas: (f64, f64)) -> AdamW {
+    AdamW::new(parameters, AdamWConfig { betas, eps: 1e-2, weight_decay: 0.0 })
+}
+
+/// The tensors of a LoRA by name, in the order of its gradients.
+pub(crate) fn named(lora: &Lora) -> Vec<(String, Tensor)> {
+    gradients(lora).into_iter().zip(lora.tensors()).map(|((name, _), tensor)| (name, tensor)).collect()
+}
+
+pub(crate) fn share(tensors: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+}
+
+pub(crate) fn copies(tensors: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect()
+}
+
+/// How far tensors have moved.
+pub(crate) fn moved(tensors: &[(String, Tensor)], before: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+    let pairs = tensors.iter().zip(before);
+    pairs.map(|((name, tensor), (_, before))| (name.clone(), tensor.detach() - before)).collect()
+}
+
+#[test]
+fn three_steps_with_a_target_that_follows_the_student() {
+    let (case, expected) = (Case::new(PredictionType::VPrediction), expected());
+    let (student, average) = (named(&case.student), named(&case.average));
+    let before = copies(&student);
+    for ((_, average), (_, student)) in average.iter().zip(&before) {
+        no_grad(|| average.shallow_clone().copy_(student));
+    }
+    let mut optimiser = adamw(share(&student), (0.9, 0.999));
+    let mut losses = Vec::new();
+    for _ in 0..3 {
+        optimiser.zero_grad();
+        let loss = case.consistency(&case.average, Weighting::Uniform, Distance::Mse);
+        loss.backward();
+        optimiser.step(1e-2);
+        losses.push(loss.detach());
+        let tensors = |named: &[(String, Tensor)]| named.iter().map(|(_, t)| t.shallow_clone()).collect::<Vec<_>>();
+        update_average(&mut tensors(&average), &tensors(&student), 0.6);
+    }
+    assert_close("losses", &Tensor::stack(&losses, 0), &expected["ema"]);
+    assert_gradients(&gradients(&case.student), &expected["ema.grads"]);
+    assert_gradients(&moved(&student, &before), &expected["ema.student"]);
+    // The fixture counts from the average's own formula, which it is not at the start.
+    let formula: Vec<_> =
+        average.iter().map(|(name, t)| (name.clone(), weight(&format!("average.{name}"), &t.size()))).collect();
+    assert_gradients(&moved(&average, &formula), &expected["ema.average"]);
 }
 
 #[test]

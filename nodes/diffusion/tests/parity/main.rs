@@ -1,5 +1,6 @@
 //! Parity with diffusers and peft, by fixtures that the scripts in tests/parity of the repository made.
 
+mod adversarial;
 mod checkpointing;
 mod clip;
 mod export;
