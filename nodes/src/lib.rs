@@ -2,6 +2,7 @@
 //!
 //! What is absent: pipelines, keys and the store. A job names directories; this crate fills one of them.
 
+mod adversary;
 mod conditioned;
 mod dataset;
 mod decoder;

@@ -19,6 +19,8 @@ use crate::decoder::Decoder;
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) unet: UNet2DConditionModel,
+    /// The UNet's weights by name.
+    pub(crate) weights: nn::VarStore,
     pub(crate) schedule: NoiseSchedule,
     /// The VAE's configuration; a model without one draws pixels.
     vae: Option<AutoencoderKlConfig>,
@@ -31,11 +33,11 @@ impl Model {
     /// Reads UNet and schedule of a model folder. All of its networks are to be of `kind`.
     pub(crate) fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self, NodeError> {
         let index = ModelIndex::read(folder)?;
-        let (mut store, unet) = unet::load(&folder.join("unet"), kind, device)?;
-        store.freeze();
+        let (mut weights, unet) = unet::load(&folder.join("unet"), kind, device)?;
+        weights.freeze();
         let schedule = NoiseSchedule::new(&SchedulerConfig::read(&folder.join("scheduler"))?)?;
         let vae = index.vae.then(|| AutoencoderKlConfig::read(&folder.join("vae/config.json"))).transpose()?;
-        let model = Self { unet, schedule, vae, folder: folder.to_owned(), device, kind };
+        let model = Self { unet, weights, schedule, vae, folder: folder.to_owned(), device, kind };
         model.check_channels()?;
         Ok(model)
     }

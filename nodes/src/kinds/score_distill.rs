@@ -163,12 +163,10 @@ pub(super) fn run(context: &Context, params: &ScoreDistill) -> Result<(), NodeEr
         seed: context.seed(),
     };
     let fake_group = Group {
-        name: FAKE,
-        parameters: student::named(&fake),
-        lr: params.fake_lr.get(),
         updates: params.fake_updates.get() as u64,
         first_updates: params.fake_warmup.get() as u64,
         decays: false,
+        ..Group::main(FAKE, student::named(&fake), params.fake_lr.get())
     };
     let groups = vec![fake_group, student.group(params.lr.get())];
     train(context, &params.training(), groups, student.averages(), &score)?;

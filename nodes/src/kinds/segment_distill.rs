@@ -1,13 +1,14 @@
 //! `SegmentDistill`: one stage of trajectory segmented consistency distillation.
 
-use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::Adapters;
-use hyper_flow_diffusion::losses::{Consistency, Denoiser, consistency_loss};
-use hyper_flow_diffusion::schedulers::SegmentGrid;
-use hyper_flow_spec::kinds::{Precision, SegmentDistill, Target};
-use tch::Tensor;
+use hyper_flow_diffusion::losses::{Consistency, Denoiser, Jumps, latent_consistency_jumps, trajectory_jumps};
+use hyper_flow_diffusion::schedulers::{Ends, SegmentGrid};
+use hyper_flow_diffusion::{Conditions, Tape};
+use hyper_flow_spec::kinds::{Method, Precision, SegmentDistill, Target};
+use tch::{Tensor, no_grad};
 
 use crate::NodeError;
+use crate::adversary::{Adversary, DISCRIMINATOR, Noising};
 use crate::conditioned::Conditioned;
 use crate::distillation::Distillation;
 use crate::model::Model;
@@ -23,20 +24,13 @@ struct Stage<'a> {
     data: &'a Conditioned,
     grid: SegmentGrid,
     student: &'a Student,
+    adversary: Option<Adversary<'a>>,
     seed: u64,
 }
 
-impl Recipe for Stage<'_> {
-    fn name(&self) -> &'static str {
-        "SegmentDistill"
-    }
-
-    fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
-        let (x0, conditions) = self.data.batch(draw)?;
-        let noise = draw.randn("noise", &x0.size()[1..]);
-        let (low, high) = self.params.guidance;
-        let w = draw.uniform("guidance", low.get(), high.get());
-        let of = Consistency {
+impl Stage<'_> {
+    fn consistency<'t>(&'t self, draw: &Draw<'_>) -> Consistency<'t> {
+        Consistency {
             denoiser: self.denoiser,
             student: Adapters::one(&self.student.lora).dropout(draw.dropout("student", self.params.dropout)),
             target: match self.params.target {
@@ -46,9 +40,63 @@ impl Recipe for Stage<'_> {
             empty: &self.data.empty,
             distance: distance(self.params.distance),
             weighting: weighting(self.params.weighting),
-        };
+        }
+    }
+
+    /// Where student and target lead from points of the trajectories of real samples.
+    fn jumps<'t>(
+        &'t self,
+        of: &Consistency<'t>,
+        draw: &Draw<'_>,
+        tape: &Tape<'t>,
+    ) -> Result<(Jumps, Conditions), NodeError> {
+        let (x0, conditions) = self.data.batch(draw)?;
+        let noise = draw.offset_randn("noise", &x0.size()[1..], self.params.offset_noise.get());
+        let (low, high) = self.params.guidance;
+        let w = draw.uniform("guidance", low.get(), high.get());
         let points = draw.segments(&self.grid, self.grid.solver_steps());
-        Ok(vec![("consistency".into(), consistency_loss(tape, &of, &points, &x0, &noise, &conditions, &w))])
+        let jumps = match self.params.method {
+            Method::Tscd | Method::Tcd | Method::Pcm => trajectory_jumps,
+            Method::Lcm => latent_consistency_jumps,
+        };
+        Ok((jumps(tape, of, &points, &x0, &noise, &conditions, &w), conditions))
+    }
+
+    /// The discriminator's losses, or the student's adversarial one: real is the target's point, fake the student's.
+    fn noised<T>(
+        &self,
+        jumps: &Jumps,
+        conditions: &Conditions,
+        draw: &Draw<'_>,
+        judged: impl FnOnce(Noising<'_>) -> T,
+    ) -> Result<T, NodeError> {
+        let to = self.grid.noised(&jumps.end, &draw.uniform("adversarial/timesteps", 0.0, 1.0))?;
+        let noise = draw.randn("adversarial/noise", &jumps.goal.size()[1..]);
+        Ok(judged(Noising { from: &jumps.end, to: &to, noise: &noise, conditions }))
+    }
+}
+
+impl Recipe for Stage<'_> {
+    fn name(&self) -> &'static str {
+        "SegmentDistill"
+    }
+
+    fn losses<'t>(&'t self, group: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
+        let of = self.consistency(draw);
+        let adversary = self.adversary.as_ref();
+        if let Some(adversary) = adversary.filter(|_| group == DISCRIMINATOR) {
+            let (jumps, conditions) = no_grad(|| self.jumps(&of, draw, tape))?;
+            let judged =
+                |noising: Noising<'_>| adversary.discriminator_losses(tape, &jumps.goal, &jumps.prediction, noising);
+            return self.noised(&jumps, &conditions, draw, judged);
+        }
+        let (jumps, conditions) = self.jumps(&of, draw, tape)?;
+        let mut losses: Losses = vec![("consistency".into(), of.between(&jumps))];
+        if let Some(adversary) = adversary {
+            let judged = |noising: Noising<'_>| adversary.generator_loss(tape, &jumps.prediction, noising);
+            losses.push(("adversarial".into(), self.noised(&jumps, &conditions, draw, judged)?));
+        }
+        Ok(losses)
     }
 
     fn checkpointing(&self) -> bool {
@@ -69,16 +117,20 @@ impl Recipe for Stage<'_> {
 pub(super) fn run(context: &Context, params: &SegmentDistill) -> Result<(), NodeError> {
     let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
     let student = Student::new(context, &teacher.unet, params.student.as_ref(), params.lora())?;
-    let train_timesteps = teacher.schedule.train_timesteps();
+    let segments = params.segments;
+    let grid = SegmentGrid::new(teacher.schedule.train_timesteps(), params.solver_steps.index(), segments.index())?;
+    let ends = if params.method == Method::Pcm { Ends::Start } else { Ends::Any };
     let stage = Stage {
         params,
         teacher: &teacher,
         denoiser: teacher.denoiser(),
         data: &data,
-        grid: SegmentGrid::new(train_timesteps, params.solver_steps.index(), params.segments.index())?,
+        grid: grid.ending(ends),
         student: &student,
+        adversary: Adversary::new(context, &teacher, params.adversarial.as_ref(), segments.get())?,
         seed: context.seed(),
     };
-    train(context, &params.training(), vec![student.group(params.lr.get())], student.averages(), &stage)?;
+    let groups = stage.adversary.iter().map(Adversary::group).chain([student.group(params.lr.get())]).collect();
+    train(context, &params.training(), groups, student.averages(), &stage)?;
     student.write(context)
 }

@@ -56,6 +56,16 @@ impl Draw<'_> {
         self.part(&self.rng(purpose).randn(&shape, (Kind::Float, self.device)))
     }
 
+    /// As [`Draw::randn`] for samples (channels, height, width), with `offset` times one more number for all positions of a
+    /// channel.
+    pub(crate) fn offset_randn(&self, purpose: &str, shape: &[i64], offset: f64) -> Tensor {
+        let noise = self.randn(purpose, shape);
+        if offset == 0.0 {
+            return noise;
+        }
+        noise + self.randn(&format!("{purpose}/offset"), &[shape[0], 1, 1]) * offset
+    }
+
     /// Uniform numbers of [low, high), (batch).
     pub(crate) fn uniform(&self, purpose: &str, low: f64, high: f64) -> Tensor {
         self.part(&self.rng(purpose).uniform(low, high, &[self.whole()], (Kind::Float, self.device)))

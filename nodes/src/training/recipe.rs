@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use hyper_flow_diffusion::Tape;
+use hyper_flow_diffusion::optim::AdamWConfig;
 use hyper_flow_spec::kinds::Precision;
 use tch::Tensor;
 
@@ -28,12 +29,15 @@ pub(crate) struct Group {
     pub(crate) first_updates: u64,
     /// Whether its learning rate follows the training's schedule.
     pub(crate) decays: bool,
+    /// Decay rates of AdamW's running means.
+    pub(crate) betas: (f64, f64),
 }
 
 impl Group {
     /// The weights that the node yields: one update a step.
     pub(crate) fn main(name: &'static str, parameters: Vec<(String, Tensor)>, lr: f64) -> Self {
-        Self { name, parameters, lr, updates: 1, first_updates: 0, decays: true }
+        let betas = AdamWConfig::default().betas;
+        Self { name, parameters, lr, updates: 1, first_updates: 0, decays: true, betas }
     }
 }
 

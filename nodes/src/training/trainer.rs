@@ -63,8 +63,9 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         averages: Vec<(String, Tensor)>,
         recipe: &'a R,
     ) -> Self {
-        let config = AdamWConfig { weight_decay: training.weight_decay.get(), ..AdamWConfig::default() };
+        let weight_decay = training.weight_decay.get();
         let optimised = |group: Group| {
+            let config = AdamWConfig { betas: group.betas, weight_decay, ..AdamWConfig::default() };
             let named = group.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
             let optimiser = AdamW::new(named, config);
             (group, optimiser)

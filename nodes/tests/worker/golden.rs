@@ -262,7 +262,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     });
     let stage = json!({
         "student": null, "segments": 4, "solver_steps": 40, "guidance": [1.0, 2.0], "distance": {"Huber": 0.1},
-        "weighting": "Jump", "target": "Ema",
+        "weighting": "Jump", "target": "Ema", "method": "Tscd", "offset_noise": 0.0, "adversarial": null,
     });
     let reward = json!({
         "student": "student", "rewards": [{"Clip": {"model": "reward", "weight": 0.5, "threshold": 1.0}}],

@@ -15,7 +15,10 @@ mod training;
 
 pub use command::{Command, EnvName, PortName};
 pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
-pub use distill::{Distance, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target, Weighting};
+pub use distill::{
+    Adversarial, Discriminator, Distance, Method, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target,
+    Weighting,
+};
 pub use export::{Export, ExportFormat};
 pub use lora::{LoraMerge, PretrainedLora};
 pub use picture::{Eval, Sample, Sampler, Split};

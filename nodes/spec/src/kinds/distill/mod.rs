@@ -1,13 +1,15 @@
 //! The three distillation kinds. All train LoRA adapters over one frozen base.
 
+mod adversarial;
 mod consistency;
 mod reward;
 mod reward_finetune;
 mod score_distill;
 mod segment_distill;
 
+pub use adversarial::{Adversarial, Discriminator};
 pub use consistency::{Distance, Target, Weighting};
 pub use reward::Reward;
 pub use reward_finetune::RewardFinetune;
 pub use score_distill::ScoreDistill;
-pub use segment_distill::SegmentDistill;
+pub use segment_distill::{Method, SegmentDistill};
