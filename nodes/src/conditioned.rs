@@ -6,7 +6,7 @@ use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::{Conditions, DiffusionError, TextEncoders, TimeIds};
 use tch::{Device, Kind, Tensor};
 
-use crate::dataset::{Split, positions};
+use crate::dataset::{Masks, Split, positions};
 use crate::latents::Latents;
 use crate::training::Draw;
 
@@ -56,11 +56,23 @@ impl Conditioned {
     /// Samples (b, c, h, w) and what their captions give: the next ones of this training. Pictures are in [−1, 1].
     pub(crate) fn batch(&self, draw: &Draw<'_>) -> Result<(Tensor, Conditions), DiffusionError> {
         let indices = draw.indices(self.len());
-        let samples = match &self.source {
-            Source::Pictures { data, .. } => data.images(&indices, self.device)?,
-            Source::Latents { latents, .. } => latents.train.latents(&indices, self.device)?,
-        };
-        Ok((samples, self.conditions_of(&indices)?))
+        Ok((self.samples(&indices)?, self.conditions_of(&indices)?))
+    }
+
+    /// Samples (b, c, h, w), by their indices.
+    pub(crate) fn samples(&self, indices: &[i64]) -> Result<Tensor, DiffusionError> {
+        match &self.source {
+            Source::Pictures { data, .. } => data.images(indices, self.device),
+            Source::Latents { latents, .. } => latents.train.latents(indices, self.device),
+        }
+    }
+
+    /// The masks of the samples' pictures, if there are any.
+    pub(crate) fn masks(&self) -> Option<&Masks> {
+        match &self.source {
+            Source::Pictures { data, .. } => data.masks.as_ref(),
+            Source::Latents { latents, .. } => latents.train.masks.as_ref(),
+        }
     }
 
     /// What the captions of samples give, by the samples' indices.

@@ -15,6 +15,7 @@ mod kinds;
 mod latents;
 mod model;
 mod paint;
+mod perception;
 mod picture;
 mod rows;
 mod scorer;

@@ -15,6 +15,7 @@ pub mod rng;
 pub mod sample;
 pub mod schedulers;
 pub mod scores;
+pub mod segmentation;
 pub mod single_file;
 pub mod unet;
 pub mod vae;

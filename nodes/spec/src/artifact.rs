@@ -15,6 +15,8 @@ pub enum Artifact {
     Clip,
     /// A small picture classifier: `config.json`, `model.safetensors`.
     Classifier,
+    /// A small network that masks the object in a picture: `config.json` names its form, `model.safetensors`.
+    Segmenter,
     /// A score of pictures: `scorer.json` names its form, beside weights and tokenizer.
     Scorer,
     /// A diffusers pipeline folder.
@@ -84,6 +86,7 @@ artifact_types! {
     Pictures: Dataset | Latents,
     Clip: Clip,
     Classifier: Classifier,
+    Segmenter: Segmenter,
     Scorer: Scorer,
     Score: Scorer | Clip | Classifier,
     Model: Model,

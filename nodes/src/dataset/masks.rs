@@ -46,7 +46,6 @@ impl Masks {
     }
 
     /// Masks (b, 1, height, width) in [0, 1], float32, in the order asked for.
-    #[expect(dead_code, reason = "the nodes that read masks are to follow")]
     pub(crate) fn of(&self, indices: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
         Ok(self.0.rows(MASKS, indices, Kind::Uint8, device)?.to_kind(Kind::Float) / 255.0)
     }

@@ -16,6 +16,7 @@ mod score_model;
 mod segment_distill;
 mod train_clip;
 mod train_judge;
+mod train_segmenter;
 mod train_teacher;
 mod web_dataset;
 
@@ -36,6 +37,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::EncodeLatents(params) => encode_latents::run(context, params),
         Kind::TrainClip(params) => train_clip::run(context, params),
         Kind::TrainJudge(params) => train_judge::run(context, params),
+        Kind::TrainSegmenter(params) => train_segmenter::run(context, params),
         Kind::TrainTeacher(params) => train_teacher::run(context, params),
         Kind::SegmentDistill(params) => segment_distill::run(context, params),
         Kind::RewardFinetune(params) => reward_finetune::run(context, params),

@@ -13,6 +13,7 @@ use crate::decoder::Decoder;
 use crate::distillation::Distillation;
 use crate::feedback::Judges;
 use crate::paint::Few;
+use crate::perception::Perception;
 use crate::student::{self, Student};
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
@@ -20,9 +21,10 @@ use crate::worker::Context;
 struct Feedback<'a> {
     params: &'a RewardFinetune,
     denoiser: Denoiser<'a>,
-    decoder: Decoder,
+    decoder: &'a Decoder,
     data: &'a Conditioned,
     judges: Judges,
+    perception: Option<Perception<'a>>,
     frozen: &'a Lora,
     delta: &'a Student,
     seed: u64,
@@ -70,6 +72,11 @@ impl Recipe for Feedback<'_> {
         if self.params.anchor.get() > 0.0 {
             losses.push(("anchor".into(), Distance::Mse.between(&own, &before) * self.params.anchor.get()));
         }
+        if let Some(perception) = &self.perception {
+            let dropout = draw.dropout("perception", self.params.dropout);
+            let trained = Adapters::one(self.frozen).with(&self.delta.lora, 1.0).dropout(dropout);
+            losses.push(("perception".into(), perception.loss(&indices, &conditions, &trained, draw, tape)?));
+        }
         Ok(losses)
     }
 
@@ -93,11 +100,13 @@ pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), Node
     let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
     let frozen = student::read(context, &params.student, &teacher.unet)?;
     let delta = Student::new(context, &teacher.unet, None, params.lora())?;
-    let channels = teacher.picture_shape()?.channels;
+    let (denoiser, decoder, channels) = (teacher.denoiser(), teacher.decoder()?, teacher.picture_shape()?.channels);
+    let perception = Perception::load(context, params, denoiser, &decoder, &data, channels)?;
     let feedback = Feedback {
         params,
-        denoiser: teacher.denoiser(),
-        decoder: teacher.decoder()?,
+        denoiser,
+        decoder: &decoder,
+        perception,
         data: &data,
         judges: Judges::load(context, &params.rewards, &data.captions, channels, params.precision)?,
         frozen: &frozen,

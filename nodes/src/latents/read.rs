@@ -34,7 +34,6 @@ pub(crate) struct Split {
     size: [i64; 4],
     pub(crate) captions: Vec<String>,
     /// Of the pictures, in pixels.
-    #[expect(dead_code, reason = "the nodes that read masks are to follow")]
     pub(crate) masks: Option<Masks>,
 }
 

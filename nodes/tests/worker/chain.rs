@@ -26,7 +26,10 @@ macro_rules! artifacts {
 
 artifacts! {
     digits = Work::new("Digits", json!({"file": "file"})).file("file", &digits_file());
+    /// The same digits with masks.
+    masked_digits = Work::new("Digits", json!({"file": "file", "masks": 0.5})).file("file", &digits_file());
     clip = train_clip(json!({"steps": 3}));
+    segmenter = train_segmenter(json!({"steps": 3}));
     judge = train_judge(json!({"steps": 3}));
     teacher = train_teacher(json!({"steps": 3}));
     /// A LoRA of rank 2.
@@ -64,6 +67,11 @@ pub(crate) fn train_judge(changes: Value) -> Work {
     Work::new("TrainJudge", over(base, changes)).input("data", digits())
 }
 
+pub(crate) fn train_segmenter(changes: Value) -> Work {
+    let base = json!({"data": "data", "width": 4, "levels": 1, "min_iou": 0.0, "batch": 8});
+    Work::new("TrainSegmenter", over(base, changes)).input("data", masked_digits())
+}
+
 pub(crate) fn train_teacher(changes: Value) -> Work {
     let base = json!({
         "data": "data", "text": "text", "prediction": "V", "channels": [8, 16], "heads": 2, "batch": 8,
@@ -88,6 +96,12 @@ pub(crate) fn reward_finetune(changes: Value) -> Work {
     });
     on_student(Work::new("RewardFinetune", over(base, changes)), &json!({"student": "student"}))
         .input("rewards.0.model", clip())
+}
+
+/// With the visual-perception term.
+pub(crate) fn perceived(changes: Value) -> Work {
+    let base = json!({"perception": {"model": "perception.model"}});
+    reward_finetune(over(base, changes)).input("data", masked_digits()).input("perception.model", segmenter())
 }
 
 /// With `"student": "student"` among the changes it goes on from `tscd`.
@@ -145,6 +159,7 @@ pub(crate) fn trainings(steps: u64) -> Vec<(&'static str, Work)> {
     vec![
         ("TrainClip", train_clip(only())),
         ("TrainJudge", train_judge(only())),
+        ("TrainSegmenter", train_segmenter(only())),
         ("TrainTeacher", train_teacher(only())),
         ("SegmentDistill", segment_distill(onward())),
         ("RewardFinetune", reward_finetune(only())),

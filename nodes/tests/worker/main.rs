@@ -17,6 +17,7 @@ mod latents;
 mod masks;
 mod merging;
 mod non_finite;
+mod perception;
 mod precision;
 mod pretrained_lora;
 mod resume;

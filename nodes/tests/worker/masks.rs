@@ -72,6 +72,14 @@ fn read(folder: &Path, changes: Value) -> Work {
     Work::new("ImageFolder", params).file("folder", folder)
 }
 
+/// A dataset of two coloured pictures with masks.
+pub(crate) fn discs() -> Work {
+    let pictures = folder(&[("red.png", disc([255, 0, 0], 255)), ("blue.png", disc([0, 0, 255], 127))]);
+    let work = read(pictures.path(), json!({}));
+    work.artifact();
+    work
+}
+
 /// Picture (3, 16, 16) and mask (1, 16, 16) by caption.
 fn pairs(folder: &Path) -> BTreeMap<String, (Tensor, Tensor)> {
     let mut all = BTreeMap::new();

@@ -10,7 +10,9 @@ use hyper_flow_spec::{Event, Level};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::chain::{reward_finetune, score_distill, segment_distill, train_clip, train_judge, train_teacher};
+use crate::chain::{
+    perceived, reward_finetune, score_distill, segment_distill, train_clip, train_judge, train_segmenter, train_teacher,
+};
 use crate::lab::{Ended, Files, Work, assert_same};
 
 /// So many that the worker is still at it when it is killed for the tenth time, on a busy machine too.
@@ -130,6 +132,11 @@ fn train_judge_goes_on() {
 }
 
 #[test]
+fn train_segmenter_goes_on() {
+    check(|| train_segmenter(json!({"steps": STEPS, "batch": 64})));
+}
+
+#[test]
 fn train_teacher_goes_on() {
     check(|| train_teacher(json!({"steps": STEPS, "accumulate": 2, "batch": 4, "lr_warmup": 3})));
 }
@@ -142,6 +149,11 @@ fn segment_distill_goes_on() {
 #[test]
 fn reward_finetune_goes_on() {
     check(|| reward_finetune(json!({"steps": STEPS})));
+}
+
+#[test]
+fn reward_finetune_with_perception_goes_on() {
+    check(|| perceived(json!({"steps": STEPS})));
 }
 
 #[test]

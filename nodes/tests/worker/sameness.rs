@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::chain::{
-    digits_file, eval, lora_merge, reward_finetune, sample, score_distill, segment_distill, train_clip, train_judge,
-    train_teacher, trainings,
+    digits_file, eval, lora_merge, perceived, reward_finetune, sample, score_distill, segment_distill, train_clip,
+    train_judge, train_segmenter, train_teacher, trainings,
 };
 use crate::lab::{Work, assert_same};
 
@@ -109,12 +109,14 @@ fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
     let score = json!({"student": "student", "fake_updates": 1, "fake_warmup": 0, "fake_lr": 1e-9});
     let cases = [
         ("TrainJudge", of_parts(train_judge, json!({}))),
+        ("TrainSegmenter", of_parts(train_segmenter, json!({}))),
         ("TrainTeacher", of_parts(train_teacher, json!({}))),
         ("SegmentDistill, fresh", of_parts(segment_distill, json!({}))),
         ("SegmentDistill", of_parts(segment_distill, student())),
         ("SegmentDistill, dropout", of_parts(segment_distill, json!({"student": "student", "dropout": 0.3}))),
         ("SegmentDistill, weighted", of_parts(segment_distill, json!({"student": "student", "weighting": "Jump"}))),
         ("RewardFinetune", of_parts(reward_finetune, json!({}))),
+        ("RewardFinetune, perception", of_parts(perceived, json!({}))),
         ("ScoreDistill", of_parts(score_distill, score)),
     ];
     for (kind, (gradients, losses)) in cases {
@@ -138,6 +140,7 @@ fn recomputation_gives_the_same_gradients() {
         ("SegmentDistill", of_recomputation(segment_distill, json!({"student": "student"}))),
         ("SegmentDistill, dropout", of_recomputation(segment_distill, json!({"student": "student", "dropout": 0.3}))),
         ("RewardFinetune", of_recomputation(reward_finetune, json!({}))),
+        ("RewardFinetune, perception", of_recomputation(perceived, json!({"dropout": 0.3}))),
         ("ScoreDistill", of_recomputation(score_distill, score)),
     ];
     for (kind, (gradients, losses)) in cases {

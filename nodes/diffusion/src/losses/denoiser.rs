@@ -41,6 +41,24 @@ impl<'a> Denoiser<'a> {
         self.unet.forward(x_t, &t, &conditions.text, conditions.added.as_ref(), adapters, tape)
     }
 
+    /// What the network makes in one step of samples x0 that were noised to t: x̂0(x_t), in float32. x0 and noise (b, c, h, w),
+    /// t (b).
+    pub fn denoised_on(
+        &self,
+        tape: &Tape<'a>,
+        x0: &Tensor,
+        noise: &Tensor,
+        t: &Tensor,
+        conditions: &Conditions,
+        adapters: &Adapters<'a>,
+    ) -> Tensor {
+        let (schedule, t) = (self.schedule, t.shallow_clone());
+        let x_t = schedule.add_noise(x0, noise, &t);
+        let output = self.output_on(tape, &x_t, &t, conditions, adapters);
+        let [x0] = tape.run([&output], move |[output]| [schedule.prediction(output, &x_t, &t).x0]);
+        x0
+    }
+
     /// Classifier-free guidance, o_u + w·(o_c − o_u), with both halves in one batch (Ho and Salimans 2022, where their w is
     /// ours less 1).
     ///

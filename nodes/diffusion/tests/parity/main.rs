@@ -19,6 +19,7 @@ mod metrics;
 mod optim;
 mod scheduler;
 mod scores;
+mod segmentation;
 mod support;
 mod text_encoders;
 mod tokenizer;

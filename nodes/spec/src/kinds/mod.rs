@@ -16,8 +16,8 @@ mod training;
 pub use command::{Command, EnvName, PortName};
 pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
 pub use distill::{
-    Adversarial, Discriminator, Distance, Method, Reward, RewardFinetune, ScoreDistill, SegmentDistill, Target,
-    Weighting,
+    Adversarial, Discriminator, Distance, Method, Perception, Reward, RewardFinetune, ScoreDistill, SegmentDistill,
+    Target, Weighting,
 };
 pub use export::{Export, ExportFormat};
 pub use lora::{LoraMerge, PretrainedLora};
@@ -26,5 +26,5 @@ pub use precision::Precision;
 pub use pretrained::Diffusers;
 pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use scorers::{PretrainedClip, ScoreForm, ScoreModel};
-pub use train::{Prediction, TrainClip, TrainJudge, TrainTeacher};
+pub use train::{Prediction, TrainClip, TrainJudge, TrainSegmenter, TrainTeacher};
 pub use training::{LoraParams, LrDecay, Training};

@@ -137,6 +137,7 @@ kinds! {
         self.problems()
     } },
     TrainJudge 1 -> Classifier,
+    TrainSegmenter 1 -> Segmenter,
     TrainTeacher 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use super::training::training_kind;
 use crate::bounded::int;
-use crate::{Amount, Count, Fraction, Ref, types};
+use crate::{Amount, Count, Fraction, Int, Ref, types};
 
 /// What a diffusion model's output means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +63,26 @@ training_kind! {
         /// Accuracy on the held-out pictures below which the node fails.
         #[serde(default = "min_accuracy")]
         min_accuracy: Fraction,
+    }
+}
+
+training_kind! {
+    /// A small network that tells the object in a picture from what is around it: for `perception` in `RewardFinetune`.
+    ///
+    /// It learns the masks of the data, which `Digits`, `ImageFolder` and `WebDataset` make when asked to (`masks`). Fails
+    /// when its masks of held-out pictures fit worse than `min_iou`: nothing is learnt from a network that sees nothing.
+    TrainSegmenter {
+        /// Pictures with masks.
+        data: Ref<types::Dataset>,
+        /// Channels at the pictures' own size; each halving of the side doubles them.
+        #[serde(default = "int::count::<16>")]
+        width: Count,
+        /// How often the side is halved: what is further away than about 2^`levels` · 4 pixels is not seen.
+        #[serde(default = "segmenter_levels")]
+        levels: Int<0, 8>,
+        /// Intersection over union, the mean over held-out pictures, below which the node fails.
+        #[serde(default = "min_iou")]
+        min_iou: Fraction,
     }
 }
 
@@ -141,6 +161,14 @@ impl TrainTeacher {
 
 fn min_accuracy() -> Fraction {
     Fraction::new(0.97).expect("in range")
+}
+
+fn segmenter_levels() -> Int<0, 8> {
+    Int::new(2).expect("in range")
+}
+
+fn min_iou() -> Fraction {
+    Fraction::new(0.8).expect("in range")
 }
 
 fn caption_dropout() -> Fraction {

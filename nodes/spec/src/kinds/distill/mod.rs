@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod consistency;
+mod perception;
 mod reward;
 mod reward_finetune;
 mod score_distill;
@@ -9,6 +10,7 @@ mod segment_distill;
 
 pub use adversarial::{Adversarial, Discriminator};
 pub use consistency::{Distance, Target, Weighting};
+pub use perception::Perception;
 pub use reward::Reward;
 pub use reward_finetune::RewardFinetune;
 pub use score_distill::ScoreDistill;

@@ -1,5 +1,6 @@
 //! `RewardFinetune`.
 
+use super::Perception;
 use super::reward::Reward;
 use crate::bounded::int;
 use crate::kinds::Problem;
@@ -27,6 +28,9 @@ distillation_kind! {
         /// keeps the delta from spoiling what the reward does not see.
         #[serde(default = "one_non_negative")]
         anchor: NonNegative,
+        /// Whether a frozen network still finds the object where the pictures' masks have it.
+        #[serde(default)]
+        perception: Option<Perception>,
     }
 }
 
@@ -44,6 +48,7 @@ impl RewardFinetune {
         if self.rollouts.is_empty() {
             problems.push(empty("rollouts", "name one, for example `rollouts: [1, 2, 4]`"));
         }
+        problems.extend(self.perception.as_ref().and_then(|perception| perception.problem(&self.rollouts)));
         problems
     }
 }
