@@ -26,6 +26,7 @@ const SMALL: &[&str] = &[
     "one-step.fake_warmup=1",
     "eval.samples=20",
     "eval.reference_steps=10",
+    "gate.require=[(candidate: \"unified\", number: \"coverage\", at_least: 0)]",
 ];
 
 /// A folder with a copy of the pipeline and its data, and a store of its own.
@@ -112,27 +113,27 @@ fn in_state(plan: &Plan, state: &str) -> Vec<String> {
     plan.iter().filter(|(_, (found, _))| found == state).map(|(name, _)| name.clone()).collect()
 }
 
-const AFTER_REWARD: [&str; 5] = ["eval", "merged", "one-step", "reward", "unified"];
+const AFTER_REWARD: [&str; 6] = ["eval", "gate", "merged", "one-step", "reward", "unified"];
 
 #[test]
 fn only_what_changed_runs() {
     let lab = Lab::new();
     let nothing: [&str; 0] = [];
-    assert_eq!(lab.run(&[]).len(), 14);
+    assert_eq!(lab.run(&[]).len(), 15);
     assert_eq!(lab.run(&[]), nothing);
 
     // The reward's weight: it runs, what follows may.
     let heavier = ["reward.rewards=[Clip(model: \"clip\", weight: 2.0, threshold: 0.86)]"];
     let plan = lab.plan(&heavier);
     assert_eq!(in_state(&plan, "run"), ["reward"]);
-    assert_eq!(in_state(&plan, "maybe"), ["eval", "merged", "one-step", "unified"]);
+    assert_eq!(in_state(&plan, "maybe"), ["eval", "gate", "merged", "one-step", "unified"]);
     assert!(plan["reward"].1.contains("weight: 1.0 → 2.0"), "{}", plan["reward"].1);
     assert!(plan["merged"].1.contains("reward"), "{}", plan["merged"].1);
     assert_eq!(lab.run(&heavier), AFTER_REWARD);
     assert_eq!(lab.run(&[]), nothing, "changed back");
 
     // Another stage's steps: that stage and what follows, nothing before.
-    let after_stage = ["eval", "merged", "one-step", "reward", "tscd-1", "tscd-2", "tscd-4", "unified"];
+    let after_stage = ["eval", "gate", "merged", "one-step", "reward", "tscd-1", "tscd-2", "tscd-4", "unified"];
     assert_eq!(lab.run(&["tscd-4.steps=3"]), after_stage);
 
     // Names and places are not what a node is.

@@ -51,6 +51,29 @@ pub(crate) fn move_to(from: &Path, to: &Path) -> Result<(), NodeError> {
     }
 }
 
+/// Copies a file, or a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), NodeError> {
+    if !from.is_dir() {
+        make_parent(to)?;
+        return fs::copy(from, to).map(drop).map_err(NodeError::io("copy", from));
+    }
+    below(from)?.iter().try_for_each(|name| copy(&from.join(name), &to.join(name)))
+}
+
+/// Makes a folder, without what an interrupted attempt left in it.
+pub(crate) fn make_empty(folder: &Path) -> Result<(), NodeError> {
+    remove(folder)?;
+    fs::create_dir_all(folder).map_err(NodeError::io("create", folder))
+}
+
+/// Removes a folder, if it is there.
+pub(crate) fn remove(folder: &Path) -> Result<(), NodeError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(NodeError::io("remove", folder)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, NodeError> {
     fs::read_to_string(path).map_err(NodeError::io("read", path))

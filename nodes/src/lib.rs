@@ -17,6 +17,7 @@ mod model;
 mod paint;
 mod perception;
 mod picture;
+mod program;
 mod rows;
 mod scorer;
 mod student;

@@ -196,7 +196,7 @@ fn show_tells_all_of_a_record() {
     let scene = Scene::empty();
     let _filters = filters();
     let metrics = r#"{"rows": [{"candidate": "teacher", "steps": 8, "frechet": 34.25, "reward": null},
-        {"candidate": "unified", "steps": 8, "frechet": 9.0, "reward": 0.00012}]}"#;
+        {"candidate": "unified", "steps": 8, "frechet": 9.0, "reward": 0.00012, "intervals": {"frechet": [8.5, 10.0]}}]}"#;
     scene.write("metrics.json", metrics);
     scene.write(
         "eval.ron",
@@ -206,7 +206,7 @@ fn show_tells_all_of_a_record() {
     scene.ok("run eval.ron");
     insta::assert_snapshot!(scene.ok("show eval"), @r#"
     eval (Command → Metrics)
-      artifact  [DIGEST] (2 files, 163 B)
+      artifact  [DIGEST] (2 files, 202 B)
       key       [DIGEST]
       made      [AGO] in [TIME], by run [RUN]
     parameters
@@ -214,11 +214,11 @@ fn show_tells_all_of_a_record() {
       program  ["sh", "-c", "cp $FLOW_FILE_METRICS $FLOW_OUT/metrics.json; touch $FLOW_OUT/grid.png"]
     files
       grid.png      0 B
-      metrics.json  163 B
+      metrics.json  202 B
     metrics
-      candidate  steps  frechet     reward
-      teacher        8    34.25          -
-      unified        8    9.000  0.0001200
+      candidate  steps        frechet     reward
+      teacher        8          34.25          -
+      unified        8  9.000 ±0.7500  0.0001200
     pictures
       grid.png  [DIR]/.hyper-flow/objects/[OBJECT]
     "#);

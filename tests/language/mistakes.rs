@@ -71,6 +71,8 @@ told! {
     wrong_artifact: node(r#""j": TrainJudge(data: "teacher", steps: 1), "m": LoraMerge(loras: [("teacher", 1.0)])"#);
     wrong_artifact_of_a_command: node(r#""c": Command(program: ["true"]), "j": TrainJudge(data: "c", steps: 1)"#);
     wrong_artifact_of_two: node(r#""l": Command(program: ["true"], output: Latents), "c": Command(program: ["true"]), "s": SegmentDistill(teacher: "teacher", data: "clip", segments: 1, steps: 1), "t": SegmentDistill(teacher: "teacher", data: "c", segments: 1, steps: 1), "u": SegmentDistill(teacher: "teacher", segments: 1, steps: 1)"#);
+    training_on_what_has_no_gradient: node(r#""c": CommandScorer(program: ["score"]), "e": Eval(teacher: "teacher", data: "digits", loras: {}, clip: "clip", scores: {"mine": "c"}), "f": Eval(teacher: "teacher", data: "digits", loras: {}, clip: "clip", reward: "c")"#);
+    gates_of_nothing: node(r#""e": Eval(teacher: "teacher", data: "digits", loras: {}, clip: "clip", compare: [("tscd", "teacher")]), "g": Gate(metrics: "e", require: []), "h": Gate(metrics: "e", require: [(candidate: "teacher", number: "frechet")])"#);
     cycle_of_three: node(r#""a": Command(program: ["true"], inputs: {"x": "c"}), "b": Command(program: ["true"], inputs: {"x": "clip", "y": "a"}), "c": Command(program: ["true"], inputs: {"x": "b"}), "d": Command(program: ["true"], inputs: {"x": "c"})"#);
     cycle_of_one: node(r#""a": Command(program: ["true"], inputs: {"x": "a"})"#);
     two_cycles: node(r#""a": Command(program: ["true"], inputs: {"x": "b"}), "b": Command(program: ["true"], inputs: {"x": "a", "y": "c"}), "c": Command(program: ["true"], inputs: {"x": "c"})"#);

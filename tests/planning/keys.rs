@@ -39,9 +39,15 @@ const KINDS: &[(&str, &str)] = &[
     ("LoraMerge", r#"{"loras": [["loras.0.0", 1.0], ["loras.1.0", 0.5]]}"#),
     ("Sample", r#"{"model": "model", "prompts": ["a handwritten digit seven"], "steps": 4}"#),
     ("Export", r#"{"model": "model", "lora": "lora", "sampler": {"Tcd": 0.5}}"#),
+    ("CommandScorer", r#"{"program": ["sh", "-c", "true"], "files": {"src": "files.src"}}"#),
     (
         "Eval",
         r#"{"teacher": "teacher", "data": "data", "loras": {"tscd": "loras.tscd"}, "judge": "judge", "clip": "clip"}"#,
+    ),
+    (
+        "Gate",
+        r#"{"metrics": "metrics", "require": [{"candidate": "tscd", "steps": 1, "number": "frechet", "at_most": 1.1,
+        "of": {"Candidate": "parent"}}]}"#,
     ),
     (
         "Command",
@@ -50,7 +56,7 @@ const KINDS: &[(&str, &str)] = &[
 ];
 
 /// Kinds whose parameters name files and nodes only, or are told elsewhere.
-const NAMES_ONLY: [&str; 4] = ["Command", "Diffusers", "PretrainedClip", "ScoreModel"];
+const NAMES_ONLY: [&str; 5] = ["Command", "CommandScorer", "Diffusers", "PretrainedClip", "ScoreModel"];
 
 fn kind(name: &str, params: &str) -> Kind {
     Kind::from_json(name, serde_json::from_str(params).unwrap()).unwrap()

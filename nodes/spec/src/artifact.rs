@@ -19,6 +19,8 @@ pub enum Artifact {
     Segmenter,
     /// A score of pictures: `scorer.json` names its form, beside weights and tokenizer.
     Scorer,
+    /// A program that scores pictures: `command.json`, and its files. It gives no gradient, so nothing can train on it.
+    CommandScorer,
     /// A diffusers pipeline folder.
     Model,
     /// `lora.safetensors`, kohya keys with explicit alpha.
@@ -89,6 +91,7 @@ artifact_types! {
     Segmenter: Segmenter,
     Scorer: Scorer,
     Score: Scorer | Clip | Classifier,
+    Measure: Scorer | Clip | Classifier | CommandScorer,
     Model: Model,
     Lora: Lora,
     Images: Images,

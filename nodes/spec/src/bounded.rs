@@ -151,6 +151,10 @@ macro_rules! real {
 }
 
 real!(
+    /// A finite number.
+    Finite, |_| true, "a finite number", { "type": "number" }
+);
+real!(
     /// A finite number above 0.
     Positive, |v| v > 0.0, "a number above 0", { "type": "number", "exclusiveMinimum": 0 }
 );

@@ -13,20 +13,26 @@ pub const TEACHER: &str = "teacher";
 pub const REAL: &str = "real, held out";
 
 /// A number of a row: its name in the file, and what is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Number {
     /// Its name.
     pub name: &'static str,
     /// Whether the lower one of two is the better.
     pub lower_is_better: bool,
+    /// The least and the most that it can be.
+    pub range: (f64, f64),
 }
 
-const fn higher(name: &'static str) -> Number {
-    Number { name, lower_is_better: false }
+const fn score(name: &'static str, least: f64) -> Number {
+    Number { name, lower_is_better: false, range: (least, f64::INFINITY) }
 }
 
-const fn lower(name: &'static str) -> Number {
-    Number { name, lower_is_better: true }
+const fn share(name: &'static str) -> Number {
+    Number { name, lower_is_better: false, range: (0.0, 1.0) }
+}
+
+const fn distance(name: &'static str) -> Number {
+    Number { name, lower_is_better: true, range: (0.0, f64::INFINITY) }
 }
 
 /// The numbers that every row has, in the order of the table. Further scores come after them, and of these more is better.
@@ -45,15 +51,15 @@ const fn lower(name: &'static str) -> Number {
 ///
 /// A number without meaning in a row is null: `reward` without one, `trajectory_mse` of real pictures.
 pub const NUMBERS: [Number; 9] = [
-    lower("frechet"),
-    higher("clip_score"),
-    higher("reward"),
-    higher("diversity"),
-    higher("precision"),
-    higher("recall"),
-    higher("coverage"),
-    higher("accuracy"),
-    lower("trajectory_mse"),
+    distance("frechet"),
+    score("clip_score", 0.0),
+    score("reward", f64::NEG_INFINITY),
+    score("diversity", 0.0),
+    share("precision"),
+    share("recall"),
+    share("coverage"),
+    share("accuracy"),
+    distance("trajectory_mse"),
 ];
 
 /// Names of a row's fields that are no numbers.

@@ -1,10 +1,12 @@
 //! What each kind does, one file a kind.
 
+mod command_scorer;
 mod diffusers;
 mod digits;
 mod encode_latents;
 mod eval;
 mod export;
+mod gate;
 mod image_folder;
 mod lora_merge;
 mod pretrained_clip;
@@ -46,6 +48,8 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::LoraMerge(params) => lora_merge::run(context, params),
         Kind::Sample(params) => sample::run(context, params),
         Kind::Export(params) => export::run(context, params),
+        Kind::CommandScorer(params) => command_scorer::run(context, params),
+        Kind::Gate(params) => gate::run(context, params),
         Kind::Eval(params) => eval::run(context, params),
         Kind::Command(_) => Err(NodeError::Unfit("a `Command` is run by the engine, not by the worker".into())),
     }

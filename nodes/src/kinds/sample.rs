@@ -6,21 +6,13 @@ use hyper_flow_diffusion::sample::{Guidance, Painter};
 use hyper_flow_diffusion::{Conditions, TimeIds};
 use hyper_flow_spec::kinds::Sample;
 use image::RgbImage;
-use serde::Serialize;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::decoder::Decoder;
 use crate::model::Model;
-use crate::picture::{Canvas, save, to_bytes, write_png};
+use crate::picture::{CAPTIONS, Canvas, Line, save, to_bytes, write_png};
 use crate::worker::Context;
 use crate::{NodeError, files, paint, student};
-
-/// A line of `metadata.jsonl`, as the imagefolder convention has it.
-#[derive(Serialize)]
-struct Line<'a> {
-    file_name: String,
-    text: &'a str,
-}
 
 const GRID: &str = "grid.png";
 
@@ -102,7 +94,7 @@ fn write(context: &Context, params: &Sample, drawn: &[RgbImage]) -> Result<(), N
     for (line, picture) in lines.iter().zip(drawn) {
         save(&context.output(&line.file_name), picture)?;
     }
-    files::write_lines(&context.output("metadata.jsonl"), &lines)?;
+    files::write_lines(&context.output(CAPTIONS), &lines)?;
     write_png(&context.output(GRID), &Canvas::grid(drawn))?;
     context.reporter.show(GRID);
     Ok(())

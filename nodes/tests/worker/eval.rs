@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use hyper_flow_spec::metrics::{FIELDS, Metrics, NUMBERS, REAL, Row, TEACHER, Verdict, lower_is_better};
 use hyper_flow_spec::{Event, Kind};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -12,46 +13,102 @@ use crate::bad_inputs::copy;
 use crate::chain::{digits, eval, sample, tscd};
 use crate::lab::{Files, Work};
 
-fn rows(files: &Files) -> Vec<Value> {
-    let metrics: Value = serde_json::from_slice(&files["metrics.json"]).unwrap();
-    assert_eq!(metrics.as_object().unwrap().keys().collect::<Vec<_>>(), ["rows"]);
-    metrics["rows"].as_array().unwrap().clone()
+fn metrics(files: &Files) -> Metrics {
+    serde_json::from_slice(&files["metrics.json"]).unwrap()
 }
 
-const NUMBERS: [&str; 7] = ["frechet", "clip_score", "reward", "diversity", "coverage", "accuracy", "trajectory_mse"];
+fn rows(files: &Files) -> Vec<Row> {
+    metrics(files).rows
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    NUMBERS.iter().map(|number| number.name)
+}
 
 #[test]
 fn every_candidate_is_measured_at_every_step_count_beside_the_teacher() {
     let work = eval(json!({}));
     let files = work.artifact();
     assert_eq!(files.keys().collect::<Vec<_>>(), ["grid.png", "metrics.json", "table.txt"]);
-    let rows = rows(&files);
-    let who: Vec<_> = rows.iter().map(|row| (row["candidate"].as_str().unwrap(), row["steps"].as_i64())).collect();
-    let teacher = [1, 2, 4].map(|steps| ("teacher", Some(steps)));
+    let metrics = metrics(&files);
+    assert_eq!((metrics.samples, metrics.resamples, metrics.comparisons.len()), (40, 1000, 0));
+    let who: Vec<_> = metrics.rows.iter().map(|row| (row.candidate.as_str(), row.steps)).collect();
+    let teacher = [1, 2, 4].map(|steps| (TEACHER, Some(steps)));
     let loras = ["merged", "tscd"].map(|name| [1, 2].map(|steps| (name, Some(steps)))).concat();
-    assert_eq!(who, [vec![("real, held out", None)], teacher.to_vec(), loras].concat());
-    let fields: BTreeSet<_> = ["candidate", "steps"].into_iter().chain(NUMBERS).collect();
-    for row in &rows {
-        assert_eq!(row.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), fields);
+    assert_eq!(who, [vec![(REAL, None)], teacher.to_vec(), loras].concat());
+    let raw: Value = serde_json::from_slice(&files["metrics.json"]).unwrap();
+    let fields: BTreeSet<_> = FIELDS.into_iter().chain(names()).collect();
+    for (row, raw) in metrics.rows.iter().zip(raw["rows"].as_array().unwrap()) {
+        assert_eq!(raw.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), fields);
         // Real pictures have no noise, and the reference's distance to itself says nothing.
-        let on_trajectory = row["candidate"] != "real, held out" && row["steps"] != 4;
+        let on_trajectory = row.candidate != REAL && row.steps != Some(4);
         for number in NUMBERS {
-            let meaningful = number != "trajectory_mse" || on_trajectory;
-            assert_eq!(row[number].is_f64(), meaningful, "{number} of {row}");
+            let meaningful = number.name != "trajectory_mse" || on_trajectory;
+            assert_eq!(row.number(number.name).is_some(), meaningful, "{number:?} of {row:?}");
+            assert_eq!(row.intervals.contains_key(number.name), meaningful, "{number:?} of {row:?}");
         }
-        for share in ["coverage", "accuracy"] {
-            assert!((0.0..=1.0).contains(&row[share].as_f64().unwrap()), "{share} of {row}");
+        for (name, [low, high]) in &row.intervals {
+            let value = row.number(name).unwrap();
+            assert!(*low <= value && value <= *high, "{name} of {row:?}");
+        }
+        for share in ["precision", "recall", "coverage", "accuracy"] {
+            let [low, high] = row.intervals[share];
+            assert!(low >= 0.0 && high <= 1.0, "{share} of {row:?}");
         }
     }
-    let floor = rows[0]["frechet"].as_f64().unwrap();
-    assert!(rows[1..].iter().all(|row| row["frechet"].as_f64().unwrap() > floor), "real pictures are closest to real");
+    let floor = metrics.rows[0].number("frechet").unwrap();
+    let others = || metrics.rows[1..].iter();
+    assert!(others().all(|row| row.number("frechet").unwrap() > floor), "real pictures are closest to real");
+    assert!(others().all(|row| row.intervals["frechet"][0] < row.intervals["frechet"][1]));
+}
+
+#[test]
+fn fewer_pictures_leave_a_number_less_sure() {
+    let width = |samples: i64| {
+        let files = eval(json!({"samples": samples, "loras": {}, "steps": [1]})).artifact();
+        let [low, high] = rows(&files)[1].intervals["clip_score"];
+        high - low
+    };
+    // As the root of how many there are.
+    let ratio = width(50) / width(800);
+    assert!((2.5..6.5).contains(&ratio), "{ratio}");
+}
+
+#[test]
+fn candidates_are_compared_on_the_same_noise() {
+    let changes = json!({
+        "loras": {"tscd": "loras.tscd", "twin": "loras.tscd"}, "compare": [["tscd", "twin"], ["tscd", "teacher"]],
+    });
+    let metrics = metrics(&eval(changes).artifact());
+    let (twins, others): (Vec<_>, Vec<_>) = metrics.comparisons.iter().partition(|c| c.against == "twin");
+    assert_eq!((twins.len(), others.len()), (2 * NUMBERS.len(), 2 * NUMBERS.len()));
+    for twin in twins {
+        assert_eq!((twin.difference, twin.interval, twin.p), (0.0, [0.0, 0.0], 1.0));
+        assert_eq!(twin.verdict, Verdict::Undecided);
+    }
+    for c in others {
+        let number = |who: &str| metrics.row(who, Some(c.steps)).unwrap().number(&c.number).unwrap();
+        assert!((number("tscd") - number(TEACHER) - c.difference).abs() < 1e-9, "{c:?}");
+        assert!(c.interval[0] <= c.difference && c.difference <= c.interval[1], "{c:?}");
+        // An interval that leaves 0 out is what significance means; the two can differ at the edge alone.
+        let excludes = c.interval[0] > 0.0 || c.interval[1] < 0.0;
+        assert!(excludes == (c.p < 0.05) || (0.01..0.1).contains(&c.p), "{c:?}");
+        let better = (c.difference < 0.0) == lower_is_better(&c.number);
+        let verdict = if better { Verdict::Better } else { Verdict::Worse };
+        assert_eq!(c.verdict, if c.p < 0.05 { verdict } else { Verdict::Undecided }, "{c:?}");
+    }
+    // Noise in common makes a difference surer than its parts, or it would not be a paired comparison.
+    let row = metrics.row("tscd", Some(2)).unwrap();
+    let c =
+        metrics.comparisons.iter().find(|c| c.against == TEACHER && c.steps == 2 && c.number == "clip_score").unwrap();
+    assert!(c.interval[1] - c.interval[0] < row.intervals["clip_score"][1] - row.intervals["clip_score"][0]);
 }
 
 #[test]
 fn without_a_reward_its_column_is_null() {
     let rows = rows(&eval(json!({"reward": null, "loras": {}, "steps": [1]})).artifact());
     assert_eq!(rows.len(), 3);
-    assert!(rows.iter().all(|row| row["reward"].is_null() && row["clip_score"].is_f64()));
+    assert!(rows.iter().all(|row| row.number("reward").is_none() && row.number("clip_score").is_some()));
 }
 
 #[test]
@@ -68,8 +125,10 @@ fn the_table_and_the_picture_are_shown() {
     let table = fs::read_to_string(work.job.output.join("table.txt")).unwrap();
     let lines: Vec<_> = table.lines().collect();
     assert!(lines[0].starts_with("candidate") && lines[0].ends_with("trajectory"));
-    let numbered = lines.iter().filter(|line| line.split_whitespace().count() >= 9 && !line.contains(':'));
-    assert_eq!(numbered.count(), 1 + 8, "{table}");
+    let (wholes, halves): (Vec<&str>, Vec<&str>) =
+        lines[..lines.len() - 2].iter().copied().partition(|line| !line.contains('±'));
+    assert_eq!(wholes.iter().filter(|line| line.contains('.')).count(), 8, "{table}");
+    assert_eq!(halves.len(), 8, "{table}");
     let widths: BTreeSet<_> =
         lines.iter().filter(|line| line.contains("  ")).map(|line| line.chars().count()).collect();
     assert_eq!(widths.len(), 1, "the columns are aligned:\n{table}");
@@ -81,8 +140,8 @@ fn the_table_and_the_picture_are_shown() {
 fn a_candidate_is_the_lora_and_not_the_base() {
     let rows = rows(&eval(json!({"loras": {"tscd": "loras.tscd"}, "steps": [4], "guidance": 1.0})).artifact());
     let [_, teacher, lora] = &rows[..] else { panic!("{rows:?}") };
-    assert_eq!(teacher["trajectory_mse"], Value::Null);
-    assert!(lora["trajectory_mse"].as_f64().unwrap() > 0.0);
+    assert_eq!(teacher.number("trajectory_mse"), None);
+    assert!(lora.number("trajectory_mse").unwrap() > 0.0);
 }
 
 /// The digits, with captions of their own for what is held out.
@@ -103,7 +162,7 @@ fn captions_are_those_of_the_half_that_is_asked_for() {
     assert!(message.starts_with("the judge has no class `a strange digit "), "{message}");
     // Without a judge captions need not be classes.
     let distance =
-        |split: &str| rows(&half(split).with(|job| take_judge(&mut job.kind)).artifact())[1]["frechet"].clone();
+        |split: &str| rows(&half(split).with(|job| take_judge(&mut job.kind)).artifact())[1].number("frechet");
     assert_ne!(distance("Train"), distance("HeldOut"));
 }
 

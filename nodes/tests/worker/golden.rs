@@ -37,7 +37,8 @@ fn kinds_compute_what_their_version_computed() {
     let head = pictures.path().join("head.safetensors");
     write_head(&head);
     let latent_model = Tiny::of_digits(Family::Sdxl).folder();
-    let outside = [(LATENT_MODEL, latent_model.path()), (MASKED, masked_digits())];
+    let measured = measured();
+    let outside = [(LATENT_MODEL, latent_model.path()), (MASKED, masked_digits()), (MEASURED, measured.path())];
     let mut made = BTreeMap::from(outside.map(|(name, folder)| (name, by_formula(name, folder))));
     let mut report = Vec::new();
     for (kind, params, inputs) in all() {
@@ -215,6 +216,17 @@ fn draw_pictures(folder: &Path) {
     }
 }
 
+fn measured() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |candidate: &str, steps: i64, frechet: f64| {
+        let intervals = json!({"frechet": [frechet - 0.5, frechet + 0.5]});
+        json!({"candidate": candidate, "steps": steps, "frechet": frechet, "accuracy": 0.75, "intervals": intervals})
+    };
+    let rows = [row("tscd", 1, 4.0), row("tscd", 2, 2.0), row("parent", 1, 4.0), row("parent", 2, 2.5)];
+    fs::write(folder.path().join("metrics.json"), json!({"rows": rows}).to_string()).unwrap();
+    folder
+}
+
 /// The head of an aesthetic predictor for a CLIP of 8 dimensions.
 fn write_head(path: &Path) {
     let layers = [(0, 1024, 8), (2, 128, 1024), (4, 64, 128), (6, 16, 64), (7, 1, 16)];
@@ -252,6 +264,8 @@ fn distillation(params: Value) -> Value {
 const LATENT_MODEL: &str = "latent model";
 /// Another: digits with masks.
 const MASKED: &str = "masked digits";
+/// The same: what was measured, of round numbers.
+const MEASURED: &str = "measured";
 
 type Ports = &'static [(&'static str, &'static str)];
 
@@ -292,8 +306,12 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     let eval = json!({
         "teacher": "teacher", "data": "data", "loras": {"merged": "lora"}, "judge": "judge", "clip": "clip",
         "reward": "clip", "steps": [1, 2], "reference_steps": 4, "guidance": 1.5, "sampler": "Ddim", "samples": 200,
-        "batch": 100, "precision": "Fp32", "split": "Train",
+        "batch": 100, "precision": "Fp32", "split": "Train", "resamples": 100, "compare": [["merged", "teacher"]], "scores": {"agreement": "clip"},
     });
+    let gate = json!({"metrics": "metrics", "require": [
+        {"candidate": "tscd", "steps": null, "number": "frechet", "at_most": 1.1, "at_least": null, "of": {"Candidate": "parent"}},
+        {"candidate": "tscd", "steps": 1, "number": "accuracy", "at_most": null, "at_least": 0.5, "of": null},
+    ]});
     const ON_STUDENT: Ports =
         &[("data", "Digits"), ("teacher", "TrainTeacher"), ("student", "SegmentDistill"), ("reward", "TrainClip")];
     vec![
@@ -341,6 +359,8 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         ),
         ("Sample", sample, &[("model", "TrainTeacher"), ("lora", "LoraMerge")]),
         ("Export", export, &[("model", "TrainTeacher"), ("lora", "LoraMerge")]),
+        ("CommandScorer", json!({"program": ["score", "all"], "files": {"script": "file"}}), &[]),
+        ("Gate", gate, &[("metrics", MEASURED)]),
         (
             "Eval",
             eval,

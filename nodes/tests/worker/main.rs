@@ -7,6 +7,7 @@ mod diffusers;
 mod eval;
 mod export;
 mod exports;
+mod gate;
 mod golden;
 mod hostile_files;
 mod hub;

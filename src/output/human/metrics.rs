@@ -8,7 +8,11 @@ use super::Paint;
 use super::table::Table;
 use super::units::number;
 
-/// Rows of numbers as a table, with the columns of the first row; anything else as JSON.
+/// Where a row holds the interval of each of its numbers.
+const INTERVALS: &str = "intervals";
+
+/// Rows of numbers as a table, with the columns of the first row, each number with half of its interval; anything else as
+/// JSON.
 pub(super) fn metrics(out: &mut dyn Write, paint: Paint, metrics: &Value) -> io::Result<()> {
     let rows: Option<Vec<&Map<String, Value>>> =
         metrics["rows"].as_array().map(|rows| rows.iter().filter_map(Value::as_object).collect());
@@ -24,15 +28,22 @@ pub(super) fn metrics(out: &mut dyn Write, paint: Paint, metrics: &Value) -> io:
 }
 
 fn table(rows: &[&Map<String, Value>], first: &Map<String, Value>) -> Table {
-    let columns: Vec<&String> = first.keys().collect();
+    let columns: Vec<&String> = first.keys().filter(|name| *name != INTERVALS).collect();
     let numeric = (0..columns.len())
         .filter(|column| rows.iter().all(|row| !row.get(columns[*column]).is_some_and(Value::is_string)));
     let mut table = Table::default().right(numeric);
     table.push(columns.iter().map(|name| (*name).clone()));
     for row in rows {
-        table.push(columns.iter().map(|name| cell(row.get(*name))));
+        table.push(columns.iter().map(|name| cell(row.get(*name)) + &half(row, name)));
     }
     table
+}
+
+/// Half of the interval of a number, if it has one.
+fn half(row: &Map<String, Value>, name: &str) -> String {
+    let interval = row.get(INTERVALS).map(|intervals| &intervals[name]);
+    let ends = interval.and_then(|interval| interval[0].as_f64().zip(interval[1].as_f64()));
+    ends.map_or(String::new(), |(low, high)| format!(" ±{}", number((high - low) / 2.0)))
 }
 
 fn cell(value: Option<&Value>) -> String {

@@ -1,6 +1,7 @@
 //! Parity with diffusers and peft, by fixtures that the scripts in tests/parity of the repository made.
 
 mod adversarial;
+mod bootstrap;
 mod checkpointing;
 mod clip;
 mod export;

@@ -2,6 +2,7 @@
 
 use crate::support::{fixtures, input};
 use hyper_flow_diffusion::metrics::*;
+use hyper_flow_diffusion::rng::Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
@@ -13,6 +14,12 @@ const ROOT_TOLERANCE: f64 = 1e-6;
 
 fn assert_near(what: &str, ours: f64, theirs: f64, tolerance: f64) {
     assert!((ours - theirs).abs() <= tolerance * theirs.abs().max(1.0), "{what}: {ours} against {theirs}");
+}
+
+/// With resamples enough to be no special case.
+fn manifold(real: &Tensor, fake: &Tensor, neighbours: i64) -> Manifold {
+    let resamples = Resamples::draw(fake.size()[0], 2, &mut Rng::at(0, "test", 0));
+    Real::new(real, neighbours).unwrap().manifold(fake, &resamples).unwrap()
 }
 
 #[test]
@@ -33,11 +40,11 @@ fn metrics_are_those_of_numpy() {
         let pairs = whole("n").min(whole("m"));
         let cosines = cosine_similarity(&real.narrow(0, 0, pairs), &fake.narrow(0, 0, pairs));
         near("clip_score", clip_score(cosines.mean(Kind::Double).double_value(&[])), TOLERANCE);
-        let Manifold { precision, recall, density, coverage } = manifold(&real, &fake, whole("neighbours")).unwrap();
+        let Manifold { precision, recall, density, coverage } = manifold(&real, &fake, whole("neighbours"));
         for (field, ours) in
             [("precision", precision), ("recall", recall), ("density", density), ("coverage", coverage)]
         {
-            near(field, ours, TOLERANCE);
+            near(field, ours.value, TOLERANCE);
         }
     }
 }
@@ -46,8 +53,8 @@ fn metrics_are_those_of_numpy() {
 fn a_set_is_at_no_distance_from_itself() {
     let x = input("x", &[50, 8]);
     assert_near("frechet", frechet_distance(&x, &x), 0.0, 1e-9);
-    let own = manifold(&x, &x, 5).unwrap();
-    assert_eq!((own.precision, own.recall, own.coverage), (1.0, 1.0, 1.0));
+    let own = manifold(&x, &x, 5);
+    assert_eq!([own.precision, own.recall, own.coverage].map(|share| share.value), [1.0; 3]);
     assert_near("cosine", cosine_similarity(&x, &(&x * 3.0)).min().double_value(&[]), 1.0, TOLERANCE);
 }
 
@@ -65,15 +72,15 @@ fn gaussians_in_closed_form() {
 #[test]
 fn more_rows_than_a_block_holds_change_nothing() {
     let (real, fake) = (input("many", &[2100, 3]), input("others", &[1500, 3]));
-    let whole = manifold(&real, &fake, 4).unwrap();
+    let whole = manifold(&real, &fake, 4);
     // The same by one matrix of distances.
     let [real, fake] = [real, fake].map(|x| x.to_kind(Kind::Double));
     let distances = |a: &Tensor, b: &Tensor| Tensor::cdist(a, b, 2.0, 2);
     let radii = distances(&real, &real).kthvalue(5, 1, true).0;
     let inside = distances(&real, &fake).less_tensor(&radii).to_kind(Kind::Double);
-    assert_near("density", whole.density, inside.sum(Kind::Double).double_value(&[]) / (4.0 * 1500.0), TOLERANCE);
+    assert_near("density", whole.density.value, inside.sum(Kind::Double).double_value(&[]) / (4.0 * 1500.0), TOLERANCE);
     let covered = inside.amax(1i64, false).mean(Kind::Double).double_value(&[]);
-    assert_near("coverage", whole.coverage, covered, TOLERANCE);
+    assert_near("coverage", whole.coverage.value, covered, TOLERANCE);
     let pairs = 2100.0 * 2099.0;
     let mean = distances(&real, &real).sum(Kind::Double).double_value(&[]) / pairs;
     assert_near("diversity", diversity(&real), mean, TOLERANCE);
@@ -82,8 +89,11 @@ fn more_rows_than_a_block_holds_change_nothing() {
 #[test]
 fn too_few_samples_are_refused_or_no_number() {
     let (two, many) = (input("x", &[2, 3]), input("y", &[20, 3]));
-    let message = manifold(&many, &two, 3).unwrap_err().to_string();
-    assert_eq!(message, "neighbours: 3 neighbours need more than 3 samples on each side, at least 2: 20 and 2");
+    let message = "neighbours: 3 neighbours need more than 3 samples on each side, and at least 2: there are 2";
+    assert_eq!(Real::new(&two, 3).unwrap_err().to_string(), message);
+    let resamples = Resamples::draw(2, 1, &mut Rng::at(0, "test", 0));
+    let real = Real::new(&many, 3).unwrap();
+    assert_eq!(real.manifold(&two, &resamples).unwrap_err().to_string(), message);
     assert!(frechet_distance(&many, &two.narrow(0, 0, 1)).is_nan());
     assert!(diversity(&two.narrow(0, 0, 1)).is_nan());
     let broken = Tensor::full([20, 3], f64::INFINITY, (Kind::Double, Device::Cpu));

@@ -37,15 +37,18 @@ pub struct Command {
 
 impl Command {
     pub(super) fn problems(&self) -> Vec<Problem> {
-        if self.program.first().is_some_and(|program| !program.is_empty()) {
-            return Vec::new();
-        }
-        vec![Problem {
-            field: "program",
-            message: "there is no program to run".into(),
-            help: "name it first, then its arguments: `program: [\"python3\", \"score.py\"]`".into(),
-        }]
+        program_problem(&self.program).into_iter().collect()
     }
+}
+
+/// That there is a program.
+pub(super) fn program_problem(program: &[String]) -> Option<Problem> {
+    let named = program.first().is_some_and(|program| !program.is_empty());
+    (!named).then(|| Problem {
+        field: "program",
+        message: "there is no program to run".into(),
+        help: "name it first, then its arguments: `program: [\"python3\", \"score.py\"]`".into(),
+    })
 }
 
 fn files_artifact() -> Artifact {

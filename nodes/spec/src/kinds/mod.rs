@@ -3,7 +3,9 @@
 mod command;
 mod data;
 mod distill;
+mod eval;
 mod export;
+mod gate;
 mod lora;
 mod picture;
 mod precision;
@@ -19,12 +21,14 @@ pub use distill::{
     Adversarial, Discriminator, Distance, Method, Perception, Reward, RewardFinetune, ScoreDistill, SegmentDistill,
     Target, Weighting,
 };
+pub use eval::{Eval, Split};
 pub use export::{Export, ExportFormat};
+pub use gate::{Gate, Require, Standard};
 pub use lora::{LoraMerge, PretrainedLora};
-pub use picture::{Eval, Sample, Sampler, Split};
+pub use picture::{Sample, Sampler};
 pub use precision::Precision;
 pub use pretrained::Diffusers;
 pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
-pub use scorers::{PretrainedClip, ScoreForm, ScoreModel};
+pub use scorers::{CommandScorer, PretrainedClip, ScoreForm, ScoreModel};
 pub use train::{Prediction, TrainClip, TrainJudge, TrainSegmenter, TrainTeacher};
 pub use training::{LoraParams, LrDecay, Training};

@@ -160,7 +160,13 @@ kinds! {
     Export 1 -> Files { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Eval 1 -> Metrics { fn check(&self) -> Vec<Problem> {
+    CommandScorer 1 -> CommandScorer { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    Eval 2 -> Metrics { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
+    Gate 1 -> Report { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Command 1 -> Files {

@@ -1,9 +1,12 @@
 //! Kinds that bring published judges of pictures in.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
+use super::command::{PortName, program_problem};
 use super::pretrained::source_problem;
 use crate::{File, Hub, Ref, types};
 
@@ -81,6 +84,29 @@ pub enum ScoreForm {
         #[serde(default)]
         tokenizer_hub: Option<Hub>,
     },
+}
+
+/// A score of pictures by any program, in any language: for `Eval` to report, not to train on, for it gives no gradient.
+///
+/// The program is started once for each row of the table, in an empty directory of its own. `$FLOW_IN_PICTURES` is a folder of
+/// PNG pictures with a `metadata.jsonl`, as `Sample` yields one: a line `{"file_name": "000000.png", "text": "the caption"}` a
+/// picture. `$FLOW_FILE_MODEL` is the file or folder `model`. In the directory `$FLOW_OUT` it must write `scores.json`: a list of
+/// numbers, one a picture, in the order of the lines. Of the environment it sees `PATH`, `HOME` and `CUDA_VISIBLE_DEVICES`. Keyed
+/// are the `program` strings and the content of `files`, not the executable that is found.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandScorer {
+    /// The program and its arguments. No shell: write `["sh", "-c", "exec python3 $FLOW_FILE_SCRIPT"]` for one.
+    pub program: Vec<String>,
+    /// Files and folders that it needs, by port name, relative to the pipeline file.
+    #[serde(default)]
+    pub files: BTreeMap<PortName, File>,
+}
+
+impl CommandScorer {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        program_problem(&self.program).into_iter().collect()
+    }
 }
 
 impl ScoreModel {

@@ -1,14 +1,20 @@
 //! What pictures are measured by.
 
+use std::path::Path;
+
+use hyper_flow_diffusion::metrics::{Real, Resamples};
+use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::scores::{Captions, ClipScore, Score};
 use hyper_flow_diffusion::{Classifier, ClassifierConfig, DiffusionError};
 use hyper_flow_spec::kinds::Eval;
+use hyper_flow_spec::metrics::REAL;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::row::Row;
+use super::row::Measured;
 use super::tally::Tally;
 use crate::NodeError;
 use crate::dataset::Dataset;
+use crate::program::Program;
 use crate::scorer::{Scorer, check_channels};
 use crate::worker::Context;
 
@@ -20,10 +26,15 @@ pub(super) struct Meter<'a> {
     pub(super) clip_captions: Captions,
     pub(super) reward: Option<Scorer>,
     pub(super) scores: Vec<(&'a str, Scorer)>,
+    /// The scores that programs give, and where the artifacts are.
+    pub(super) programs: Vec<(&'a str, &'a Path, Program)>,
     /// The distinct captions of all pictures that are measured, sorted.
     pub(super) captions: Vec<String>,
-    /// Features of the real pictures that were trained on.
-    pub(super) real: Tensor,
+    /// The real pictures that were trained on, by their features.
+    pub(super) real: Real,
+    /// Of the drawn pictures: the same for every row, so that rows can be compared in pairs.
+    pub(super) resamples: Resamples,
+    resample_count: i64,
 }
 
 /// A classifier of pictures.
@@ -47,10 +58,16 @@ impl<'a> Meter<'a> {
         let judge = params.judge.as_ref().map(|port| Judge::load(context.input(port)?, drawn, device)).transpose()?;
         let clip = ClipScore::load(context.input(&params.clip)?, Kind::Float, device)?;
         check_channels(&clip, channels)?;
-        let scorer = |port| Scorer::load(context.input(port)?, &captions, channels, Kind::Float, device);
-        let reward = params.reward.as_ref().map(scorer).transpose()?;
-        let scores = params.scores.iter().map(|(name, port)| Ok((name.as_str(), scorer(port)?)));
-        let scores = scores.collect::<Result<_, NodeError>>()?;
+        let scorer = |folder: &Path| Scorer::load(folder, &captions, channels, Kind::Float, device);
+        let reward = params.reward.as_ref().map(|port| scorer(context.input(port)?)).transpose()?;
+        let (mut scores, mut programs) = (Vec::new(), Vec::new());
+        for (name, port) in &params.scores {
+            let folder = context.input(port)?;
+            match Program::is_in(folder) {
+                true => programs.push((name.as_str(), folder, Program::read(folder)?)),
+                false => scores.push((name.as_str(), scorer(folder)?)),
+            }
+        }
         let clip_captions = clip.captions(&captions)?;
         let see = |pictures: &Tensor| match &judge {
             Some(judge) => judge.net.features(pictures),
@@ -62,24 +79,44 @@ impl<'a> Meter<'a> {
             Ok(no_grad(|| see(&pictures)))
         };
         let real = data.train.chunks(device).map(chunk).collect::<Result<Vec<_>, NodeError>>()?;
-        Ok(Self { context, real: Tensor::cat(&real, 0), judge, clip, clip_captions, reward, scores, captions })
+        let real = Real::new(&Tensor::cat(&real, 0), Eval::NEIGHBOURS)?;
+        let resample_count = params.resamples.get();
+        let resamples = resample(context, "drawn", drawn.len() as i64, resample_count);
+        Ok(Self {
+            context,
+            judge,
+            clip,
+            clip_captions,
+            reward,
+            scores,
+            programs,
+            captions,
+            real,
+            resamples,
+            resample_count,
+        })
     }
 
     /// The held-out real pictures: the floor under every distance.
-    pub(super) fn held_out(&self, data: &Dataset) -> Result<Row, NodeError> {
-        let mut tally = Tally::new(self);
+    pub(super) fn held_out(&self, data: &Dataset) -> Result<Measured, NodeError> {
+        let mut tally = Tally::new(self)?;
         let captions = data.held_out.captions.chunks(data.held_out.chunk() as usize);
         for (pictures, captions) in data.held_out.chunks(self.context.device).zip(captions) {
             self.context.stop_if_asked()?;
-            tally.add(&pictures?, captions, None);
+            tally.add(&pictures?, captions, None)?;
         }
-        tally.row("real, held out")
+        let resamples = resample(self.context, "held out", data.held_out.len(), self.resample_count);
+        Ok(Measured { candidate: REAL.to_owned(), steps: None, numbers: tally.numbers(&resamples)? })
     }
+}
+
+fn resample(context: &Context, which: &str, samples: i64, count: i64) -> Resamples {
+    Resamples::draw(samples, count, &mut Rng::at(context.seed(), &format!("Eval/bootstrap/{which}"), 0))
 }
 
 impl Judge {
     /// Reads a `Classifier` artifact, which must have a class for each caption.
-    fn load(folder: &std::path::Path, captions: &[String], device: Device) -> Result<Self, NodeError> {
+    fn load(folder: &Path, captions: &[String], device: Device) -> Result<Self, NodeError> {
         let (net, config) = Classifier::load(folder, device)?;
         match captions.iter().find(|caption| !config.classes.contains(caption)) {
             Some(unknown) => {

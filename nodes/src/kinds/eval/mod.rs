@@ -1,15 +1,18 @@
 //! `Eval`: LoRAs beside their teacher, at each step count.
 
+mod album;
+mod comparison;
 mod grid;
 mod meter;
 mod reference;
 mod row;
 mod subject;
+mod table;
 mod tally;
 
 use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::Eval;
-use serde_json::json;
+use hyper_flow_spec::metrics::{METRICS, Metrics};
 
 use crate::dataset::Dataset;
 use crate::model::Model;
@@ -18,11 +21,10 @@ use crate::worker::Context;
 use crate::{NodeError, files, paint, student};
 use meter::Meter;
 use reference::Reference;
-use row::{Row, table};
+use row::Measured;
 use subject::{Easel, Subject};
 use tally::Tally;
 
-const METRICS: &str = "metrics.json";
 const TABLE: &str = "table.txt";
 const GRID: &str = "grid.png";
 
@@ -53,7 +55,13 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
         rows.push(row(&easel, &meter, subject, &reference, &mut sheet)?);
         context.progress(done + 1, subjects.len(), "rows")?;
     }
-    write(context, &rows, &sheet)
+    let metrics = Metrics {
+        rows: rows.iter().map(Measured::row).collect(),
+        comparisons: comparison::all(&params.compare, &rows),
+        resamples: params.resamples.get(),
+        samples: params.samples.get(),
+    };
+    write(context, &metrics, &sheet)
 }
 
 /// Draws and measures a subject, a batch at a time.
@@ -63,9 +71,9 @@ fn row(
     subject: &Subject<'_>,
     reference: &Reference<'_>,
     sheet: &mut grid::Sheet<'_>,
-) -> Result<Row, NodeError> {
+) -> Result<Measured, NodeError> {
     sheet.begin(subject);
-    let mut tally = Tally::new(meter);
+    let mut tally = Tally::new(meter)?;
     let is_reference = subject.is_teacher(easel.reference_steps());
     for batch in 0..easel.batches() {
         let goal = reference.pictures(easel, batch)?;
@@ -73,15 +81,16 @@ fn row(
             true => goal.shallow_clone(),
             false => easel.pictures(subject, &easel.samples(subject, batch)?)?,
         };
-        tally.add(&pictures, easel.captions_of(batch), (!is_reference).then_some(&goal));
+        tally.add(&pictures, easel.captions_of(batch), (!is_reference).then_some(&goal))?;
         sheet.add(easel.first(batch), &pictures);
     }
-    Ok(Row { steps: Some(subject.steps.get()), ..tally.row(subject.name)? })
+    let numbers = tally.numbers(&meter.resamples)?;
+    Ok(Measured { candidate: subject.name.to_owned(), steps: Some(subject.steps.get()), numbers })
 }
 
-fn write(context: &Context, rows: &[Row], sheet: &grid::Sheet<'_>) -> Result<(), NodeError> {
-    files::write_json(&context.output(METRICS), &json!({ "rows": rows }))?;
-    files::write(&context.output(TABLE), table(rows))?;
+fn write(context: &Context, metrics: &Metrics, sheet: &grid::Sheet<'_>) -> Result<(), NodeError> {
+    files::write_json(&context.output(METRICS), metrics)?;
+    files::write(&context.output(TABLE), table::text(metrics))?;
     write_png(&context.output(GRID), &sheet.canvas())?;
     context.reporter.show(TABLE);
     context.reporter.show(GRID);
