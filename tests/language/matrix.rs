@@ -6,7 +6,7 @@ use hyper_flow_spec::Kind;
 use crate::support::{Folder, good, good_with, mistakes, mistakes_with, set};
 
 /// Arms with lists of stages of their own, repeated with seeds, and a node that takes all.
-const SWEPT: &str = r#"Pipeline(name: "swept", seed: 7,
+pub(crate) const SWEPT: &str = r#"Pipeline(name: "swept", seed: 7,
     params: {"steps": 100},
     matrix: {
         "seed": [1, 2],

@@ -3,11 +3,12 @@
 use hyper_flow::pipeline::{Overrides, PipelineErrors};
 use proptest::prelude::*;
 
+use crate::matrix::SWEPT;
 use crate::support::{FULL, Folder, set};
 
 /// A change of a text: what is cut out, where, and what is put there.
-fn mutations() -> impl Strategy<Value = Vec<(usize, usize, String)>> {
-    const PIECES: [&str; 32] = [
+fn mutations(length: usize) -> impl Strategy<Value = Vec<(usize, usize, String)>> {
+    const PIECES: [&str; 36] = [
         "(",
         ")",
         "[",
@@ -24,6 +25,10 @@ fn mutations() -> impl Strategy<Value = Vec<(usize, usize, String)>> {
         "1.5",
         "é",
         "Param(\"guidance\")",
+        "Param(\"single.rank\")",
+        "{seed}",
+        "{{arm}}",
+        "[1, 1]",
         "Param(",
         "Some(",
         "None",
@@ -43,11 +48,11 @@ fn mutations() -> impl Strategy<Value = Vec<(usize, usize, String)>> {
     ];
     let text =
         prop_oneof![Just(String::new()), proptest::sample::select(&PIECES[..]).prop_map(str::to_owned), ".{0,3}"];
-    proptest::collection::vec((0..FULL.len(), 0..12usize, text), 1..4)
+    proptest::collection::vec((0..length, 0..12usize, text), 1..4)
 }
 
-fn mutate(changes: Vec<(usize, usize, String)>) -> String {
-    let mut text: Vec<char> = FULL.chars().collect();
+fn mutate(text: &str, changes: Vec<(usize, usize, String)>) -> String {
+    let mut text: Vec<char> = text.chars().collect();
     for (at, cut, new) in changes {
         let start = at.min(text.len());
         let end = (start + cut).min(text.len());
@@ -70,9 +75,18 @@ proptest! {
     #![proptest_config(ProptestConfig { fork: false, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn any_text_is_read_or_told(changes in mutations()) {
+    fn any_text_is_read_or_told(changes in mutations(FULL.len())) {
         let folder = Folder::new();
-        if let Err(errors) = folder.parse(&mutate(changes), &Overrides::default()) {
+        if let Err(errors) = folder.parse(&mutate(FULL, changes), &Overrides::default()) {
+            assert_spans_are_inside(&errors);
+            folder.render(&errors);
+        }
+    }
+
+    #[test]
+    fn any_matrix_is_read_or_told(changes in mutations(SWEPT.len())) {
+        let folder = Folder::new();
+        if let Err(errors) = folder.parse(&mutate(SWEPT, changes), &Overrides::default()) {
             assert_spans_are_inside(&errors);
             folder.render(&errors);
         }

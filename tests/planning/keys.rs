@@ -49,6 +49,7 @@ const KINDS: &[(&str, &str)] = &[
         r#"{"metrics": "metrics", "require": [{"candidate": "tscd", "steps": 1, "number": "frechet", "at_most": 1.1,
         "of": {"Candidate": "parent"}}]}"#,
     ),
+    ("Summary", r#"{"metrics": ["metrics.0", "metrics.1"]}"#),
     (
         "Command",
         r#"{"program": ["sh", "-c", "true"], "inputs": {"left": "inputs.left"}, "files": {"src": "files.src"}}"#,
@@ -56,7 +57,7 @@ const KINDS: &[(&str, &str)] = &[
 ];
 
 /// Kinds whose parameters name files and nodes only, or are told elsewhere.
-const NAMES_ONLY: [&str; 5] = ["Command", "CommandScorer", "Diffusers", "PretrainedClip", "ScoreModel"];
+const NAMES_ONLY: [&str; 6] = ["Command", "CommandScorer", "Diffusers", "PretrainedClip", "ScoreModel", "Summary"];
 
 fn kind(name: &str, params: &str) -> Kind {
     Kind::from_json(name, serde_json::from_str(params).unwrap()).unwrap()

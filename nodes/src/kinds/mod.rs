@@ -16,6 +16,7 @@ mod sample;
 mod score_distill;
 mod score_model;
 mod segment_distill;
+mod summary;
 mod train_clip;
 mod train_judge;
 mod train_segmenter;
@@ -51,6 +52,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::CommandScorer(params) => command_scorer::run(context, params),
         Kind::Gate(params) => gate::run(context, params),
         Kind::Eval(params) => eval::run(context, params),
+        Kind::Summary(params) => summary::run(context, params),
         Kind::Command(_) => Err(NodeError::Unfit("a `Command` is run by the engine, not by the worker".into())),
     }
 }

@@ -40,6 +40,7 @@ fn kinds_compute_what_their_version_computed() {
     let measured = measured();
     let outside = [(LATENT_MODEL, latent_model.path()), (MASKED, masked_digits()), (MEASURED, measured.path())];
     let mut made = BTreeMap::from(outside.map(|(name, folder)| (name, by_formula(name, folder))));
+    made.extend(REPEATS.map(|(name, numbers)| (name, repeat(numbers))));
     let mut report = Vec::new();
     for (kind, params, inputs) in all() {
         let mut work = Work::new(kind, params.clone())
@@ -57,6 +58,7 @@ fn kinds_compute_what_their_version_computed() {
     }
     let kinds: BTreeSet<_> = Kind::NAMES.iter().copied().filter(|&name| name != "Command").collect();
     made.retain(|name, _| outside.iter().all(|(other, _)| name != other));
+    made.retain(|name, _| REPEATS.iter().all(|(other, _)| name != other));
     assert_eq!(made.keys().copied().collect::<BTreeSet<_>>(), kinds);
     assert!(report.is_empty(), "{}", report.join("\n"));
 }
@@ -267,6 +269,17 @@ const MASKED: &str = "masked digits";
 /// The same: what was measured, of round numbers.
 const MEASURED: &str = "measured";
 
+/// The same, twice.
+const REPEATS: [(&str, [f64; 2]); 2] = [("first", [9.0, 8.5]), ("second", [9.5, 8.75])];
+
+fn repeat(numbers: [f64; 2]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |name: &str, frechet: f64| json!({"candidate": name, "steps": 2, "frechet": frechet});
+    let rows = json!({"rows": [row("tcd", numbers[0]), row("tscd", numbers[1])]});
+    fs::write(folder.path().join("metrics.json"), rows.to_string()).unwrap();
+    folder
+}
+
 type Ports = &'static [(&'static str, &'static str)];
 
 /// Every kind with its parameters and where its inputs come from, in an order in which they can run.
@@ -371,6 +384,13 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
                 ("judge", "TrainJudge"),
                 ("clip", "TrainClip"),
             ],
+        ),
+        (
+            "Summary",
+            json!({
+                "metrics": ["one", "two"], "numbers": ["frechet"], "spread": "Interval", "compare": [["tscd", "tcd"]],
+            }),
+            &[("one", "first"), ("two", "second")],
         ),
     ]
 }

@@ -27,6 +27,7 @@ mod samples;
 mod scorers;
 mod shipped;
 mod stable_diffusion;
+mod summary;
 mod tiny_models;
 mod tiny_scores;
 mod web_dataset;

@@ -18,6 +18,7 @@ mod lora_trained;
 mod losses;
 mod metrics;
 mod optim;
+mod repeats;
 mod scheduler;
 mod scores;
 mod segmentation;

@@ -12,6 +12,7 @@ mod precision;
 mod pretrained;
 mod registry;
 mod scorers;
+mod summary;
 mod train;
 mod training;
 
@@ -30,5 +31,6 @@ pub use precision::Precision;
 pub use pretrained::Diffusers;
 pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use scorers::{CommandScorer, PretrainedClip, ScoreForm, ScoreModel};
+pub use summary::{Spread, Summary};
 pub use train::{Prediction, TrainClip, TrainJudge, TrainSegmenter, TrainTeacher};
 pub use training::{LoraParams, LrDecay, Training};

@@ -169,6 +169,9 @@ kinds! {
     Gate 1 -> Report { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
+    Summary 1 -> Report { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     Command 1 -> Files {
         fn output(&self) -> Artifact { self.output }
         fn check(&self) -> Vec<Problem> {
