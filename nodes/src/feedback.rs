@@ -43,6 +43,11 @@ impl Judges {
         rewards.iter().map(judge).collect::<Result<_, NodeError>>().map(Self)
     }
 
+    /// How many rewards there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Each reward's values (b), in their order: of pictures (b, c, h, w) in [−1, 1] and the positions of their captions
     /// (b). With gradient.
     pub(crate) fn rewards(&self, pictures: &Tensor, captions: &Tensor) -> Vec<Tensor> {

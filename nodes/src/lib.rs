@@ -11,6 +11,7 @@ mod download;
 mod error;
 mod feedback;
 mod files;
+mod guard;
 mod kinds;
 mod latents;
 mod model;

@@ -36,6 +36,11 @@ impl Scorer {
     pub(crate) fn score(&self, pictures: &Tensor, captions: &Tensor) -> Tensor {
         self.score.score(pictures, &self.captions.select(captions))
     }
+
+    /// Pictures as above → what the score sees of them (b, n), whatever the caption.
+    pub(crate) fn features(&self, pictures: &Tensor) -> Tensor {
+        self.score.features(pictures)
+    }
 }
 
 /// That a score sees pictures of so many channels.

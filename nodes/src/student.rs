@@ -4,7 +4,7 @@ use hyper_flow_diffusion::lora::{LORA_TARGETS, Lora, read_kohya, write_kohya};
 use hyper_flow_diffusion::unet::UNet2DConditionModel;
 use hyper_flow_spec::kinds::LoraParams;
 use hyper_flow_spec::{Level, Positive, Ref, types};
-use tch::Tensor;
+use tch::{Tensor, no_grad};
 
 use crate::NodeError;
 use crate::training::Group;
@@ -92,6 +92,13 @@ pub(crate) fn named(lora: &Lora) -> Vec<(String, Tensor)> {
         [(format!("{path}.down"), layer.down.shallow_clone()), (format!("{path}.up"), layer.up.shallow_clone())]
     });
     halves.collect()
+}
+
+/// Copies the numbers of a LoRA into another of the same modules and ranks.
+pub(crate) fn copy(from: &Lora, to: &Lora) {
+    for (from, mut to) in from.tensors().into_iter().zip(to.tensors()) {
+        no_grad(|| to.copy_(&from));
+    }
 }
 
 fn check(parent: &Lora, unet: &UNet2DConditionModel, spec: LoraParams<'_>) -> Result<(), NodeError> {

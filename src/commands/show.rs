@@ -85,9 +85,12 @@ fn report(loaded: &Loaded, record: Record) -> Result<Shown, Failure> {
     })
 }
 
+/// The files of an artifact that hold its numbers; of each kind there is one at most.
+const NUMBERS: [&str; 2] = ["metrics.json", "guard.json"];
+
 fn metrics(store: &Store, record: &Record, tree: &Tree) -> Result<Option<Value>, StoreError> {
-    match tree.get("metrics.json") {
-        Some(_) => Ok(serde_json::from_slice(&store.read(&record.artifact, "metrics.json")?).ok()),
+    match NUMBERS.into_iter().find(|name| tree.get(name).is_some()) {
+        Some(name) => Ok(serde_json::from_slice(&store.read(&record.artifact, name)?).ok()),
         None => Ok(None),
     }
 }

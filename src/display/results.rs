@@ -9,7 +9,7 @@ use crate::run::{Event, Summary};
 /// Results, on standard output, so that they can be taken apart from what is told on the way.
 #[derive(Debug, Default)]
 pub(super) struct Results {
-    texts: Vec<String>,
+    texts: Vec<(String, String)>,
     pictures: Vec<(String, PathBuf)>,
 }
 
@@ -17,7 +17,7 @@ impl Results {
     /// Keeps what is to be printed at the end; gives back the summary when that has come.
     pub(super) fn take<'a>(&mut self, event: &'a Event) -> Option<&'a Summary> {
         match event {
-            Event::Shown { text: Some(text), .. } => self.texts.push(text.clone()),
+            Event::Shown { node, text: Some(text), .. } => self.texts.push((node.clone(), text.clone())),
             Event::Shown { node, path, text: None } => self.pictures.push((node.clone(), path.clone())),
             Event::Summary(summary) => return Some(summary),
             _ => {}
@@ -27,8 +27,10 @@ impl Results {
 
     /// Tables, then paths.
     pub(super) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
-        for text in &self.texts {
-            writeln!(out, "\n{}", text.trim_end())?;
+        for (node, text) in &self.texts {
+            // Of a single one it is plain whose it is.
+            let head = if self.texts.len() > 1 { format!("{node}:\n") } else { String::new() };
+            writeln!(out, "\n{head}{}", text.trim_end())?;
         }
         if !self.texts.is_empty() {
             writeln!(out)?;

@@ -130,7 +130,7 @@ pub struct Shown {
     pub params: Value,
     /// The nodes whose artifacts went in, by port, as the pipeline has them now.
     pub inputs: BTreeMap<String, String>,
-    /// What `metrics.json` holds, if the artifact has one.
+    /// What `metrics.json` holds, or `guard.json` of a training on rewards, if the artifact has one.
     pub metrics: Option<Value>,
     /// The pictures of the artifact, and where they lie in the store.
     pub pictures: BTreeMap<String, PathBuf>,

@@ -2,9 +2,10 @@
 
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{Denoiser, Distance, Rollout};
+use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_diffusion::{Conditions, Tape};
-use hyper_flow_spec::kinds::{Precision, RewardFinetune};
+use hyper_flow_spec::kinds::{GradientStep, Precision, RewardFinetune};
 use tch::Tensor;
 
 use crate::NodeError;
@@ -12,6 +13,7 @@ use crate::conditioned::Conditioned;
 use crate::decoder::Decoder;
 use crate::distillation::Distillation;
 use crate::feedback::Judges;
+use crate::guard::{Guard, Subject};
 use crate::paint::Few;
 use crate::perception::Perception;
 use crate::student::{self, Student};
@@ -23,10 +25,11 @@ struct Feedback<'a> {
     denoiser: Denoiser<'a>,
     decoder: &'a Decoder,
     data: &'a Conditioned,
-    judges: Judges,
+    judges: &'a Judges,
     perception: Option<Perception<'a>>,
     frozen: &'a Lora,
     delta: &'a Student,
+    guard: Option<Guard<'a>>,
     seed: u64,
 }
 
@@ -43,7 +46,7 @@ impl Feedback<'_> {
         let mut rng = draw.rng("rollout");
         let rollouts = &self.params.rollouts;
         let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
-        let step = rng.below(0, steps as i64) as usize;
+        let step = self.step(steps, &mut rng);
         let (student, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
         let rollout = Rollout {
             denoiser: self.denoiser,
@@ -53,6 +56,15 @@ impl Feedback<'_> {
         };
         let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, steps)?;
         Ok(rollout.samples(tape, &plan, step, noise, conditions, &mut rng))
+    }
+
+    /// The position of the step with gradient among so many.
+    fn step(&self, steps: usize, rng: &mut Rng) -> usize {
+        match self.params.step {
+            GradientStep::Any => rng.below(0, steps as i64) as usize,
+            GradientStep::Last => steps - 1,
+            GradientStep::At(step) => step.index() - 1,
+        }
     }
 }
 
@@ -80,6 +92,18 @@ impl Recipe for Feedback<'_> {
         Ok(losses)
     }
 
+    fn watch(&self, step: u64) -> Result<(), NodeError> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.watch(step))
+    }
+
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        self.guard.as_ref().map_or_else(Vec::new, Guard::memory)
+    }
+
+    fn is_done(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::stops)
+    }
+
     fn checkpointing(&self) -> bool {
         self.params.checkpointing
     }
@@ -101,18 +125,32 @@ pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), Node
     let frozen = student::read(context, &params.student, &teacher.unet)?;
     let delta = Student::new(context, &teacher.unet, None, params.lora())?;
     let (denoiser, decoder, channels) = (teacher.denoiser(), teacher.decoder()?, teacher.picture_shape()?.channels);
+    let judges = Judges::load(context, &params.rewards, &data.captions, channels, params.precision)?;
     let perception = Perception::load(context, params, denoiser, &decoder, &data, channels)?;
+    let subject = Subject {
+        denoiser,
+        decoder: &decoder,
+        data: &data,
+        judges: &judges,
+        frozen: &frozen,
+        delta: &delta,
+        rollouts: &params.rollouts,
+        steps: params.steps.get() as u64,
+    };
+    let guard = |guard| Guard::new(context, guard, subject, channels, params.precision);
     let feedback = Feedback {
         params,
         denoiser,
         decoder: &decoder,
         perception,
         data: &data,
-        judges: Judges::load(context, &params.rewards, &data.captions, channels, params.precision)?,
+        judges: &judges,
         frozen: &frozen,
         delta: &delta,
+        guard: params.guard.as_ref().map(guard).transpose()?,
         seed: context.seed(),
     };
     train(context, &params.training(), vec![delta.group(params.lr.get())], delta.averages(), &feedback)?;
+    feedback.guard.map_or(Ok(()), |guard| guard.finish())?;
     delta.write(context)
 }

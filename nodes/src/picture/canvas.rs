@@ -47,6 +47,24 @@ impl Canvas {
         canvas
     }
 
+    /// Rows of pictures of one size, each under its label.
+    pub(crate) fn rows(rows: &[(String, Vec<RgbImage>)]) -> Self {
+        let (width, height) = rows.iter().find_map(|(_, row)| row.first()).map_or((1, 1), RgbImage::dimensions);
+        let zoom = magnification(i64::from(height));
+        let (cell, line) = (width * zoom + GAP, GLYPH + 2 * GAP);
+        let below = line + height * zoom + GAP;
+        let columns = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0) as u32;
+        let mut canvas = Self::new(columns * cell + GAP, rows.len() as u32 * below + GAP);
+        for (i, (label, row)) in rows.iter().enumerate() {
+            let top = i as u32 * below;
+            canvas.text(GAP, top + GAP, label, 1);
+            for (column, picture) in row.iter().enumerate() {
+                canvas.paste(GAP + column as u32 * cell, top + line, picture, zoom);
+            }
+        }
+        canvas
+    }
+
     /// Puts a picture with its upper left corner at (x, y), enlarged.
     pub(crate) fn paste(&mut self, x: u32, y: u32, picture: &RgbImage, zoom: u32) {
         for (px, py, pixel) in picture.enumerate_pixels() {

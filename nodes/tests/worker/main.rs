@@ -9,6 +9,7 @@ mod export;
 mod exports;
 mod gate;
 mod golden;
+mod guard;
 mod hostile_files;
 mod hub;
 mod image_folder;

@@ -1,4 +1,4 @@
-//! `metrics.json` as a table.
+//! `metrics.json` and `guard.json` as tables.
 
 use std::io::{self, Write};
 
@@ -11,8 +11,8 @@ use super::units::number;
 /// Where a row holds the interval of each of its numbers.
 const INTERVALS: &str = "intervals";
 
-/// Rows of numbers as a table, with the columns of the first row, each number with half of its interval; anything else as
-/// JSON.
+/// Rows of numbers as a table, with the columns of the first row, each number with half of its interval, and what is said
+/// beside them; anything else as JSON.
 pub(super) fn metrics(out: &mut dyn Write, paint: Paint, metrics: &Value) -> io::Result<()> {
     let rows: Option<Vec<&Map<String, Value>>> =
         metrics["rows"].as_array().map(|rows| rows.iter().filter_map(Value::as_object).collect());
@@ -21,10 +21,22 @@ pub(super) fn metrics(out: &mut dyn Write, paint: Paint, metrics: &Value) -> io:
             table(rows.as_deref().unwrap_or_default(), first).write(out, "  ", |row, _, cell| match row {
                 0 => paint.dim(cell),
                 _ => cell.to_owned(),
+            })?;
+            beside(metrics).write(out, "  ", |_, column, cell| match column {
+                0 => paint.dim(cell),
+                _ => cell.to_owned(),
             })
         }
         _ => writeln!(out, "  {metrics:#}"),
     }
+}
+
+/// What is neither rows nor anything else of several parts.
+fn beside(metrics: &Value) -> Table {
+    let mut table = Table::default();
+    let plain = metrics.as_object().into_iter().flatten().filter(|(_, value)| !value.is_array() && !value.is_object());
+    plain.for_each(|(name, value)| table.push([name.clone(), cell(Some(value))]));
+    table
 }
 
 fn table(rows: &[&Map<String, Value>], first: &Map<String, Value>) -> Table {

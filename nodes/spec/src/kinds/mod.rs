@@ -19,8 +19,8 @@ mod training;
 pub use command::{Command, EnvName, PortName};
 pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
 pub use distill::{
-    Adversarial, Discriminator, Distance, Method, Perception, Reward, RewardFinetune, ScoreDistill, SegmentDistill,
-    Target, Weighting,
+    Adversarial, Discriminator, Distance, GradientStep, Guard, Method, Perception, Reward, RewardFinetune,
+    ScoreDistill, SegmentDistill, Target, Weighting,
 };
 pub use eval::{Eval, Split};
 pub use export::{Export, ExportFormat};

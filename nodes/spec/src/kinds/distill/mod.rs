@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod consistency;
+mod guard;
 mod perception;
 mod reward;
 mod reward_finetune;
@@ -10,8 +11,9 @@ mod segment_distill;
 
 pub use adversarial::{Adversarial, Discriminator};
 pub use consistency::{Distance, Target, Weighting};
+pub use guard::Guard;
 pub use perception::Perception;
 pub use reward::Reward;
-pub use reward_finetune::RewardFinetune;
+pub use reward_finetune::{GradientStep, RewardFinetune};
 pub use score_distill::ScoreDistill;
 pub use segment_distill::{Method, SegmentDistill};

@@ -1,11 +1,26 @@
 //! `RewardFinetune`.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::Perception;
+use super::guard::Guard;
 use super::reward::Reward;
 use crate::bounded::int;
 use crate::kinds::Problem;
 use crate::kinds::training::{distillation_kind, training_kind};
 use crate::{NonNegative, Ref, Steps, types};
+
+/// Which step of a roll-out has the gradient: the picture that is predicted there is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GradientStep {
+    /// One of them, drawn anew for each batch.
+    Any,
+    /// The last, whose picture is the one that the student yields.
+    Last,
+    /// This one, counted from 1; no roll-out may have fewer.
+    At(Steps),
+}
 
 distillation_kind! {
     /// Human feedback learning (Hyper-SD, §3.2): a LoRA that raises rewards, on top of a frozen student.
@@ -24,6 +39,9 @@ distillation_kind! {
         /// Step counts of the roll-outs, one drawn for each batch.
         #[serde(default = "rollouts")]
         rollouts: Vec<Steps>,
+        /// Which step of a roll-out has the gradient.
+        #[serde(default = "any", skip_serializing_if = "is_any")]
+        step: GradientStep,
         /// Weight of the mean squared distance to the picture that the frozen student draws in the same step:
         /// keeps the delta from spoiling what the reward does not see.
         #[serde(default = "one_non_negative")]
@@ -31,6 +49,9 @@ distillation_kind! {
         /// Whether a frozen network still finds the object where the pictures' masks have it.
         #[serde(default)]
         perception: Option<Perception>,
+        /// Watches for rewards that are hacked, and stops in time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guard: Option<Guard>,
     }
 }
 
@@ -49,8 +70,38 @@ impl RewardFinetune {
             problems.push(empty("rollouts", "name one, for example `rollouts: [1, 2, 4]`"));
         }
         problems.extend(self.perception.as_ref().and_then(|perception| perception.problem(&self.rollouts)));
+        problems.extend(self.step_problem());
+        problems.extend(self.guard_problem());
         problems
     }
+
+    fn step_problem(&self) -> Option<Problem> {
+        let GradientStep::At(step) = self.step else { return None };
+        let shortest = self.rollouts.iter().min().filter(|shortest| **shortest < step)?;
+        Some(Problem {
+            field: "step",
+            message: format!("a roll-out of {} has no step {}", shortest.get(), step.get()),
+            help: "name a smaller one, or `Last`, or take the shorter ones out of `rollouts`".into(),
+        })
+    }
+
+    fn guard_problem(&self) -> Option<Problem> {
+        let watched = self.guard.as_ref()?.watch.name();
+        let is_trained = self.rewards.iter().any(|reward| reward.model() == Some(watched));
+        is_trained.then(|| Problem {
+            field: "guard",
+            message: format!("`{watched}` is trained on, and rises whether it is hacked or not"),
+            help: "watch a score that no reward uses: another seed of the same kind is one".into(),
+        })
+    }
+}
+
+fn any() -> GradientStep {
+    GradientStep::Any
+}
+
+fn is_any(step: &GradientStep) -> bool {
+    *step == any()
 }
 
 fn one_non_negative() -> NonNegative {
