@@ -15,7 +15,7 @@ use crate::tiny_scores::{Published, vocab};
 /// What a params file replaces: the numbers, but for the files.
 const SMALL: &str = r#"
     "size": 64, "batch": 2, "accumulate": 2, "rank": 2, "warmup": 1, "stage-steps": 2, "feedback-steps": 1,
-    "feedback-batch": 2, "score-steps": 1, "grid": 8, "precision": Fp32, "samples": 6,
+    "feedback-batch": 2, "watched": 2, "score-steps": 1, "grid": 8, "precision": Fp32, "samples": 6,
 "#;
 
 /// A user's files.
