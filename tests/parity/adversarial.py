@@ -141,7 +141,7 @@ def steps(discriminator):
     # 1. the discriminator
     before = {name: p.detach().clone() for name, p in discriminator.parameters.items()}
     optimiser = torch.optim.AdamW(
-        discriminator.parameters.values(), lr=1e-2, betas=(0.0, 0.999), eps=1e-2, weight_decay=0.0, foreach=False
+        discriminator.parameters.values(), lr=0.3, betas=(0.0, 0.999), eps=1.0, weight_decay=0.0, foreach=False
     )
     optimiser.zero_grad()
     with torch.no_grad():
@@ -154,7 +154,7 @@ def steps(discriminator):
     results["discriminator"] = rows({k: p.detach() - before[k] for k, p in discriminator.parameters.items()})
     # 2. the student
     before = {name: p.detach().clone() for name, p in LORA.items()}
-    optimiser = torch.optim.AdamW(LORA.values(), lr=1e-2, eps=1e-2, weight_decay=0.0, foreach=False)
+    optimiser = torch.optim.AdamW(LORA.values(), lr=0.3, eps=1.0, weight_decay=0.0, foreach=False)
     optimiser.zero_grad()
     ours, target = trajectories("v", losses.AVERAGE, END)
     adversarial = WEIGHT * against(discriminator(renoised(ours, noise), ADVERSARIAL_TIMES))

@@ -8,8 +8,7 @@ consistency.v.stopgrad                            the same with the student as i
 tcd.<prediction>, pcm.<prediction>, lcm.<prediction>.<weighting>
                                                   the sibling methods, Huber, with the average as target
 ema, ema.grads, ema.student, ema.average          three steps of TSCD with AdamW, whose target follows the student: the losses,
-                                                  the last gradients, and sketches of how far student and average have moved,
-                                                  the average from the formula's
+                                                  the last gradients, and sketches of how far student and average have moved
 denoising.<prediction>                            the same for the denoising loss, with the student's LoRA
 matching, matching.grad                           distribution matching and its gradient by x, written out by hand
 reward, reward.grad; contrastive, contrastive.grad; contrastive.distinct: the last by torch's own cross-entropy
@@ -171,13 +170,13 @@ def moved(tensors, before):
 
 
 def ema():
-    """The average starts as the student and follows it. AdamW's epsilon is so large that a gradient which is rounding alone
-    moves nothing."""
+    """The average starts as the student and follows it. AdamW's epsilon is so large that its steps do not blow up what is
+    rounding."""
     before = {name: parameter.detach().clone() for name, parameter in LORA.items()}
     average_before = {name: parameter.detach().clone() for name, parameter in AVERAGE_LORA.items()}
     for name in LORA:
         AVERAGE_LORA[name].data = before[name].clone()
-    optimiser = torch.optim.AdamW(LORA.values(), lr=1e-2, eps=1e-2, weight_decay=0.0, foreach=False)
+    optimiser = torch.optim.AdamW(LORA.values(), lr=0.03, eps=1.0, weight_decay=0.0, foreach=False)
     losses = []
     for _ in range(3):
         optimiser.zero_grad()
@@ -190,7 +189,7 @@ def ema():
             AVERAGE_LORA[name].data = 0.6 * AVERAGE_LORA[name].data + 0.4 * LORA[name].data
     results = {
         "ema": torch.stack(losses), "ema.student": moved(LORA, before),
-        "ema.average": moved(AVERAGE_LORA, average_before),
+        "ema.average": moved(AVERAGE_LORA, before),
         "ema.grads": grads(LORA),
     }
     for name in LORA:

@@ -1,11 +1,12 @@
 //! Discriminators and the two players' steps against tests/parity/adversarial.py.
 
-use crate::losses::{Case, SHAPE, adamw, copies, moved, named, segments, share};
+use crate::losses::{Case, SHAPE, adamw, assert_moved, copies, named, segments, share};
 use crate::support::{assert_close, assert_gradients, fixtures, input, sketch, weight};
 use crate::unet::{gradients, reference};
 use hyper_flow_diffusion::discriminator::Discriminator;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::{Distance, Weighting, discriminator_loss, generator_loss, trajectory_jumps};
+use hyper_flow_diffusion::optim::{AdamW, AdamWConfig};
 use hyper_flow_diffusion::schedulers::PredictionType;
 use hyper_flow_diffusion::unet::UNet2DConditionModel;
 use hyper_flow_diffusion::weights::read_tensors;
@@ -131,8 +132,8 @@ fn check_steps(name: &str, make: Make) {
     let loss = discriminator_loss(&judged(&jumps.goal), &judged(&jumps.prediction.detach()));
     assert_close("hinge", &loss.reshape([1]), &expected["hinge"]);
     loss.backward();
-    adamw(share(&discriminator.parameters()), (0.0, 0.999)).step(1e-2);
-    assert_gradients(&moved(&discriminator.parameters(), &before), &expected["discriminator"]);
+    adamw(share(&discriminator.parameters()), (0.0, 0.999)).step(0.3);
+    assert_moved(&discriminator.parameters(), &before, &expected["discriminator"]);
     // 2. the student
     discriminator.set_trained(false);
     let student = named(&case.student);
@@ -141,8 +142,8 @@ fn check_steps(name: &str, make: Make) {
     assert_close("losses", &Tensor::stack(&losses, 0), &expected["losses"]);
     losses.into_iter().sum::<Tensor>().backward();
     assert_gradients(&gradients(&case.student), &expected["grads"]);
-    adamw(share(&student), (0.9, 0.999)).step(1e-2);
-    assert_gradients(&moved(&student, &before), &expected["student"]);
+    adamw(share(&student), (0.9, 0.999)).step(0.3);
+    assert_moved(&student, &before, &expected["student"]);
 }
 
 #[test]
@@ -153,6 +154,38 @@ fn a_step_of_heads_and_a_step_of_the_student() {
 #[test]
 fn a_step_of_an_encoder_and_a_step_of_the_student() {
     check_steps("encoder", encoder);
+}
+
+/// A discriminator learns to tell two samples apart, and then a sample learns to pass before it.
+fn check_learning(name: &str, make: Make) {
+    let (case, t) = (Case::new(PredictionType::VPrediction), times());
+    let discriminator = make(&case.model.unet, &case.model.vs);
+    let logits = |x: &Tensor| discriminator.logits(x, &t, &text(), &Tape::off());
+    let (real, fake) = (input("real", SHAPE), input("fake", SHAPE) * 0.7);
+    let train = |parameters: Vec<(String, Tensor)>, loss: &dyn Fn() -> Tensor| {
+        let mut optimiser = AdamW::new(parameters, AdamWConfig { weight_decay: 0.0, ..AdamWConfig::default() });
+        let losses = (0..30).map(|_| {
+            let loss = loss();
+            optimiser.zero_grad();
+            loss.backward();
+            optimiser.step(1e-2);
+            loss.double_value(&[])
+        });
+        let losses: Vec<_> = losses.collect();
+        (losses[0], losses[29])
+    };
+    let (first, last) = train(discriminator.parameters(), &|| discriminator_loss(&logits(&real), &logits(&fake)));
+    assert!(last < 0.5 * first, "{name}, discriminator: {first} to {last}");
+    discriminator.set_trained(false);
+    let x = fake.copy().set_requires_grad(true);
+    let (first, last) = train(vec![("x".into(), x.shallow_clone())], &|| generator_loss(&logits(&x)));
+    assert!(last < 0.8 * first, "{name}, sample: {first} to {last}");
+}
+
+#[test]
+fn both_players_learn() {
+    check_learning("heads", heads);
+    check_learning("encoder", encoder);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The losses against tests/parity/losses.py, which computes them in float64 from the papers' formulas.
 
-use crate::support::{assert_close, assert_gradients, assert_within, fixtures, input, weight};
+use crate::support::{assert_close, assert_gradients, assert_within, fixtures, input, sketch, weight};
 use crate::unet::{Reference, formula_lora, gradients, reference};
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
@@ -16,6 +16,8 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// Losses without a network: a few float32 operations.
 const ELEMENTARY: f64 = 1e-6;
+/// Steps of weights: PyTorch's own float32 and float64 differ by up to 1.2e-4 here.
+const MOVED: f64 = 4e-4;
 const HUBER: Distance = Distance::Huber { c: 1e-3 };
 
 fn expected() -> BTreeMap<String, Tensor> {
@@ -164,9 +166,9 @@ fn tcd_pcm_and_lcm_of_an_epsilon_model() {
     check_siblings(PredictionType::Epsilon, "epsilon");
 }
 
-/// AdamW as in the scripts: a gradient that is rounding alone moves nothing.
+/// AdamW as in the scripts, with an epsilon that does not let it blow up what is rounding.
 pub(crate) fn adamw(parameters: Vec<(String, Tensor)>, betas: (f64, f64)) -> AdamW {
-    AdamW::new(parameters, AdamWConfig { betas, eps: 1e-2, weight_decay: 0.0 })
+    AdamW::new(parameters, AdamWConfig { betas, eps: 1.0, weight_decay: 0.0 })
 }
 
 /// The tensors of a LoRA by name, in the order of its gradients.
@@ -182,10 +184,12 @@ pub(crate) fn copies(tensors: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
     tensors.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect()
 }
 
-/// How far tensors have moved.
-pub(crate) fn moved(tensors: &[(String, Tensor)], before: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+/// Panics unless tensors have moved as those in `theirs`, by their sketches: all together, for what moves little is rounded
+/// away beside the tensor itself.
+pub(crate) fn assert_moved(tensors: &[(String, Tensor)], before: &[(String, Tensor)], theirs: &Tensor) {
     let pairs = tensors.iter().zip(before);
-    pairs.map(|((name, tensor), (_, before))| (name.clone(), tensor.detach() - before)).collect()
+    let moves: Vec<_> = pairs.map(|((name, tensor), (_, before))| sketch(name, &(tensor.detach() - before))).collect();
+    assert_within(MOVED, "all moves", &Tensor::stack(&moves, 0), theirs);
 }
 
 #[test]
@@ -202,18 +206,15 @@ fn three_steps_with_a_target_that_follows_the_student() {
         optimiser.zero_grad();
         let loss = case.consistency(&case.average, Weighting::Uniform, Distance::Mse);
         loss.backward();
-        optimiser.step(1e-2);
+        optimiser.step(0.03);
         losses.push(loss.detach());
         let tensors = |named: &[(String, Tensor)]| named.iter().map(|(_, t)| t.shallow_clone()).collect::<Vec<_>>();
         update_average(&mut tensors(&average), &tensors(&student), 0.6);
     }
     assert_close("losses", &Tensor::stack(&losses, 0), &expected["ema"]);
     assert_gradients(&gradients(&case.student), &expected["ema.grads"]);
-    assert_gradients(&moved(&student, &before), &expected["ema.student"]);
-    // The fixture counts from the average's own formula, which it is not at the start.
-    let formula: Vec<_> =
-        average.iter().map(|(name, t)| (name.clone(), weight(&format!("average.{name}"), &t.size()))).collect();
-    assert_gradients(&moved(&average, &formula), &expected["ema.average"]);
+    assert_moved(&student, &before, &expected["ema.student"]);
+    assert_moved(&average, &before, &expected["ema.average"]);
 }
 
 #[test]
