@@ -62,17 +62,23 @@ impl Stage<'_> {
         Ok((jumps(tape, of, &points, &x0, &noise, &conditions, &w), conditions))
     }
 
-    /// The discriminator's losses, or the student's adversarial one: real is the target's point, fake the student's.
-    fn noised<T>(
-        &self,
-        jumps: &Jumps,
-        conditions: &Conditions,
-        draw: &Draw<'_>,
-        judged: impl FnOnce(Noising<'_>) -> T,
-    ) -> Result<T, NodeError> {
+    /// The timesteps that the discriminator sees jumps at, and the noise that moves them there.
+    fn noised(&self, jumps: &Jumps, draw: &Draw<'_>) -> Result<(Tensor, Tensor), NodeError> {
         let to = self.grid.noised(&jumps.end, &draw.uniform("adversarial/timesteps", 0.0, 1.0))?;
-        let noise = draw.randn("adversarial/noise", &jumps.goal.size()[1..]);
-        Ok(judged(Noising { from: &jumps.end, to: &to, noise: &noise, conditions }))
+        Ok((to, draw.randn("adversarial/noise", &jumps.goal.size()[1..])))
+    }
+
+    /// Real are the target's points, fake the student's.
+    fn discriminator_losses<'t>(
+        &'t self,
+        adversary: &'t Adversary<'_>,
+        draw: &Draw<'_>,
+        tape: &Tape<'t>,
+    ) -> Result<Losses, NodeError> {
+        let (jumps, conditions) = no_grad(|| self.jumps(&self.consistency(draw), draw, tape))?;
+        let (to, noise) = self.noised(&jumps, draw)?;
+        let noising = Noising { from: &jumps.end, to: &to, noise: &noise, conditions: &conditions };
+        Ok(adversary.discriminator_losses(tape, &jumps.goal, &jumps.prediction, noising))
     }
 }
 
@@ -82,19 +88,16 @@ impl Recipe for Stage<'_> {
     }
 
     fn losses<'t>(&'t self, group: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
-        let of = self.consistency(draw);
-        let adversary = self.adversary.as_ref();
-        if let Some(adversary) = adversary.filter(|_| group == DISCRIMINATOR) {
-            let (jumps, conditions) = no_grad(|| self.jumps(&of, draw, tape))?;
-            let judged =
-                |noising: Noising<'_>| adversary.discriminator_losses(tape, &jumps.goal, &jumps.prediction, noising);
-            return self.noised(&jumps, &conditions, draw, judged);
+        if let Some(adversary) = self.adversary.as_ref().filter(|_| group == DISCRIMINATOR) {
+            return self.discriminator_losses(adversary, draw, tape);
         }
+        let of = self.consistency(draw);
         let (jumps, conditions) = self.jumps(&of, draw, tape)?;
         let mut losses: Losses = vec![("consistency".into(), of.between(&jumps))];
-        if let Some(adversary) = adversary {
-            let judged = |noising: Noising<'_>| adversary.generator_loss(tape, &jumps.prediction, noising);
-            losses.push(("adversarial".into(), self.noised(&jumps, &conditions, draw, judged)?));
+        if let Some(adversary) = &self.adversary {
+            let (to, noise) = self.noised(&jumps, draw)?;
+            let noising = Noising { from: &jumps.end, to: &to, noise: &noise, conditions: &conditions };
+            losses.push(("adversarial".into(), adversary.generator_loss(tape, &jumps.prediction, noising)));
         }
         Ok(losses)
     }
