@@ -1,5 +1,6 @@
 //! The worker as the engine uses it: a job file in, events and an artifact out.
 
+mod adversary;
 mod bad_inputs;
 mod bad_jobs;
 mod chain;

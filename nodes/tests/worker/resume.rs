@@ -147,6 +147,12 @@ fn segment_distill_goes_on() {
 }
 
 #[test]
+fn an_adversarial_training_goes_on_with_its_discriminator() {
+    let adversarial = json!({"discriminator": "Heads", "weight": 0.5, "updates": 2, "warmup": 3});
+    check(|| segment_distill(json!({"steps": STEPS, "student": "student", "batch": 4, "adversarial": adversarial})));
+}
+
+#[test]
 fn reward_finetune_goes_on() {
     check(|| reward_finetune(json!({"steps": STEPS})));
 }
