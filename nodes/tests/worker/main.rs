@@ -18,6 +18,7 @@ mod lab;
 mod large;
 mod latents;
 mod masks;
+mod memory;
 mod merging;
 mod non_finite;
 mod perception;

@@ -68,12 +68,13 @@ impl AdamW {
         });
     }
 
-    /// The state as named tensors: `NAME.exp_avg`, `NAME.exp_avg_sq`, `NAME.step`. They do not share memory with it.
+    /// The state as named tensors: `NAME.exp_avg`, `NAME.exp_avg_sq`, `NAME.step`. The means are the very tensors that the
+    /// next step changes: a checkpoint takes no memory.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
         let mut state = BTreeMap::new();
         for (name, slot) in &self.slots {
-            state.insert(format!("{name}.exp_avg"), slot.exp_avg.copy());
-            state.insert(format!("{name}.exp_avg_sq"), slot.exp_avg_sq.copy());
+            state.insert(format!("{name}.exp_avg"), slot.exp_avg.shallow_clone());
+            state.insert(format!("{name}.exp_avg_sq"), slot.exp_avg_sq.shallow_clone());
             state.insert(format!("{name}.step"), Tensor::from(slot.step));
         }
         state
