@@ -7,5 +7,6 @@ mod command_line {
     mod reporting;
     mod scene;
     mod storing;
+    mod sweeping;
     mod worker;
 }

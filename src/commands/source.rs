@@ -7,6 +7,7 @@ use hyper_flow_cache::Store;
 use crate::commands::context::Context;
 use crate::commands::{revisions, runs};
 use crate::error::Failure;
+use crate::pipeline::suggest::quoted;
 use crate::pipeline::{self, Overrides, Pipeline, PipelineErrors};
 use crate::plan::{Classes, Plan, plan};
 
@@ -52,6 +53,23 @@ pub(crate) fn load(
     let classes = Classes::of(&pipeline, &store)?;
     let plan = plan(&pipeline, &store, targets, classes)?;
     Ok(Loaded { pipeline, store, plan })
+}
+
+/// As [`load`], for a command about one node: it is the last of the plan.
+pub(crate) fn load_one(
+    file: &Path,
+    node: &String,
+    overriding: &Overriding,
+    context: &Context,
+) -> Result<Loaded, Failure> {
+    let loaded = load(file, std::slice::from_ref(node), overriding, context)?;
+    match loaded.pipeline.swept.get(node) {
+        Some(nodes) => {
+            let message = format!("`{node}` is the name of {} nodes", nodes.len());
+            Err(Failure::usage(message, format!("name one: {}", quoted(nodes.iter().map(String::as_str).take(12)))))
+        }
+        None => Ok(loaded),
+    }
 }
 
 /// The pipeline file and the other words of a command line: the first word is the file if it ends in

@@ -25,7 +25,7 @@ pub struct Args {
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, [name]) = source::split_exactly(&args.words, ["NODE"], context)?;
-    let Loaded { pipeline, store, plan } = source::load(&file, std::slice::from_ref(name), &args.overriding, context)?;
+    let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
     let report = Why {
         node: state(planned),
