@@ -12,7 +12,7 @@ mod write;
 
 pub(crate) use masks::{Masks, Opaque};
 pub(crate) use read::{Dataset, Split, positions};
-pub(crate) use write::Writer;
+pub(crate) use write::{Aside, Writer};
 
 use serde::{Deserialize, Serialize};
 

@@ -12,6 +12,35 @@ use super::{Caption, HELD_OUT, IMAGES, Masks, Shape, TRAIN};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
+/// Which pictures are held out.
+pub(crate) enum Aside {
+    /// A share of them, by the seed.
+    Share(f64),
+    /// Those that say so, in the order in which they came.
+    These(Vec<bool>),
+}
+
+impl From<f64> for Aside {
+    fn from(share: f64) -> Self {
+        Self::Share(share)
+    }
+}
+
+impl Aside {
+    /// For each of `count` pictures whether it is held out.
+    fn of(self, count: usize, seed: u64) -> Vec<bool> {
+        let share = match self {
+            Self::These(said) => return said,
+            Self::Share(share) => share,
+        };
+        let order = Rng::at(seed, "dataset/split", 0).permutation(count as i64);
+        let mut is_held_out = vec![false; count];
+        let aside = (count as f64 * share).round() as usize;
+        order[..aside].iter().for_each(|&i| is_held_out[i as usize] = true);
+        is_held_out
+    }
+}
+
 /// A dataset in the making. Which half a picture belongs to depends on how many there are: until that is known their
 /// pixels lie one behind the other in a file of the job's scratch directory, the mask of each behind it.
 pub(crate) struct Writer<'a> {
@@ -43,20 +72,18 @@ impl<'a> Writer<'a> {
         pieces.iter().try_for_each(|piece| self.pixels.write_all(piece)).map_err(NodeError::io("write", &self.path))
     }
 
-    /// Splits the pictures by the seed and writes both halves, each in the order in which they came.
-    pub(crate) fn finish(mut self, held_out: f64) -> Result<(), NodeError> {
+    /// Splits the pictures and writes both halves, each in the order in which they came.
+    pub(crate) fn finish(mut self, aside: impl Into<Aside>) -> Result<(), NodeError> {
         self.pixels.flush().map_err(NodeError::io("write", &self.path))?;
         let count = self.captions.len();
-        let aside = (count as f64 * held_out).round() as usize;
+        let is_held_out = aside.into().of(count, self.context.seed());
+        let aside = is_held_out.iter().filter(|&&aside| aside).count();
         if aside == 0 || aside == count {
             let message = format!("of {count} pictures {aside} would be held out");
             return Err(NodeError::Unfit(format!(
                 "{message}: both halves need one; change `held_out` or add pictures"
             )));
         }
-        let order = Rng::at(self.context.seed(), "dataset/split", 0).permutation(count as i64);
-        let mut is_held_out = vec![false; count];
-        order[..aside].iter().for_each(|&i| is_held_out[i as usize] = true);
         self.split(&is_held_out, aside)?;
         fs::remove_file(&self.path).map_err(NodeError::io("remove", &self.path))
     }

@@ -9,7 +9,7 @@ use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
 use serde::Deserialize;
 
-use crate::dataset::{Opaque, Shape, Writer};
+use crate::dataset::{Aside, Opaque, Shape, Writer};
 use crate::picture::{EXTENSIONS, Wanted, read_square};
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -21,6 +21,22 @@ const METADATA: &str = "metadata.jsonl";
 struct Line {
     file_name: PathBuf,
     text: String,
+    split: Option<Half>,
+}
+
+/// Where a picture belongs, if the metadata says so.
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Half {
+    Train,
+    #[serde(alias = "validation", alias = "test")]
+    HeldOut,
+}
+
+/// What is known of a picture.
+struct Described {
+    text: String,
+    half: Option<Half>,
 }
 
 pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeError> {
@@ -29,7 +45,7 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     let (side, channels, masks) = (params.size.get(), params.channels.get(), params.masks);
     let mut dataset = Writer::new(context, Shape { channels, side }, masks)?;
     let mut opaque = Opaque::default();
-    for (done, (path, text)) in captions.iter().enumerate() {
+    for (done, (path, Described { text, .. })) in captions.iter().enumerate() {
         let file = File::open(path).map_err(NodeError::io("read", path))?;
         let square = read_square(BufReader::new(file), Wanted { side: side as u32, channels, masks });
         let square = square.map_err(|e| NodeError::content(path, e))?;
@@ -42,11 +58,19 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
         context.reporter.message(Level::Warning, format!("{uncaptioned} pictures have no caption and are left out"));
     }
     opaque.tell(context)?;
-    dataset.finish(params.held_out.get())
+    dataset.finish(aside(captions.values(), params.held_out.get()))
+}
+
+/// What the metadata says of the halves, or else a share.
+fn aside<'a>(described: impl Iterator<Item = &'a Described>, share: f64) -> Aside {
+    match described.map(|picture| picture.half.map(|half| half == Half::HeldOut)).collect() {
+        Some(said) => Aside::These(said),
+        None => Aside::Share(share),
+    }
 }
 
 /// Pictures and their captions, in order of path: metadata if the folder has it, else `.txt` files.
-fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, String>, NodeError> {
+fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, Described>, NodeError> {
     let metadata = folder.join(METADATA);
     if metadata.exists() {
         return described(folder, files::read_lines(&metadata)?).map_err(|e| NodeError::content(&metadata, e));
@@ -55,7 +79,7 @@ fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, String>, NodeError> {
     for picture in pictures(folder)? {
         let text = picture.with_extension("txt");
         if text.is_file() {
-            captions.insert(picture, files::read(&text)?.trim().to_owned());
+            captions.insert(picture, Described { text: files::read(&text)?.trim().to_owned(), half: None });
         }
     }
     match captions.is_empty() {
@@ -65,9 +89,11 @@ fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, String>, NodeError> {
 }
 
 /// The pictures that lines of metadata name: each in the folder (what lies outside is not in the node's key), and once.
-fn described(folder: &Path, lines: Vec<Line>) -> Result<BTreeMap<PathBuf, String>, String> {
+/// Either all of them say to which half they belong, or none.
+fn described(folder: &Path, lines: Vec<Line>) -> Result<BTreeMap<PathBuf, Described>, String> {
     let mut captions = BTreeMap::new();
-    for Line { file_name, text } in lines {
+    let split = lines.first().is_some_and(|line| line.split.is_some());
+    for Line { file_name, text, split: half } in lines {
         let (name, path) = (file_name.display(), folder.join(&file_name));
         if file_name.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(format!("{name} is not a path within the folder"));
@@ -75,7 +101,12 @@ fn described(folder: &Path, lines: Vec<Line>) -> Result<BTreeMap<PathBuf, String
         if !path.is_file() {
             return Err(format!("{name} is not there"));
         }
-        if captions.insert(path, text).is_some() {
+        if half.is_some() != split {
+            return Err(format!(
+                "{name} differs from the first line in having a `split` or none: give it to all or none"
+            ));
+        }
+        if captions.insert(path, Described { text, half }).is_some() {
             return Err(format!("{name} has two captions"));
         }
     }

@@ -80,6 +80,28 @@ fn captions_come_from_the_metadata() {
 }
 
 #[test]
+fn the_metadata_may_say_what_is_held_out() {
+    let files = ["a.png", "b.png", "c.png"].map(|name| (name, plain(4, 4, RED)));
+    let line = |name: &str, more: &str| format!("{{\"file_name\": \"{name}.png\", \"text\": \"{name}\"{more}}}\n");
+    let split = |halves: [&str; 3]| {
+        let more = |half: &str| if half.is_empty() { String::new() } else { format!(", \"split\": {half:?}") };
+        let lines: String = ["a", "b", "c"].iter().zip(halves).map(|(name, half)| line(name, &more(half))).collect();
+        let folder = folder(&files, &[("metadata.jsonl", &lines)]);
+        let work = read(folder.path(), json!({}));
+        (folder, work)
+    };
+    let (_kept, work) = split(["train", "held_out", "test"]);
+    work.artifact();
+    assert_eq!(fs::read_to_string(work.job.output.join("train.jsonl")).unwrap(), "{\"text\":\"a\"}\n");
+    let refused = |halves| {
+        let (_kept, work) = split(halves);
+        work.failure()
+    };
+    assert_snapshot!(refused(["train", "", "test"]), @"<folder>/metadata.jsonl: b.png differs from the first line in having a `split` or none: give it to all or none");
+    assert_snapshot!(refused(["train", "rest", "test"]), @"<folder>/metadata.jsonl: line 2, column 51: unknown variant `rest`, expected one of `train`, `held_out`, `test`, `validation`");
+}
+
+#[test]
 fn captions_come_from_texts_beside_the_pictures() {
     let files = [("a.PNG", plain(4, 4, RED)), ("b.jpeg", plain(4, 4, BLUE)), ("c.png", plain(4, 4, BLUE))];
     let folder = folder(&files, &[("a.txt", "red\n"), ("b.txt", "  blue "), ("notes.txt", "no picture's")]);

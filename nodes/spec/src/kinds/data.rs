@@ -27,7 +27,8 @@ pub struct Digits {
 /// A folder of pictures with captions.
 ///
 /// Captions come from `metadata.jsonl` (`{"file_name": "a.png", "text": "a red fox"}`, the Hugging Face
-/// imagefolder convention) or, without one, from a `.txt` file of the same name beside each picture.
+/// imagefolder convention) or, without one, from a `.txt` file of the same name beside each picture. Where each line has a
+/// `"split"`, "train" or "held_out" ("validation" and "test" are the same), it decides what is held out.
 /// PNG, JPEG and WebP. Pictures are turned as their EXIF says, laid on white where they are transparent, scaled so that the
 /// shorter side is `size`, then cropped in the centre.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -41,7 +42,7 @@ pub struct ImageFolder {
     /// Channels: 3 is RGB, 1 is grey.
     #[serde(default = "channels")]
     pub channels: Int<1, 3>,
-    /// Share of the pictures that no training sees.
+    /// Share of the pictures that no training sees, where the metadata does not say which.
     #[serde(default = "twentieth")]
     pub held_out: Fraction,
     /// Keeps the alpha channel of each picture as its mask, as `TrainSegmenter` and `perception` want it.
