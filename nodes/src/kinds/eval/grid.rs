@@ -22,9 +22,7 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     pub(super) fn new(easel: &'a Easel<'_>) -> Self {
-        let mut columns = easel.showcase();
-        columns.truncate(COLUMNS);
-        Self { columns, rows: Vec::new() }
+        Self { columns: spread(&easel.showcase()), rows: Vec::new() }
     }
 
     /// Begins a subject's row.
@@ -51,15 +49,21 @@ impl<'a> Sheet<'a> {
         let zoom = magnification(i64::from(first.height()));
         let (cell_w, cell_h) = (first.width() * zoom + GAP, first.height() * zoom + GAP);
         let longest = self.rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0) as u32;
-        let (left, top) = (longest * GLYPH + 4 * GAP, 2 * LINE);
         let captions: Vec<&str> = self.columns.iter().map(|(_, caption)| *caption).collect();
         let common = common_prefix(&captions);
+        let rest = |caption: &&'a str| wrap(&caption[common.len()..], (cell_w / GLYPH) as usize);
+        let rests: Vec<Vec<&str>> = captions.iter().map(rest).collect();
+        let lines = rests.iter().map(Vec::len).max().unwrap_or(0) as u32;
+        let (left, top) = (longest * GLYPH + 4 * GAP, (1 + lines) * LINE);
         let mut canvas =
             Canvas::new(left + captions.len() as u32 * cell_w + GAP, top + self.rows.len() as u32 * cell_h);
-        canvas.text(left, GAP, &format!("{common}..."), 1);
-        for (i, caption) in captions.iter().enumerate() {
-            let rest: String = caption[common.len()..].chars().take((cell_w / GLYPH) as usize).collect();
-            canvas.text(left + i as u32 * cell_w, LINE + GAP, &rest, 1);
+        if !common.is_empty() {
+            canvas.text(left, GAP, &format!("{common}..."), 1);
+        }
+        for (i, rest) in rests.iter().enumerate() {
+            for (line, words) in (1..).zip(rest) {
+                canvas.text(left + i as u32 * cell_w, line * LINE + GAP, words, 1);
+            }
         }
         for (row, (label, pictures)) in self.rows.iter().enumerate() {
             let y = top + row as u32 * cell_h;
@@ -72,6 +76,27 @@ impl<'a> Sheet<'a> {
     }
 }
 
+/// Of many columns as many as are shown, evenly spread.
+fn spread<T: Copy>(columns: &[T]) -> Vec<T> {
+    let shown = columns.len().min(COLUMNS);
+    (0..shown).map(|i| columns[i * columns.len() / shown]).collect()
+}
+
+/// A text in lines of at most `width` characters, broken after spaces and hyphens where there are any.
+fn wrap(text: &str, width: usize) -> Vec<&str> {
+    let (mut lines, mut rest) = (Vec::new(), text);
+    while rest.chars().count() > width {
+        let end = rest.char_indices().nth(width).map_or(rest.len(), |(i, _)| i);
+        // A space after the last character that fits needs no room.
+        let room = &rest[..end + usize::from(rest[end..].starts_with(' '))];
+        let at = room.rfind([' ', '-']).map_or(end, |i| i + 1);
+        lines.push(rest[..at].trim_end());
+        rest = &rest[at..];
+    }
+    lines.push(rest);
+    lines
+}
+
 /// What all captions begin with, up to the end of a word.
 fn common_prefix<'a>(captions: &[&'a str]) -> &'a str {
     let Some((first, rest)) = captions.split_first() else { return "" };
@@ -82,12 +107,28 @@ fn common_prefix<'a>(captions: &[&'a str]) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use super::common_prefix;
+    use super::{common_prefix, spread, wrap};
 
     #[test]
     fn captions_share_whole_words() {
         assert_eq!(common_prefix(&["a digit six", "a digit seven"]), "a digit ");
         assert_eq!(common_prefix(&["a digit", "the digit"]), "");
         assert_eq!(common_prefix(&[]), "");
+    }
+
+    #[test]
+    fn long_captions_are_wrapped() {
+        assert_eq!(wrap("seven", 8), ["seven"]);
+        assert_eq!(wrap("judge, medium-dark skin", 8), ["judge,", "medium-", "dark", "skin"]);
+        assert_eq!(wrap("mermaids swim", 8), ["mermaids", "swim"]);
+        assert_eq!(wrap("grandmother", 8), ["grandmot", "her"]);
+        assert_eq!(wrap("", 8), [""]);
+    }
+
+    #[test]
+    fn columns_are_of_all_captions() {
+        assert_eq!(spread(&[1, 2, 3]), [1, 2, 3]);
+        assert_eq!(spread(&(0..100).collect::<Vec<_>>()), [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]);
+        assert!(spread::<i32>(&[]).is_empty());
     }
 }
