@@ -18,8 +18,8 @@ const BROUGHT: [&str; 4] = [
 #[test]
 fn every_pipeline_that_ships_is_right() {
     let folder = tempfile::tempdir().unwrap();
-    let digits = folder.path().join("data/digits.csv.gz");
-    for file in BROUGHT.map(|name| folder.path().join(name)).iter().chain([&digits]) {
+    let data = ["data/digits.csv.gz", "data/emoji"];
+    for file in BROUGHT.iter().chain(&data).map(|name| folder.path().join(name)) {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, "").unwrap();
     }
