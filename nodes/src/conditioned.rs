@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use hyper_flow_diffusion::rng::Rng;
+use hyper_flow_diffusion::vae::AutoencoderKl;
 use hyper_flow_diffusion::{Conditions, DiffusionError, TextEncoders, TimeIds};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::dataset::{Masks, Split, positions};
 use crate::latents::Latents;
@@ -26,8 +27,8 @@ pub(crate) struct Conditioned {
 /// Where samples and conditions are.
 #[derive(Debug)]
 enum Source {
-    /// Pictures on disk, conditions of the captions in memory.
-    Pictures { data: Rc<Split>, conditions: Conditions },
+    /// Pictures on disk, conditions of the captions in memory; with a VAE samples are its latents.
+    Pictures { data: Rc<Split>, conditions: Conditions, vae: Option<Rc<AutoencoderKl>> },
     /// Everything on disk. For each caption of this half its row there.
     Latents { latents: Box<Latents>, rows: Vec<i64> },
 }
@@ -35,12 +36,22 @@ enum Source {
 impl Conditioned {
     /// Encodes the captions of one half of a dataset.
     pub(crate) fn new(data: &Rc<Split>, encoders: &TextEncoders, device: Device) -> Result<Self, DiffusionError> {
+        Self::encoded(data, encoders, None, device)
+    }
+
+    /// As [`Conditioned::new`], with samples that a VAE makes of the pictures whenever they are drawn.
+    pub(crate) fn encoded(
+        data: &Rc<Split>,
+        encoders: &TextEncoders,
+        vae: Option<Rc<AutoencoderKl>>,
+        device: Device,
+    ) -> Result<Self, DiffusionError> {
         let captions = distinct(&data.captions);
         let time_ids = TimeIds::square(data.picture_shape()[1]);
         let conditions = encoders.encode(&captions, time_ids)?;
         let empty = encoders.empty(time_ids)?;
         let caption_of = positions(&data.captions, &captions);
-        let source = Source::Pictures { data: data.clone(), conditions };
+        let source = Source::Pictures { data: data.clone(), conditions, vae };
         Ok(Self { source, device, captions, caption_of, empty })
     }
 
@@ -53,13 +64,24 @@ impl Conditioned {
         Ok(Self { source, device, captions, caption_of, empty })
     }
 
+    /// A draw from what the VAE says of pictures, another one each time.
+    fn latents(&self, vae: &AutoencoderKl, pictures: &Tensor, draw: &Draw<'_>) -> Tensor {
+        let noise = draw.randn("latents", &self.sample_shape());
+        no_grad(|| vae.to_latents(pictures, Some(&noise)))
+    }
+
     /// Samples (b, c, h, w) and what their captions give: the next ones of this training. Pictures are in [−1, 1].
     pub(crate) fn batch(&self, draw: &Draw<'_>) -> Result<(Tensor, Conditions), DiffusionError> {
         let indices = draw.indices(self.len());
-        Ok((self.samples(&indices)?, self.conditions_of(&indices)?))
+        let samples = self.samples(&indices)?;
+        let samples = match &self.source {
+            Source::Pictures { vae: Some(vae), .. } => self.latents(vae, &samples, draw),
+            _ => samples,
+        };
+        Ok((samples, self.conditions_of(&indices)?))
     }
 
-    /// Samples (b, c, h, w), by their indices.
+    /// Samples (b, c, h, w) by their indices, the pictures where a VAE encodes them anew each time.
     pub(crate) fn samples(&self, indices: &[i64]) -> Result<Tensor, DiffusionError> {
         match &self.source {
             Source::Pictures { data, .. } => data.images(indices, self.device),
@@ -108,7 +130,11 @@ impl Conditioned {
     /// (channels, height, width) of a sample.
     pub(crate) fn sample_shape(&self) -> [i64; 3] {
         match &self.source {
-            Source::Pictures { data, .. } => data.picture_shape(),
+            Source::Pictures { data, vae: None, .. } => data.picture_shape(),
+            Source::Pictures { data, vae: Some(vae), .. } => {
+                let ([_, h, w], factor) = (data.picture_shape(), vae.config().downsampling());
+                [vae.config().latent_channels, h / factor, w / factor]
+            }
             Source::Latents { latents, .. } => latents.train.shape(),
         }
     }

@@ -27,6 +27,7 @@ const KINDS: &[(&str, &str)] = &[
     ("TrainClip", r#"{"data": "data", "steps": 300}"#),
     ("TrainJudge", r#"{"data": "data", "steps": 300}"#),
     ("TrainSegmenter", r#"{"data": "data", "steps": 300}"#),
+    ("TrainVae", r#"{"data": "data", "steps": 300}"#),
     ("TrainTeacher", r#"{"data": "data", "text": "text", "steps": 1200}"#),
     ("SegmentDistill", r#"{"teacher": "teacher", "data": "data", "student": "student", "segments": 4, "steps": 150}"#),
     (

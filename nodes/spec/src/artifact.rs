@@ -21,6 +21,8 @@ pub enum Artifact {
     Scorer,
     /// A program that scores pictures: `command.json`, and its files. It gives no gradient, so nothing can train on it.
     CommandScorer,
+    /// An `AutoencoderKL` folder of diffusers.
+    Vae,
     /// A diffusers pipeline folder.
     Model,
     /// `lora.safetensors`, kohya keys with explicit alpha.
@@ -92,6 +94,7 @@ artifact_types! {
     Scorer: Scorer,
     Score: Scorer | Clip | Classifier,
     Measure: Scorer | Clip | Classifier | CommandScorer,
+    Vae: Vae,
     Model: Model,
     Lora: Lora,
     Images: Images,

@@ -21,6 +21,7 @@ mod train_clip;
 mod train_judge;
 mod train_segmenter;
 mod train_teacher;
+mod train_vae;
 mod web_dataset;
 
 use hyper_flow_spec::Kind;
@@ -41,6 +42,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::TrainClip(params) => train_clip::run(context, params),
         Kind::TrainJudge(params) => train_judge::run(context, params),
         Kind::TrainSegmenter(params) => train_segmenter::run(context, params),
+        Kind::TrainVae(params) => train_vae::run(context, params),
         Kind::TrainTeacher(params) => train_teacher::run(context, params),
         Kind::SegmentDistill(params) => segment_distill::run(context, params),
         Kind::RewardFinetune(params) => reward_finetune::run(context, params),

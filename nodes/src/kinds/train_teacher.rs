@@ -1,13 +1,16 @@
 //! `TrainTeacher`: a small text-conditioned diffusion model.
 
+use std::rc::Rc;
+
 use hyper_flow_diffusion::layers::init_weights;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::{Denoiser, denoising_loss};
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, SchedulerConfig};
 use hyper_flow_diffusion::unet::{DownBlockType, PerBlock, UNet2DConditionConfig, UNet2DConditionModel, UpBlockType};
+use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
 use hyper_flow_diffusion::{Tape, TextEncoders};
 use hyper_flow_spec::kinds::{Prediction, TrainTeacher};
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
@@ -24,6 +27,7 @@ struct Denoising<'a> {
     twin: &'a Twin<UNet2DConditionModel>,
     schedule: &'a NoiseSchedule,
     data: &'a Conditioned,
+    vae: Option<&'a AutoencoderKl>,
     caption_dropout: f64,
     seed: u64,
 }
@@ -46,19 +50,23 @@ impl Recipe for Denoising<'_> {
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {
         let denoiser = Denoiser { unet: &self.twin.average, schedule: self.schedule };
         let few = Few { denoiser, steps: SAMPLE_STEPS };
-        Ok(Some(few.showcase(self.data, &Adapters::none(), self.seed)?))
+        let samples = few.showcase(self.data, &Adapters::none(), self.seed)?;
+        Ok(Some(match self.vae {
+            Some(vae) => no_grad(|| vae.to_pictures(&samples)),
+            None => samples,
+        }))
     }
 }
 
-fn config(params: &TrainTeacher, shape: Shape, text_width: i64) -> UNet2DConditionConfig {
+fn config(params: &TrainTeacher, [channels, side, _]: [i64; 3], text_width: i64) -> UNet2DConditionConfig {
     let levels = params.channels.len();
     let attends = |level: usize| level >= params.plain_levels.index();
     let down = |level| if attends(level) { DownBlockType::CrossAttnDownBlock2D } else { DownBlockType::DownBlock2D };
     let up = |level| if attends(level) { UpBlockType::CrossAttnUpBlock2D } else { UpBlockType::UpBlock2D };
     UNet2DConditionConfig {
-        sample_size: Some(PerBlock::Same(shape.side)),
-        in_channels: shape.channels,
-        out_channels: shape.channels,
+        sample_size: Some(PerBlock::Same(side)),
+        in_channels: channels,
+        out_channels: channels,
         down_block_types: (0..levels).map(down).collect(),
         up_block_types: (0..levels).rev().map(up).collect(),
         block_out_channels: params.channels.iter().map(|c| c.get()).collect(),
@@ -70,34 +78,47 @@ fn config(params: &TrainTeacher, shape: Shape, text_width: i64) -> UNet2DConditi
     }
 }
 
-fn scheduler(prediction: Prediction) -> SchedulerConfig {
+fn scheduler(prediction: Prediction, latent: bool) -> SchedulerConfig {
     let prediction = match prediction {
         Prediction::Epsilon => PredictionType::Epsilon,
         Prediction::V => PredictionType::VPrediction,
     };
-    // Pixels have no decoder that forgives the noise which ᾱ_0 leaves.
-    SchedulerConfig { set_alpha_to_one: true, steps_offset: 0, ..SchedulerConfig::stable_diffusion(prediction) }
+    let like_sd = SchedulerConfig::stable_diffusion(prediction);
+    match latent {
+        true => like_sd,
+        // Pixels have no decoder that forgives the noise which ᾱ_0 leaves.
+        false => SchedulerConfig { set_alpha_to_one: true, steps_offset: 0, ..like_sd },
+    }
 }
 
-fn check(shape: Shape, params: &TrainTeacher) -> Result<(), NodeError> {
-    let halvings = params.channels.len() as u32 - 1;
-    if shape.side % 2i64.pow(halvings) == 0 {
-        return Ok(());
-    }
+fn check(shape: Shape, vae: Option<&AutoencoderKlConfig>, params: &TrainTeacher) -> Result<(), NodeError> {
     let levels = params.channels.len();
-    Err(NodeError::Unfit(format!(
-        "pictures of {} pixels cannot be halved for {levels} levels of `channels`",
-        shape.side
-    )))
+    let factor = vae.map_or(1, AutoencoderKlConfig::downsampling);
+    if shape.side % (factor * 2i64.pow(levels as u32 - 1)) != 0 {
+        let latents = if factor > 1 { format!(", as latents of {factor} pixels each,") } else { String::new() };
+        return Err(NodeError::Unfit(format!(
+            "pictures of {} pixels{latents} cannot be halved for {levels} levels of `channels`",
+            shape.side
+        )));
+    }
+    match vae.filter(|vae| vae.in_channels != shape.channels) {
+        Some(vae) => Err(NodeError::Unfit(format!(
+            "the VAE encodes pictures of {} channels, and the dataset's have {}; train it on the same dataset",
+            vae.in_channels, shape.channels
+        ))),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeError> {
     let dataset = Dataset::read(context.input(&params.data)?)?;
-    check(dataset.shape(), params)?;
+    let load = |port| AutoencoderKl::load(context.input(port)?, Kind::Float, context.device).map_err(NodeError::from);
+    let vae = params.vae.as_ref().map(load).transpose()?.map(Rc::new);
+    check(dataset.shape(), vae.as_ref().map(|vae| vae.config()), params)?;
     let text = TextEncoders::of_clip(context.input(&params.text)?, Kind::Float, context.device)?;
-    let data = Conditioned::new(&dataset.train, &text, context.device)?;
-    let config = config(params, dataset.shape(), text.width());
-    let scheduler = scheduler(params.prediction);
+    let data = Conditioned::encoded(&dataset.train, &text, vae.clone(), context.device)?;
+    let config = config(params, data.sample_shape(), text.width());
+    let scheduler = scheduler(params.prediction, vae.is_some());
     let schedule = NoiseSchedule::new(&scheduler)?;
     let twin =
         Twin::new(context.device, |vs| UNet2DConditionModel::new(vs, &config), |vs| init_weights(vs, context.seed()))?;
@@ -105,11 +126,13 @@ pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeEr
         twin: &twin,
         schedule: &schedule,
         data: &data,
+        vae: vae.as_deref(),
         caption_dropout: params.caption_dropout.get(),
         seed: context.seed(),
     };
     let group = Group::main("unet", twin.parameters(), params.lr.get());
     train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
-    let parts = Parts { unet: (twin.average_store(), &config), text: &text, vae: None, scheduler: &scheduler };
+    let parts =
+        Parts { unet: (twin.average_store(), &config), text: &text, vae: vae.as_deref(), scheduler: &scheduler };
     model::save(&context.job.output, &parts)
 }

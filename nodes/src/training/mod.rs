@@ -11,4 +11,4 @@ mod twin;
 pub(crate) use draw::Draw;
 pub(crate) use recipe::{Group, Losses, Recipe};
 pub(crate) use trainer::train;
-pub(crate) use twin::Twin;
+pub(crate) use twin::{Twin, by_name};

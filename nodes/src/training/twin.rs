@@ -36,12 +36,12 @@ impl<M> Twin<M> {
 
     /// The trained tensors, sorted by name.
     pub(crate) fn parameters(&self) -> Vec<(String, Tensor)> {
-        sorted(&self.store)
+        by_name(&self.store)
     }
 
     /// The averaged tensors, sorted by name.
     pub(crate) fn averages(&self) -> Vec<(String, Tensor)> {
-        sorted(&self.average_store)
+        by_name(&self.average_store)
     }
 
     /// The variables of the average, to be written.
@@ -50,6 +50,7 @@ impl<M> Twin<M> {
     }
 }
 
-fn sorted(store: &nn::VarStore) -> Vec<(String, Tensor)> {
+/// The tensors of a store, sorted by name.
+pub(crate) fn by_name(store: &nn::VarStore) -> Vec<(String, Tensor)> {
     store.variables().into_iter().collect::<BTreeMap<_, _>>().into_iter().collect()
 }

@@ -32,6 +32,7 @@ artifacts! {
     segmenter = train_segmenter(json!({"steps": 3}));
     judge = train_judge(json!({"steps": 3}));
     teacher = train_teacher(json!({"steps": 3}));
+    vae = train_vae(json!({"steps": 3}));
     /// A LoRA of rank 2.
     tscd = segment_distill(json!({"steps": 3, "rank": 2}));
     /// A delta of rank 2 on top of `tscd`.
@@ -77,6 +78,17 @@ pub(crate) fn train_teacher(changes: Value) -> Work {
         "data": "data", "text": "text", "prediction": "V", "channels": [8, 16], "heads": 2, "batch": 8,
     });
     Work::new("TrainTeacher", over(base, changes)).input("data", digits()).input("text", clip())
+}
+
+/// Latents of 4×4.
+pub(crate) fn train_vae(changes: Value) -> Work {
+    let base = json!({"data": "data", "channels": [8, 8], "latent_channels": 2, "batch": 8});
+    Work::new("TrainVae", over(base, changes)).input("data", digits())
+}
+
+/// A teacher that draws the latents of `vae`.
+pub(crate) fn train_latent_teacher(changes: Value) -> Work {
+    train_teacher(over(json!({"vae": "vae"}), changes)).input("vae", vae())
 }
 
 /// With `"student": "student"` among the changes it goes on from `tscd`.
@@ -160,7 +172,9 @@ pub(crate) fn trainings(steps: u64) -> Vec<(&'static str, Work)> {
         ("TrainClip", train_clip(only())),
         ("TrainJudge", train_judge(only())),
         ("TrainSegmenter", train_segmenter(only())),
+        ("TrainVae", train_vae(only())),
         ("TrainTeacher", train_teacher(only())),
+        ("TrainTeacher of latents", train_latent_teacher(only())),
         ("SegmentDistill", segment_distill(onward())),
         ("RewardFinetune", reward_finetune(only())),
         ("ScoreDistill", score_distill(onward())),

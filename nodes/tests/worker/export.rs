@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
 use crate::bad_inputs::copy_into;
-use crate::chain::{export, lora_merge, over, segment_distill, train_teacher};
+use crate::chain::{export, lora_merge, over, segment_distill, train_latent_teacher, train_teacher, train_vae};
 use crate::exports::mix;
 use crate::lab::Work;
 use crate::stable_diffusion::write_lora;
@@ -68,6 +68,28 @@ fn write_pipelines() {
             let job = json!({"params": params, "seed": work.job.seed});
             std::fs::write(folder.join(case).join("job.json"), job.to_string()).unwrap();
         }
+    }
+}
+
+/// A model that was trained here, VAE included.
+#[test]
+#[ignore = "writes for Python into the folder that PARITY_OUT names"]
+fn write_trained_pipeline() {
+    let folder = out().join("trained");
+    let vae = train_vae(json!({"steps": 20, "lr": 0.01}));
+    vae.artifact();
+    let model = train_latent_teacher(json!({"steps": 20})).input("vae", &vae.job.output);
+    model.artifact();
+    copy_into(&model.job.output, &folder.join("model"));
+    let prompts = json!(["a handwritten digit seven", "a handwritten digit one"]);
+    for (case, changes) in [("ddim", json!({})), ("tcd", json!({"sampler": {"Tcd": 0.3}}))] {
+        let params =
+            over(json!({"model": "model", "prompts": prompts, "count": 2, "steps": 4, "guidance": 3.0}), changes);
+        let work = Work::new("Sample", params.clone()).input("model", &model.job.output);
+        work.artifact();
+        copy_into(&work.job.output, &folder.join(case));
+        let job = json!({"params": params, "seed": work.job.seed});
+        std::fs::write(folder.join(case).join("job.json"), job.to_string()).unwrap();
     }
 }
 

@@ -288,8 +288,11 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     let judge = json!({"width": 4, "features": 8, "shift": 1, "min_accuracy": 0.0});
     let segmenter = json!({"width": 4, "levels": 2, "min_iou": 0.0});
     let teacher = json!({
-        "text": "text", "prediction": "V", "caption_dropout": 0.3, "channels": [16, 32], "layers_per_block": 1,
+        "text": "text", "vae": null, "prediction": "V", "caption_dropout": 0.3, "channels": [16, 32], "layers_per_block": 1,
         "plain_levels": 1, "heads": 4,
+    });
+    let vae = json!({
+        "channels": [8, 16], "layers_per_block": 1, "latent_channels": 2, "distance": {"Huber": 0.1}, "kl": 0.1,
     });
     let stage = json!({
         "student": null, "segments": 4, "solver_steps": 40, "guidance": [1.0, 2.0], "distance": {"Huber": 0.1},
@@ -350,6 +353,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         ),
         ("TrainJudge", training(judge), &[("data", "Digits")]),
         ("TrainSegmenter", training(segmenter), &[("data", MASKED)]),
+        ("TrainVae", training(vae), &[("data", "Digits")]),
         ("TrainTeacher", training(teacher), &[("data", "Digits"), ("text", "TrainClip")]),
         ("Diffusers", diffusers, &[("path", "TrainTeacher")]),
         (

@@ -1,6 +1,7 @@
 //! The worker as the engine uses it: a job file in, events and an artifact out.
 
 mod adversary;
+mod autoencoders;
 mod bad_inputs;
 mod bad_jobs;
 mod chain;

@@ -4,6 +4,7 @@
 //! the loss of the batch.
 
 mod adversarial;
+mod autoencoder;
 mod consistency;
 mod contrastive;
 mod denoiser;
@@ -13,6 +14,7 @@ mod rollout;
 mod score;
 
 pub use adversarial::{discriminator_loss, generator_loss};
+pub use autoencoder::autoencoder_losses;
 pub use consistency::{Consistency, Jumps, Weighting, consistency_loss, latent_consistency_jumps, trajectory_jumps};
 pub use contrastive::contrastive_loss;
 pub use denoiser::{Denoiser, denoising_loss};

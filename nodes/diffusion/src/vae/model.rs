@@ -11,8 +11,8 @@ use crate::layers::{Conv2d, ConvConfig};
 use crate::lora::Adapters;
 use tch::{Kind, Tensor, nn};
 
-/// Pictures in [-1, 1] to latents and back. It is never trained here: its weights are frozen, and gradients pass through
-/// it to what it is given.
+/// Pictures in [-1, 1] to latents and back. Its weights are frozen unless it is [`trainable`](Self::trainable): gradients
+/// pass through it to what it is given.
 #[derive(Debug)]
 pub struct AutoencoderKl {
     config: AutoencoderKlConfig,
@@ -57,6 +57,20 @@ impl AutoencoderKl {
     /// The dtype of the weights.
     pub fn kind(&self) -> Kind {
         self.vs.kind()
+    }
+
+    /// The same model, whose weights get gradients.
+    #[must_use]
+    pub fn trainable(mut self) -> Self {
+        self.vs.unfreeze();
+        self
+    }
+
+    /// The same model, whose latents are multiplied by `scaling_factor` for the UNet.
+    #[must_use]
+    pub fn with_scaling_factor(mut self, scaling_factor: f64) -> Self {
+        self.config.scaling_factor = scaling_factor;
+        self
     }
 
     /// The same model, which takes one picture of a batch at a time if `slicing`.

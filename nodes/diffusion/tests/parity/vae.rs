@@ -1,6 +1,7 @@
 //! The VAE against diffusers: fixtures by tests/parity/vae.py.
 
-use crate::support::{assert_close, config_file, fill, fixture_json, fixtures, input};
+use crate::support::{assert_close, assert_gradients, config_file, fill, fixture_json, fixtures, input};
+use hyper_flow_diffusion::losses::{Distance, autoencoder_losses};
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig, Posterior};
 use hyper_flow_diffusion::weights::read_tensors;
 use std::collections::BTreeMap;
@@ -100,4 +101,26 @@ fn sdxl_like() {
 #[test]
 fn every_other_supported_value() {
     check_both("variant", [11, 15]);
+}
+
+/// The terms, and the gradient of their sum, by tests/parity/vae_losses.py.
+fn check_losses(name: &str) {
+    let expected = read_tensors(&fixtures().join("vae_losses.safetensors"), Kind::Double, Device::Cpu).unwrap();
+    let vae = reference(name, Kind::Float).vae.trainable();
+    let noise = latents(&vae, "noise", [2, 2]);
+    let distance = Distance::Huber { c: 0.1 };
+    let (reconstruction, kl) = autoencoder_losses(&vae, &pictures(&vae, [16, 16]), &noise, distance);
+    assert_close("reconstruction", &reconstruction.reshape([1]), &expected[&format!("{name}.reconstruction")]);
+    assert_close("kl", &kl.reshape([1]), &expected[&format!("{name}.kl")]);
+    (reconstruction + kl * 0.5).backward();
+    let weights: BTreeMap<_, _> = vae.variables().variables().into_iter().collect();
+    let depended_on = weights.into_iter().filter(|(key, _)| !key.ends_with("to_k.bias"));
+    let gradients: Vec<_> = depended_on.map(|(key, weight)| (key, weight.grad())).collect();
+    assert_gradients(&gradients, &expected[&format!("{name}.grads")]);
+}
+
+#[test]
+fn what_a_training_minimises() {
+    check_losses("sd15");
+    check_losses("sdxl");
 }

@@ -32,5 +32,5 @@ pub use pretrained::Diffusers;
 pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use scorers::{CommandScorer, PretrainedClip, ScoreForm, ScoreModel};
 pub use summary::{Spread, Summary};
-pub use train::{Prediction, TrainClip, TrainJudge, TrainSegmenter, TrainTeacher};
+pub use train::{Prediction, TrainClip, TrainJudge, TrainSegmenter, TrainTeacher, TrainVae};
 pub use training::{LoraParams, LrDecay, Training};

@@ -117,7 +117,7 @@ macro_rules! kinds {
 
 kinds! {
     Digits 1 -> Dataset,
-    ImageFolder 2 -> Dataset { fn check(&self) -> Vec<Problem> {
+    ImageFolder 3 -> Dataset { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     WebDataset 1 -> Dataset { fn check(&self) -> Vec<Problem> {
@@ -138,6 +138,9 @@ kinds! {
     } },
     TrainJudge 1 -> Classifier,
     TrainSegmenter 1 -> Segmenter,
+    TrainVae 1 -> Vae { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     TrainTeacher 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

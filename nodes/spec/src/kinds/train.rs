@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Distance;
 use super::Problem;
 use super::training::training_kind;
 use crate::bounded::int;
-use crate::{Amount, Count, Fraction, Int, Ref, types};
+use crate::{Amount, Count, Fraction, Int, NonNegative, Positive, Ref, types};
 
 /// What a diffusion model's output means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,15 +88,46 @@ training_kind! {
 }
 
 training_kind! {
+    /// A small VAE in the structure of Stable Diffusion's, trained from nothing: pictures to latents and back.
+    ///
+    /// Minimises the distance of decoded pictures from what they were encoded from, and the divergence of their latents from
+    /// normal noise (latent diffusion, arXiv 2112.10752, without its perceptual and adversarial terms). Yields an
+    /// `AutoencoderKL` folder of diffusers, whose `scaling_factor` gives the training pictures' latents a deviation of 1.
+    TrainVae {
+        /// Pictures.
+        data: Ref<types::Dataset>,
+        /// Channels of each resolution level; each but the first halves the side. Multiples of 8.
+        #[serde(default = "vae_channels")]
+        channels: Vec<Count>,
+        /// Residual blocks of each of the encoder's levels; one more in the decoder's.
+        #[serde(default = "int::count::<1>")]
+        layers_per_block: Count,
+        /// Channels of a latent.
+        #[serde(default = "int::count::<4>")]
+        latent_channels: Count,
+        /// How far apart pictures are. A small Huber constant is nearly the absolute error of latent diffusion.
+        #[serde(default = "huber")]
+        distance: Distance,
+        /// Weight of the divergence, as in latent diffusion's code: of its sum over a latent, where the distance is summed
+        /// over a picture.
+        #[serde(default = "kl")]
+        kl: NonNegative,
+    }
+}
+
+training_kind! {
     /// A small text-conditioned diffusion model, trained from nothing: the teacher of the small pipelines.
     ///
-    /// A `UNet2DConditionModel` over the pixels, with Stable Diffusion's noise schedule. Yields a diffusers
-    /// folder without a VAE.
+    /// A `UNet2DConditionModel` with Stable Diffusion's noise schedule, over the latents of a VAE as Stable Diffusion's, or
+    /// over the pixels. Yields a diffusers folder, with the VAE in it if there is one.
     TrainTeacher {
         /// Pictures and captions.
         data: Ref<types::Dataset>,
         /// The CLIP whose text tower encodes the captions; it is not trained further.
         text: Ref<types::Clip>,
+        /// The VAE whose latents it draws; it is not trained further. Pixels when absent.
+        #[serde(default)]
+        vae: Option<Ref<types::Vae>>,
         /// What the model predicts.
         #[serde(default = "prediction")]
         prediction: Prediction,
@@ -131,16 +163,15 @@ impl TrainClip {
     }
 }
 
+impl TrainVae {
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        levels_problem(&self.channels).into_iter().collect()
+    }
+}
+
 impl TrainTeacher {
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.channels.is_empty() || self.channels.iter().any(|c| c.get() % 8 != 0) {
-            problems.push(Problem {
-                field: "channels",
-                message: "every level needs a multiple of 8 channels, and there must be a level".into(),
-                help: "for example `channels: [16, 32]`".into(),
-            });
-        }
+        let mut problems: Vec<_> = levels_problem(&self.channels).into_iter().collect();
         if self.plain_levels.index() >= self.channels.len() {
             problems.push(Problem {
                 field: "plain_levels",
@@ -157,6 +188,27 @@ impl TrainTeacher {
         }
         problems
     }
+}
+
+fn levels_problem(channels: &[Count]) -> Option<Problem> {
+    let wrong = channels.is_empty() || channels.iter().any(|c| c.get() % 8 != 0);
+    wrong.then(|| Problem {
+        field: "channels",
+        message: "every level needs a multiple of 8 channels, and there must be a level".into(),
+        help: "for example `channels: [16, 32]`".into(),
+    })
+}
+
+fn vae_channels() -> Vec<Count> {
+    vec![int::count::<16>(), int::count::<32>(), int::count::<32>()]
+}
+
+fn huber() -> Distance {
+    Distance::Huber(Positive::new(1e-3).expect("in range"))
+}
+
+fn kl() -> NonNegative {
+    NonNegative::new(1e-6).expect("in range")
 }
 
 fn min_accuracy() -> Fraction {
