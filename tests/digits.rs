@@ -132,6 +132,14 @@ fn only_what_changed_runs() {
     assert_eq!(lab.run(&heavier), AFTER_REWARD);
     assert_eq!(lab.run(&[]), nothing, "changed back");
 
+    // A gate that does not hold fails the run, says by how much, and loses nothing.
+    let never = ["gate.require=[(candidate: \"unified\", steps: 1, number: \"coverage\", at_least: 2)]"];
+    let output = lab.engine(&["run"], &never);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("1 of 1 requirements are not met") && told.contains("required is at least 2"), "{told}");
+    assert_eq!(lab.run(&[]), nothing, "what was measured is kept");
+
     // Another stage's steps: that stage and what follows, nothing before.
     let after_stage = ["eval", "gate", "merged", "one-step", "reward", "tscd-1", "tscd-2", "tscd-4", "unified"];
     assert_eq!(lab.run(&["tscd-4.steps=3"]), after_stage);

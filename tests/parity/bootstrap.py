@@ -2,7 +2,8 @@
 
 Resamples are given by a formula, so that both sides look at the same ones: replicates agree to 1e-9 relative. The Frechet
 distance of a resample is taken to first order; its reference is the finite difference of the distance in each sample's
-weight (1e-5), and beside it stands how far the distance of true resamples spreads. scipy's own bootstrap of a mean, with
+weight (1e-5), and beside it stands how far the distance of true resamples spreads. Recall and coverage of a resample are
+taken to first order too, by leaving out one sample after the other. scipy's own bootstrap of a mean, with
 resamples of its own, says where the interval must lie.
 
 Run: python tests/parity/bootstrap.py  (numpy, scipy, torch)
@@ -49,18 +50,20 @@ def influence(real, fake, step=1e-5):
     )
 
 
-def manifold(real, fake, samples):
-    """Balls of real samples, and of those generated ones that were drawn, each as wide as among all of them."""
+def manifold(real, fake):
     radius = lambda x: np.sort(cdist(x, x), axis=1)[:, NEIGHBOURS]
-    between = cdist(real, fake[samples])
+    between = cdist(real, fake)
     in_real = between < radius(real)[:, None]
-    in_fake = between < radius(fake)[samples][None, :]
-    return dict(
-        precision=in_real.any(0).mean(),
-        recall=in_fake.any(1).mean(),
-        density=in_real.sum(0).mean() / NEIGHBOURS,
-        coverage=in_real.any(1).mean(),
-    )
+    in_fake = between < radius(fake)[None, :]
+    shares = dict(recall=in_fake.any(1).mean(), coverage=in_real.any(1).mean())
+    return shares, dict(precision=in_real.any(0), density=in_real.sum(0) / NEIGHBOURS)
+
+
+def left_out(real, fake, name):
+    """What a share loses when a sample is left out, of all samples together: n - 1 times."""
+    whole = manifold(real, fake)[0][name]
+    rest = np.array([manifold(real, np.delete(fake, i, 0))[0][name] for i in range(len(fake))])
+    return whole, (len(fake) - 1) * (whole - rest)
 
 
 def diversity(fake, samples):
@@ -92,9 +95,11 @@ def main():
     counts = np.array([np.bincount(samples, minlength=FAKE) for samples in resamples])
     values = {"mean": (fake[:, 0].mean(), [fake[samples, 0].mean() for samples in resamples])}
     everything = np.arange(FAKE)
-    whole = manifold(real, fake, everything)
-    each = [manifold(real, fake, samples) for samples in resamples]
-    values |= {name: (whole[name], [one[name] for one in each]) for name in whole}
+    for name, each in manifold(real, fake)[1].items():
+        values[name] = (each.mean(), [each[samples].mean() for samples in resamples])
+    for name in manifold(real, fake)[0]:
+        whole, moves = left_out(real, fake, name)
+        values[name] = (whole, list(whole + counts @ moves / FAKE))
     values["diversity"] = (diversity(fake, everything), [diversity(fake, samples) for samples in resamples])
     distance = frechet(real, fake, np.ones(FAKE))
     moves = influence(real, fake)

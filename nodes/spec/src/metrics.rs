@@ -96,7 +96,8 @@ pub struct Row {
     pub candidate: String,
     /// In how many steps; none for real pictures.
     pub steps: Option<i64>,
-    /// Where each number would lie for other pictures of the same candidate: [`CONFIDENCE`] of the bootstrap's resamples.
+    /// Where each number would lie for other pictures of the same candidate and captions: [`CONFIDENCE`] of the bootstrap's
+    /// resamples. That of a share that holds for all pictures or none has no width, whatever their number.
     #[serde(default)]
     pub intervals: BTreeMap<String, [f64; 2]>,
     /// [`NUMBERS`] and the further scores, each as a field of the row.

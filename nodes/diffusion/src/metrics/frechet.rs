@@ -66,8 +66,7 @@ impl Gaussian {
         let spread = z.square().sum_dim_intlist(1i64, false, Kind::Double) - along.matmul(&inverse);
         let n = z.size()[0] as f64;
         let moves = z.matmul(&(&other.mean - &self.mean)) * 2.0 + spread * (n / (n - 1.0));
-        let moves = &moves - moves.mean(Kind::Double);
-        resamples.mean(&(moves + distance)).within(0.0, f64::INFINITY)
+        resamples.first_order(distance, &moves).within(0.0, f64::INFINITY)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The bootstrap (Efron 1979): samples drawn again out of the samples there are.
 
+use std::collections::BTreeMap;
+
 use super::Estimate;
 use super::distances::wide;
 use crate::rng::Rng;
@@ -8,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 /// Resamples whose counts are made float64 at once.
 const TOGETHER: i64 = 128;
 
-/// How often each of n samples is drawn, when n of them are drawn with replacement, many times over.
+/// How often each of n samples is drawn, when as many are drawn with replacement, many times over.
 ///
 /// Numbers that are computed of the same resamples may be compared in pairs: sample i is of the same noise in all of them.
 #[derive(Debug)]
@@ -18,16 +20,20 @@ pub struct Resamples {
 }
 
 impl Resamples {
-    /// Draws `count` of them.
-    pub fn draw(samples: i64, count: i64, rng: &mut Rng) -> Self {
-        let mut counts = vec![0i16; (count * samples) as usize];
-        for resample in counts.chunks_mut(samples.max(1) as usize) {
-            for _ in 0..samples {
-                let drawn = rng.below(0, samples) as usize;
+    /// Draws `count` of them, each sample out of those with its own stratum (n): so every resample has as many of each.
+    pub fn draw(strata: &[i64], count: i64, rng: &mut Rng) -> Self {
+        let mut members: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for (sample, stratum) in strata.iter().enumerate() {
+            members.entry(*stratum).or_default().push(sample);
+        }
+        let mut counts = vec![0i16; count as usize * strata.len()];
+        for resample in counts.chunks_mut(strata.len().max(1)) {
+            for own in strata.iter().map(|stratum| &members[stratum]) {
+                let drawn = own[rng.below(0, own.len() as i64) as usize];
                 resample[drawn] = resample[drawn].saturating_add(1);
             }
         }
-        Self { counts: Tensor::from_slice(&counts).reshape([count, samples]) }
+        Self { counts: Tensor::from_slice(&counts).reshape([count, strata.len() as i64]) }
     }
 
     /// Those with these counts (resamples, n).
@@ -49,9 +55,9 @@ impl Resamples {
         Estimate::new(values.mean(Kind::Double).double_value(&[]), replicates)
     }
 
-    /// Which samples are in each resample at all: (n, resamples) of 0 and 1, float32.
-    pub(super) fn present(&self) -> Tensor {
-        self.counts.tr().greater(0).to_kind(Kind::Float)
+    /// A number that moves by the mean of what each sample (n) does to it: its gradient in their weights.
+    pub(super) fn first_order(&self, value: f64, moves: &Tensor) -> Estimate {
+        self.mean(&(moves - moves.mean(Kind::Double) + value))
     }
 
     /// A zero for each resample, float64.

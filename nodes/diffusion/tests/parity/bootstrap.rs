@@ -88,7 +88,7 @@ fn numbers_of_resamples_are_those_of_numpy() {
 #[test]
 fn the_distance_of_resamples_spreads_as_if_it_were_computed_of_each() {
     let case = Case::read();
-    let resamples = Resamples::draw(case.fake.size()[0], 4000, &mut Rng::at(0, "test", 0));
+    let resamples = Resamples::draw(&[0; 40], 4000, &mut Rng::at(0, "test", 0));
     let [low, high] = case.real().frechet(&case.fake, &resamples).interval(0.6827).unwrap();
     // Of so few samples, the first order leaves out 6 % of the deviation.
     let true_deviation = case.fixture["true_frechet_deviation"].as_f64().unwrap();
@@ -99,7 +99,7 @@ fn the_distance_of_resamples_spreads_as_if_it_were_computed_of_each() {
 fn an_interval_is_where_scipy_has_it() {
     let case = Case::read();
     let values = case.fake.select(1, 0);
-    let resamples = Resamples::draw(values.size()[0], 20_000, &mut Rng::at(0, "test", 0));
+    let resamples = Resamples::draw(&[0; 40], 20_000, &mut Rng::at(0, "test", 0));
     let ours = resamples.mean(&values).interval(CONFIDENCE).unwrap();
     let theirs = [0, 1].map(|end| case.fixture["scipy_mean_interval"][end].as_f64().unwrap());
     let width = theirs[1] - theirs[0];
@@ -125,7 +125,7 @@ fn significance_counts_the_resamples_that_go_as_far() {
 
 #[test]
 fn what_does_not_spread_or_is_no_number_says_so() {
-    let resamples = Resamples::draw(20, 50, &mut Rng::at(0, "test", 0));
+    let resamples = Resamples::draw(&[0; 20], 50, &mut Rng::at(0, "test", 0));
     let real = Real::new(&input("x", &[30, 3]), 3).unwrap();
     let one = resamples.mean(&Tensor::ones([20], (Kind::Float, Device::Cpu)));
     assert_eq!((one.value, one.interval(CONFIDENCE)), (1.0, Some([1.0, 1.0])));
@@ -140,9 +140,15 @@ fn what_does_not_spread_or_is_no_number_says_so() {
 }
 
 #[test]
-fn resamples_hold_as_many_samples_as_there_are() {
-    let resamples = Resamples::draw(30, 200, &mut Rng::at(1, "test", 0));
+fn every_resample_has_as_many_of_each_stratum() {
+    let strata: Vec<i64> = (0..30).map(|i| i % 3).collect();
+    let resamples = Resamples::draw(&strata, 200, &mut Rng::at(1, "test", 0));
     assert_eq!(resamples.samples(), 30);
-    let all_one = resamples.mean(&Tensor::ones([30], (Kind::Double, Device::Cpu)));
-    assert_eq!(all_one.interval(1.0), Some([1.0, 1.0]), "counts sum to the number of samples");
+    let own = Tensor::from_slice(&strata);
+    assert_eq!(resamples.mean(&own).interval(1.0), Some([1.0, 1.0]));
+    let [low, high] = Resamples::draw(&[0; 30], 200, &mut Rng::at(1, "test", 0)).mean(&own).interval(1.0).unwrap();
+    assert!(low < 1.0 && high > 1.0, "without strata their shares vary");
+    let [low, high] =
+        resamples.mean(&(own * 0.0 + Tensor::arange(30, (Kind::Double, Device::Cpu)))).interval(1.0).unwrap();
+    assert!(low < 14.5 && high > 14.5, "inside of a stratum samples vary");
 }

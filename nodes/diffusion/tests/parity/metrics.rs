@@ -18,7 +18,7 @@ fn assert_near(what: &str, ours: f64, theirs: f64, tolerance: f64) {
 
 /// With resamples enough to be no special case.
 fn manifold(real: &Tensor, fake: &Tensor, neighbours: i64) -> Manifold {
-    let resamples = Resamples::draw(fake.size()[0], 2, &mut Rng::at(0, "test", 0));
+    let resamples = Resamples::draw(&vec![0; fake.size()[0] as usize], 2, &mut Rng::at(0, "test", 0));
     Real::new(real, neighbours).unwrap().manifold(fake, &resamples).unwrap()
 }
 
@@ -91,7 +91,7 @@ fn too_few_samples_are_refused_or_no_number() {
     let (two, many) = (input("x", &[2, 3]), input("y", &[20, 3]));
     let message = "neighbours: 3 neighbours need more than 3 samples on each side, and at least 2: there are 2";
     assert_eq!(Real::new(&two, 3).unwrap_err().to_string(), message);
-    let resamples = Resamples::draw(2, 1, &mut Rng::at(0, "test", 0));
+    let resamples = Resamples::draw(&[0; 2], 1, &mut Rng::at(0, "test", 0));
     let real = Real::new(&many, 3).unwrap();
     assert_eq!(real.manifold(&two, &resamples).unwrap_err().to_string(), message);
     assert!(frechet_distance(&many, &two.narrow(0, 0, 1)).is_nan());

@@ -29,7 +29,8 @@ pub enum Split {
 /// Every number has an interval: where 95 % of the bootstrap's `resamples` of the pictures put it. It tells what other noise
 /// would have given, for these networks, captions and real pictures; not what other training seeds would give, nor how far a
 /// Fréchet distance of so few pictures is from that of many. Pictures are resampled alike in all rows, so candidates can be
-/// compared in pairs (`compare`). What must hold of the numbers is a `Gate`'s to say.
+/// compared in pairs (`compare`); those of a caption among themselves, if there are ten at least. Fréchet distance, recall and
+/// coverage are resampled to first order. What must hold of the numbers is a `Gate`'s to say.
 ///
 /// Without a `judge` captions need not be classes: Fréchet distance, coverage and diversity are then measured in the
 /// picture embeddings of `clip`, and there is no accuracy. (Diversity is that of pictures of one caption, of which there

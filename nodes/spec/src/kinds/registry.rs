@@ -166,7 +166,7 @@ kinds! {
     CommandScorer 1 -> CommandScorer { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Eval 2 -> Metrics { fn check(&self) -> Vec<Problem> {
+    Eval 3 -> Metrics { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Gate 1 -> Report { fn check(&self) -> Vec<Problem> {

@@ -1,5 +1,6 @@
 //! What pictures are measured by.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hyper_flow_diffusion::metrics::{Real, Resamples};
@@ -17,6 +18,9 @@ use crate::dataset::Dataset;
 use crate::program::Program;
 use crate::scorer::{Scorer, check_channels};
 use crate::worker::Context;
+
+/// Pictures of one caption that are resampled among themselves; fewer would be too alike in every resample.
+const STRATUM: usize = 10;
 
 /// Judge, CLIP and scores, and the real pictures as they see them.
 pub(super) struct Meter<'a> {
@@ -81,7 +85,7 @@ impl<'a> Meter<'a> {
         let real = data.train.chunks(device).map(chunk).collect::<Result<Vec<_>, NodeError>>()?;
         let real = Real::new(&Tensor::cat(&real, 0), Eval::NEIGHBOURS)?;
         let resample_count = params.resamples.get();
-        let resamples = resample(context, "drawn", drawn.len() as i64, resample_count);
+        let resamples = resample(context, "drawn", drawn, resample_count);
         Ok(Self {
             context,
             judge,
@@ -105,13 +109,23 @@ impl<'a> Meter<'a> {
             self.context.stop_if_asked()?;
             tally.add(&pictures?, captions, None)?;
         }
-        let resamples = resample(self.context, "held out", data.held_out.len(), self.resample_count);
+        let resamples = resample(self.context, "held out", &data.held_out.captions, self.resample_count);
         Ok(Measured { candidate: REAL.to_owned(), steps: None, numbers: tally.numbers(&resamples)? })
     }
 }
 
-fn resample(context: &Context, which: &str, samples: i64, count: i64) -> Resamples {
-    Resamples::draw(samples, count, &mut Rng::at(context.seed(), &format!("Eval/bootstrap/{which}"), 0))
+/// Resamples of pictures with these captions. How often a caption is drawn is no chance: where there are enough pictures of
+/// it, they stay as many.
+fn resample(context: &Context, which: &str, captions: &[String], count: i64) -> Resamples {
+    let mut places: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+    for (place, caption) in captions.iter().enumerate() {
+        places.entry(caption).or_default().push(place);
+    }
+    let mut strata = vec![0; captions.len()];
+    for (stratum, own) in (1..).zip(places.values().filter(|own| own.len() >= STRATUM)) {
+        own.iter().for_each(|&place| strata[place] = stratum);
+    }
+    Resamples::draw(&strata, count, &mut Rng::at(context.seed(), &format!("Eval/bootstrap/{which}"), 0))
 }
 
 impl Judge {

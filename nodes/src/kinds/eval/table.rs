@@ -122,7 +122,7 @@ fn aligned(columns: &[Column]) -> Vec<String> {
             let width = column.1.iter().chain([&column.0]).map(|cell| cell.chars().count()).max().unwrap_or(0);
             if i == 0 { format!("{:<width$}", cell(column)) } else { format!("{:>width$}", cell(column)) }
         };
-        columns.iter().enumerate().map(aligned).collect::<Vec<_>>().join("  ") + "\n"
+        columns.iter().enumerate().map(aligned).collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     let lines = columns.first().map_or(0, |column| column.1.len());
     let heading = line(&|column| column.0.clone());
