@@ -155,3 +155,62 @@ fn hyper_sd15_runs_to_the_end() {
 fn hyper_sdxl_runs_to_the_end() {
     runs_to_the_end(Family::Sdxl, "hyper-sdxl.ron");
 }
+
+/// Few steps of everything in `pipelines/emoji.ron`.
+const FEW: &[&str] = &[
+    "clip.steps=2",
+    "clip-guard.steps=2",
+    "clip-held-out.steps=2",
+    "segmenter.steps=2",
+    "segmenter.min_iou=0.0",
+    "vae.steps=2",
+    "vae.channels=[8, 8, 8]",
+    "teacher.steps=2",
+    "teacher.channels=[8, 8]",
+    "tscd-8.steps=1",
+    "tscd-4.steps=1",
+    "tscd-2.steps=1",
+    "tscd-2.adversarial=(warmup: 1)",
+    "tscd-1.steps=1",
+    "tscd-1.adversarial=(warmup: 1)",
+    "reward.steps=2",
+    "reward.guard=(watch: \"clip-guard\", every: 1, captions: 2)",
+    "unified.steps=1",
+    "unified.fake_warmup=1",
+    "eval.samples=8",
+    "eval.reference_steps=10",
+    "gate.require=[(candidate: \"unified\", number: \"clip_score\", at_least: -1.0)]",
+];
+
+/// On drawn pictures in the place of the emoji: the folder as pipelines/data/emoji.py writes it.
+#[test]
+fn emoji() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    let mut lines = String::new();
+    for i in 0..12_u32 {
+        let alpha = |x: u32, y: u32| if x.max(y) < 30 + 2 * i { 255 } else { 0 };
+        let picture = RgbaImage::from_fn(64, 64, |x, y| Rgba([(20 * i) as u8, (3 * x) as u8, 90, alpha(x, y)]));
+        picture.save(pictures.join(format!("{i}.png"))).unwrap();
+        let split = if i % 3 == 0 { "held_out" } else { "train" };
+        let line =
+            serde_json::json!({"file_name": format!("{i}.png"), "text": format!("a box, tone {i}"), "split": split});
+        lines += &format!("{line}\n");
+    }
+    fs::write(pictures.join("metadata.jsonl"), lines).unwrap();
+    let worker = PathBuf::from(env!("CARGO_BIN_EXE_hyper-flow-worker"));
+    let output = Command::new(worker.with_file_name("hyper-flow"))
+        .args(["run".as_ref(), Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/emoji.ron").as_os_str()])
+        .args(["--json", "--threads", "1"])
+        .args(["--store".as_ref(), folder.path().join("store").as_os_str()])
+        .args(["--set", &format!("emoji.folder={pictures:?}")])
+        .args(FEW.iter().flat_map(|set| ["--set", set]))
+        .env("HYPER_FLOW_WORKER", &worker)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    let summary: Value = serde_json::from_str(out.lines().last().expect("a summary")).expect("JSON");
+    assert_eq!(names(&summary, "ran").len(), 17);
+}
