@@ -2,7 +2,7 @@
 
   python3 tests/memory.py digits                           every training node of pipelines/digits.ron, 3 steps each
   python3 tests/memory.py sd15                             Stable Diffusion 1.5's size: random weights, LoRAs of rank 64, batch 1
-  python3 tests/memory.py sd15 --precision Bf16 --checkpointing true --only segment score --steps 2 --threads 2
+  python3 tests/memory.py sd15 --precision Bf16 --checkpointing true --only segment heads --steps 2 --threads 2
 
 Teacher, student, its average, the fake score and the discriminator's features are one frozen UNet with different LoRAs.
 "Copies" is how many of them the kind asks for predictions; "separate" is the peak with (copies - 1) times the UNet's weights
@@ -192,6 +192,10 @@ PIPELINE = """Pipeline(
         "pictures": ImageFolder(folder: "pictures", size: 512, held_out: 0.25),
         "latents": EncodeLatents(model: "base", data: "pictures", batch: 1, precision: Bf16),
         "segment": SegmentDistill({trained}, segments: 8, guidance: (5.0, 9.0)),
+        "heads": SegmentDistill({trained}, segments: 1, guidance: (5.0, 9.0),
+            adversarial: (weight: 0.1, discriminator: Heads, lr: 1e-5)),
+        "encoder": SegmentDistill({trained}, segments: 1, guidance: (5.0, 9.0),
+            adversarial: (weight: 0.1, discriminator: Encoder, lr: 1e-5)),
         "reward": RewardFinetune({trained}, student: "segment", anchor: 1e-3, rollouts: [1, 2],
             rewards: [Clip(model: "clip", weight: 1e-3)]),
         "score": ScoreDistill({trained}, student: "segment", guidance: 7.5, consistency: 1.0, anchor: 1.0,
@@ -201,7 +205,14 @@ PIPELINE = """Pipeline(
 )
 """
 
-KINDS = {"segment": "SegmentDistill", "reward": "RewardFinetune", "score": "ScoreDistill"}
+# Each node with its kind, and what else asks the UNet. The trained encoder is a copy in either case.
+KINDS = {
+    "segment": ("SegmentDistill", []),
+    "heads": ("SegmentDistill", ["discriminator's features"]),
+    "encoder": ("SegmentDistill", []),
+    "reward": ("RewardFinetune", []),
+    "score": ("ScoreDistill", []),
+}
 UNET = 859_520_964
 
 
@@ -211,16 +222,16 @@ def sd15(options, folder):
         write_pictures(folder / "pictures")
     for precision in options.precision:
         for checkpointing in options.checkpointing:
-            trained = TRAINED.format(steps=options.steps or 2, precision=precision, checkpointing=checkpointing)
+            trained = TRAINED.format(steps=options.steps or 1, precision=precision, checkpointing=checkpointing)
             text = PIPELINE.format(trained=trained, threads=options.threads, device=options.device)
             pipeline = folder / f"memory-{precision}-{checkpointing}.ron"
             pipeline.write_text(text)
             engine = Engine(options, pipeline, folder / "store", [])
             engine.call("run", "latents", "clip", "--quiet")
-            head(f"SD1.5's size, {precision}, checkpointing {checkpointing}, batch 1, rank 64, {options.steps or 2} steps")
+            head(f"SD1.5's size, {precision}, checkpointing {checkpointing}, batch 1, rank 64, {options.steps or 1} steps")
             for name in options.only:
-                kind = KINDS[name]
-                row(name, kind, len(COPIES[kind]), engine, UNET * (4 if precision == "Fp32" else 2))
+                kind, further = KINDS[name]
+                row(name, kind, len(COPIES[kind]) + len(further), engine, UNET * (4 if precision == "Fp32" else 2))
 
 
 def main():
