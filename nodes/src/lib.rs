@@ -16,6 +16,7 @@ mod kinds;
 mod latents;
 mod model;
 mod paint;
+mod pairs;
 mod perception;
 mod picture;
 mod program;

@@ -62,6 +62,7 @@ told! {
     out_of_range_inside: node(r#""r": RewardFinetune(teacher: "teacher", student: "x", data: "digits", steps: 1, rollouts: [1, 2000], rewards: [Clip(model: "clip", weight: -1.0)])"#);
     impossible_together: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 40, solver_steps: 20, guidance: (3.0, 2.0), steps: 1)"#);
     methods_of_one_segment: node(r#""s": SegmentDistill(teacher: "teacher", data: "digits", segments: 8, method: Lcm, steps: 1), "t": SegmentDistill(teacher: "teacher", data: "digits", segments: 2, method: Tcd, steps: 1, adversarial: (wight: 0.1))"#);
+    steps_that_cannot_be_drawn_in: node(r#""s": ScoreDistill(teacher: "teacher", data: "digits", steps: 1, rollouts: []), "t": ScoreDistill(teacher: "teacher", data: "digits", steps: 1, rollouts: [1, 60], sampler: Lcm, timestep: 800, pairs: "p"), "p": OdePairs(teacher: "teacher", data: "digits")"#);
     shards_from_nowhere: node(r#""w": WebDataset(), "x": WebDataset(shards: []), "y": WebDataset(shards: ["data"], urls: [("https://a/b.tar", "00")], channels: 2), "z": WebDataset(urls: [("a/b.tar", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")])"#);
     exports_of_nothing: node(r#""e": Export(model: "teacher"), "f": Export(model: "teacher", formats: []), "g": Export(model: "teacher", lora: "s", formats: [Model]), "s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1)"#);
     unknown_kind: node(r#""s": SegmentDistil(teacher: "teacher", anything: 1)"#);

@@ -35,6 +35,7 @@ const KINDS: &[(&str, &str)] = &[
         r#"{"teacher": "teacher", "student": "student", "data": "data", "steps": 60,
         "rewards": [{"Clip": {"model": "rewards.0.model", "weight": 1.0}}]}"#,
     ),
+    ("OdePairs", r#"{"teacher": "teacher", "data": "data"}"#),
     ("ScoreDistill", r#"{"teacher": "teacher", "data": "data", "steps": 150}"#),
     ("PretrainedLora", r#"{"path": "path", "model": "model", "alpha": 8.0}"#),
     ("LoraMerge", r#"{"loras": [["loras.0.0", 1.0], ["loras.1.0", 0.5]]}"#),

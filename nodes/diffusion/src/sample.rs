@@ -38,13 +38,22 @@ impl Painter<'_> {
 
     /// The sample before step `steps`, from the first one. Without gradient.
     pub fn advance(&self, first: &Tensor, conditions: &Conditions, steps: usize, rng: &mut Rng) -> Tensor {
+        self.advance_with(first, conditions, steps, |_, x| rng.randn(&x.size(), (x.kind(), x.device())))
+    }
+
+    /// As [`advance`](Self::advance), with noise for the sampler's step `i` that looks like the sample from `fresh`.
+    pub fn advance_with(
+        &self,
+        first: &Tensor,
+        conditions: &Conditions,
+        steps: usize,
+        mut fresh: impl FnMut(usize, &Tensor) -> Tensor,
+    ) -> Tensor {
         no_grad(|| {
-            let mut x = first.shallow_clone();
-            for i in 0..steps {
-                let fresh = self.plan.needs_noise(i).then(|| rng.randn(&x.size(), (x.kind(), x.device())));
-                x = self.plan.step(i, &self.output(&x, i, conditions), &x, fresh.as_ref());
-            }
-            x
+            (0..steps).fold(first.shallow_clone(), |x, i| {
+                let fresh = self.plan.needs_noise(i).then(|| fresh(i, &x));
+                self.plan.step(i, &self.output(&x, i, conditions), &x, fresh.as_ref())
+            })
         })
     }
 

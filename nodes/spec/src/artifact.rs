@@ -25,6 +25,8 @@ pub enum Artifact {
     Vae,
     /// A diffusers pipeline folder.
     Model,
+    /// Noise, what a model draws from it, and the captions: `noise.safetensors`, `samples.safetensors`, `captions.jsonl`.
+    Pairs,
     /// `lora.safetensors`, kohya keys with explicit alpha.
     Lora,
     /// PNG pictures and their captions.
@@ -96,6 +98,7 @@ artifact_types! {
     Measure: Scorer | Clip | Classifier | CommandScorer,
     Vae: Vae,
     Model: Model,
+    Pairs: Pairs,
     Lora: Lora,
     Images: Images,
     Metrics: Metrics,

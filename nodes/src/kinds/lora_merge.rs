@@ -1,12 +1,26 @@
 //! `LoraMerge`: adds LoRAs into one.
 
+use std::collections::BTreeMap;
+
 use hyper_flow_diffusion::lora::{Lora, concat, read_kohya_flat, truncate, write_kohya};
 use hyper_flow_spec::kinds::LoraMerge;
+use serde::Serialize;
 use tch::Device;
 
-use crate::NodeError;
 use crate::student::LORA_FILE;
 use crate::worker::Context;
+use crate::{NodeError, files};
+
+/// What a rank cut off, beside the weights: the relative errors ‖ΔW − ΔW_r‖ / ‖ΔW‖ in the Frobenius norm.
+const REPORT: &str = "truncation.json";
+
+#[derive(Serialize)]
+struct Report<'a> {
+    rank: i64,
+    /// Over all modules together.
+    error: f64,
+    modules: &'a BTreeMap<String, f64>,
+}
 
 pub(super) fn run(context: &Context, params: &LoraMerge) -> Result<(), NodeError> {
     let mut loras: Vec<(Lora, f64)> = Vec::new();
@@ -20,6 +34,8 @@ pub(super) fn run(context: &Context, params: &LoraMerge) -> Result<(), NodeError
         context.reporter.metric("truncation_error", error.total);
         let worst = error.modules.values().copied().fold(0.0, f64::max);
         context.reporter.metric("worst_truncation_error", worst);
+        let report = Report { rank: rank.get(), error: error.total, modules: &error.modules };
+        files::write_json(&context.output(REPORT), &report)?;
         merged = cut;
     }
     Ok(write_kohya(&merged, &context.output(LORA_FILE))?)

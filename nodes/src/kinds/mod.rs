@@ -9,6 +9,7 @@ mod export;
 mod gate;
 mod image_folder;
 mod lora_merge;
+mod ode_pairs;
 mod pretrained_clip;
 mod pretrained_lora;
 mod reward_finetune;
@@ -46,6 +47,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::TrainTeacher(params) => train_teacher::run(context, params),
         Kind::SegmentDistill(params) => segment_distill::run(context, params),
         Kind::RewardFinetune(params) => reward_finetune::run(context, params),
+        Kind::OdePairs(params) => ode_pairs::run(context, params),
         Kind::ScoreDistill(params) => score_distill::run(context, params),
         Kind::PretrainedLora(params) => pretrained_lora::run(context, params),
         Kind::LoraMerge(params) => lora_merge::run(context, params),

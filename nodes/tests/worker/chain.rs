@@ -38,6 +38,8 @@ artifacts! {
     /// A delta of rank 2 on top of `tscd`.
     delta = reward_finetune(json!({"steps": 3, "rank": 2}));
     merged = lora_merge(json!({"rank": 2}));
+    /// What the teacher draws in one step without guidance, as a fresh student does.
+    pairs = ode_pairs(json!({}));
 }
 
 /// The data that ships.
@@ -116,13 +118,26 @@ pub(crate) fn perceived(changes: Value) -> Work {
     reward_finetune(over(base, changes)).input("data", masked_digits()).input("perception.model", segmenter())
 }
 
-/// With `"student": "student"` among the changes it goes on from `tscd`.
+/// A reward of `clip` for `score_distill`.
+pub(crate) fn clip_reward() -> Value {
+    json!({"Clip": {"model": "rewards.0.model", "weight": 0.5}})
+}
+
+pub(crate) fn ode_pairs(changes: Value) -> Work {
+    let base = json!({"teacher": "teacher", "data": "data", "count": 24, "steps": 1, "guidance": 1.0, "batch": 5});
+    Work::new("OdePairs", over(base, changes)).input("teacher", teacher()).input("data", digits())
+}
+
+/// With `"student": "student"` among the changes it goes on from `tscd`, with `"pairs": "pairs"` it is held to `pairs`; the
+/// model of its first reward is `clip`.
 pub(crate) fn score_distill(changes: Value) -> Work {
     let base = json!({
         "teacher": "teacher", "data": "data", "guidance": 1.5, "consistency": 0.5, "anchor": 0.5, "fake_updates": 2, "fake_warmup": 1,
         "rank": 2, "batch": 8,
     });
-    on_student(Work::new("ScoreDistill", over(base, changes.clone())), &changes)
+    let work = on_student(Work::new("ScoreDistill", over(base, changes.clone())), &changes);
+    let work = if changes.get("pairs").is_some() { work.input("pairs", pairs()) } else { work };
+    if changes.get("rewards").is_some() { work.input("rewards.0.model", clip()) } else { work }
 }
 
 fn on_student(work: Work, changes: &Value) -> Work {

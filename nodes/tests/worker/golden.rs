@@ -305,7 +305,11 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
     let score = json!({
         "student": "student", "guidance": 1.5, "score": 1.0, "timestep": 999, "consistency": 0.5, "solver_steps": 40,
         "distance": "Mse", "weighting": "Uniform", "anchor": 0.5, "anchor_steps": 2, "fake_updates": 2,
-        "fake_warmup": 1, "fake_lr": 0.01,
+        "fake_warmup": 1, "fake_lr": 0.01, "rollouts": [1], "sampler": "Ddim", "pairs": null,
+        "rewards": [], "adversarial": null,
+    });
+    let pairs = json!({
+        "teacher": "teacher", "data": "data", "count": 5, "steps": 3, "guidance": 1.5, "batch": 2, "precision": "Fp32",
     });
     let sample = json!({
         "model": "model", "lora": "lora", "prompts": ["a handwritten digit two"], "count": 2, "steps": 2,
@@ -363,6 +367,7 @@ fn all() -> Vec<(&'static str, Value, Ports)> {
         ),
         ("SegmentDistill", distillation(stage), &[("data", "Digits"), ("teacher", "TrainTeacher")]),
         ("RewardFinetune", distillation(reward), ON_STUDENT),
+        ("OdePairs", pairs, &[("data", "Digits"), ("teacher", "TrainTeacher")]),
         ("ScoreDistill", distillation(score), ON_STUDENT),
         (
             "PretrainedLora",

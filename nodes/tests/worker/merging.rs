@@ -1,9 +1,10 @@
 //! `LoraMerge`: the sum of what the LoRAs add to each weight.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hyper_flow_diffusion::lora::{Lora, read_kohya_flat};
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::chain::{delta, lora_merge, tscd};
@@ -33,7 +34,7 @@ const WEIGHTED: [(&str, f64); 2] = [("loras.0.0", 1.0), ("loras.1.0", 0.5)];
 #[test]
 fn without_a_rank_nothing_is_lost() {
     let work = lora_merge(json!({"loras": WEIGHTED}));
-    work.artifact();
+    assert_eq!(work.artifact().keys().collect::<Vec<_>>(), ["lora.safetensors"]);
     let merged = read(&work.job.output);
     assert_eq!(merged.rank(), 4);
     assert_eq!(merged.layers.len(), read(tscd()).layers.len());
@@ -51,6 +52,11 @@ fn what_a_rank_cuts_off_is_reported() {
     let lost = distance_to_sum(&merged);
     assert!((lost - total).abs() < 1e-5, "{lost} is lost and {total} reported");
     assert!(0.0 < total && total <= worst && worst < 1.0, "{total}, {worst}");
+    let report: Value = serde_json::from_slice(&work.files()["truncation.json"]).unwrap();
+    let modules: BTreeMap<String, f64> = serde_json::from_value(report["modules"].clone()).unwrap();
+    assert_eq!((&report["rank"], &report["error"]), (&json!(2), &json!(total)));
+    assert_eq!(modules.keys().collect::<Vec<_>>(), merged.layers.keys().collect::<Vec<_>>());
+    assert_eq!(modules.values().copied().fold(0.0, f64::max), worst);
 }
 
 #[test]

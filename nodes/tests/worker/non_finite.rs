@@ -15,7 +15,7 @@ use crate::chain::{
 };
 
 /// A copy of an artifact with one weight that is not a number: the first whose key ends so.
-fn poisoned(artifact: &Path, file: &str, ending: &str) -> TempDir {
+pub(crate) fn poisoned(artifact: &Path, file: &str, ending: &str) -> TempDir {
     let folder = copy(artifact);
     let path = folder.path().join(file);
     let tensors = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();

@@ -168,6 +168,14 @@ fn score_distill_goes_on() {
 }
 
 #[test]
+fn score_distill_in_a_few_steps_goes_on() {
+    let few = json!({
+        "steps": STEPS, "batch": 4, "rollouts": [2, 4], "sampler": {"Tcd": 0.5}, "pairs": "pairs", "adversarial": {},
+    });
+    check(|| score_distill(few.clone()));
+}
+
+#[test]
 fn a_damaged_checkpoint_is_set_aside_and_the_training_starts_anew() {
     let work = train_judge(json!({"steps": 6})).with(|job| job.checkpoint_seconds = 0.0);
     let whole = work.artifact();

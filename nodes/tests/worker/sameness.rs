@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::chain::{
-    digits_file, eval, lora_merge, perceived, reward_finetune, sample, score_distill, segment_distill, train_clip,
-    train_judge, train_segmenter, train_teacher, trainings,
+    clip_reward, digits_file, eval, lora_merge, over, perceived, reward_finetune, sample, score_distill,
+    segment_distill, train_clip, train_judge, train_segmenter, train_teacher, trainings,
 };
 use crate::lab::{Work, assert_same};
 
@@ -102,6 +102,13 @@ fn of_recomputation(make: impl Fn(Value) -> Work, parameters: Value) -> (f64, f6
     difference(&step(false), &step(true))
 }
 
+/// Backward simulation, which draws noise on the way, and all terms there are.
+fn in_a_few_steps() -> Value {
+    json!({
+        "rollouts": [4], "sampler": "Lcm", "pairs": "pairs", "rewards": [clip_reward()], "adversarial": {"lr": 1e-9},
+    })
+}
+
 #[test]
 fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
     let student = || json!({"student": "student"});
@@ -122,7 +129,8 @@ fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
         ("SegmentDistill, encoder", of_parts(segment_distill, judged("Encoder"))),
         ("RewardFinetune", of_parts(reward_finetune, json!({}))),
         ("RewardFinetune, perception", of_parts(perceived, json!({}))),
-        ("ScoreDistill", of_parts(score_distill, score)),
+        ("ScoreDistill", of_parts(score_distill, score.clone())),
+        ("ScoreDistill, a few steps", of_parts(score_distill, over(score, in_a_few_steps()))),
     ];
     for (kind, (gradients, losses)) in cases {
         assert!(gradients < 1e-5 && losses < 1e-5, "{kind}: gradients {gradients:e}, losses {losses:e}");
@@ -151,7 +159,8 @@ fn recomputation_gives_the_same_gradients() {
         ("SegmentDistill, encoder", of_recomputation(segment_distill, judged("Encoder"))),
         ("RewardFinetune", of_recomputation(reward_finetune, json!({}))),
         ("RewardFinetune, perception", of_recomputation(perceived, json!({"dropout": 0.3}))),
-        ("ScoreDistill", of_recomputation(score_distill, score)),
+        ("ScoreDistill", of_recomputation(score_distill, score.clone())),
+        ("ScoreDistill, a few steps", of_recomputation(score_distill, over(score, in_a_few_steps()))),
     ];
     for (kind, (gradients, losses)) in cases {
         // A discriminator's gradients are differences of what real and fake samples give.

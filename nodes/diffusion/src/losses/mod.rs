@@ -21,4 +21,4 @@ pub use denoiser::{Denoiser, denoising_loss};
 pub use distance::Distance;
 pub use reward::reward_loss;
 pub use rollout::Rollout;
-pub use score::distribution_matching_loss;
+pub use score::{Scores, distribution_matching_loss, score_loss};

@@ -52,7 +52,7 @@ impl Case {
         Self { model, schedule, student, average, empty: input("empty", &[1, 5, 32]).into() }
     }
 
-    fn denoiser(&self) -> Denoiser<'_> {
+    pub(crate) fn denoiser(&self) -> Denoiser<'_> {
         Denoiser { unet: &self.model.unet, schedule: &self.schedule }
     }
 

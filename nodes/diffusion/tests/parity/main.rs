@@ -20,6 +20,7 @@ mod metrics;
 mod optim;
 mod repeats;
 mod scheduler;
+mod score_distill;
 mod scores;
 mod segmentation;
 mod support;

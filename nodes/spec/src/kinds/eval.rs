@@ -96,7 +96,7 @@ impl Eval {
 
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> =
-            self.steps.iter().filter_map(|steps| too_many_for(self.sampler, steps.get())).collect();
+            self.steps.iter().filter_map(|steps| too_many_for("steps", self.sampler, steps.get())).collect();
         if self.steps.is_empty() {
             problems.push(Problem {
                 field: "steps",

@@ -36,8 +36,8 @@ impl PretrainedLora {
 
 /// Adds LoRAs with weights into one.
 ///
-/// The sum of rank-r LoRAs has a rank of up to their sum. With `rank` it is cut back by SVD, and the part
-/// of ΔW that is lost is reported.
+/// The sum of rank-r LoRAs has a rank of up to their sum. With `rank` it is cut back by SVD, and the part of ΔW that is lost is
+/// reported: over all modules and the worst one as the node runs, each module in the artifact's `truncation.json`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoraMerge {

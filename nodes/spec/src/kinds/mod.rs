@@ -19,7 +19,7 @@ mod training;
 pub use command::{Command, EnvName, PortName};
 pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
 pub use distill::{
-    Adversarial, Discriminator, Distance, GradientStep, Guard, Method, Perception, Reward, RewardFinetune,
+    Adversarial, Discriminator, Distance, GradientStep, Guard, Method, OdePairs, Perception, Reward, RewardFinetune,
     ScoreDistill, SegmentDistill, Target, Weighting,
 };
 pub use eval::{Eval, Split};

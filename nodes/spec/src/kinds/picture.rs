@@ -56,14 +56,14 @@ pub struct Sample {
 /// The largest step count that the 50-point grid of TCD and LCM gives.
 const CONSISTENCY_GRID: i64 = 50;
 
-pub(super) fn too_many_for(sampler: Sampler, steps: i64) -> Option<Problem> {
+pub(super) fn too_many_for(field: &'static str, sampler: Sampler, steps: i64) -> Option<Problem> {
     let whose = match sampler {
         Sampler::Tcd(_) => "TCD",
         Sampler::Lcm => "LCM",
         Sampler::Ddim | Sampler::Euler => return None,
     };
     (steps > CONSISTENCY_GRID).then(|| Problem {
-        field: "steps",
+        field,
         message: format!("{whose}'s grid has {CONSISTENCY_GRID} points and cannot give {steps} steps"),
         help: "use at most 50, or `sampler: Ddim`".into(),
     })
@@ -71,7 +71,7 @@ pub(super) fn too_many_for(sampler: Sampler, steps: i64) -> Option<Problem> {
 
 impl Sample {
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = too_many_for(self.sampler, self.steps.get()).into_iter().collect();
+        let mut problems: Vec<Problem> = too_many_for("steps", self.sampler, self.steps.get()).into_iter().collect();
         if self.negative_prompt.is_some() && self.guidance.get() == 1.0 {
             problems.push(Problem {
                 field: "negative_prompt",

@@ -150,11 +150,14 @@ kinds! {
     RewardFinetune 1 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    ScoreDistill 1 -> Lora,
+    OdePairs 1 -> Pairs { const CHECKPOINTS: bool = true; },
+    ScoreDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     PretrainedLora 1 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    LoraMerge 1 -> Lora { fn check(&self) -> Vec<Problem> {
+    LoraMerge 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Sample 1 -> Images { fn check(&self) -> Vec<Problem> {

@@ -1,8 +1,9 @@
-//! The three distillation kinds. All train LoRA adapters over one frozen base.
+//! The three distillation kinds, which all train LoRA adapters over one frozen base, and what is computed for them.
 
 mod adversarial;
 mod consistency;
 mod guard;
+mod ode_pairs;
 mod perception;
 mod reward;
 mod reward_finetune;
@@ -12,6 +13,7 @@ mod segment_distill;
 pub use adversarial::{Adversarial, Discriminator};
 pub use consistency::{Distance, Target, Weighting};
 pub use guard::Guard;
+pub use ode_pairs::OdePairs;
 pub use perception::Perception;
 pub use reward::Reward;
 pub use reward_finetune::{GradientStep, RewardFinetune};

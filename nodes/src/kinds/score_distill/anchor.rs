@@ -1,0 +1,73 @@
+//! The stabilising term: what the one-step pictures are held to.
+
+use hyper_flow_diffusion::Tape;
+use hyper_flow_diffusion::lora::{Adapters, Lora};
+use hyper_flow_diffusion::losses::Distance;
+use hyper_flow_spec::kinds::ScoreDistill;
+use tch::Tensor;
+
+use super::recipe::Drawn;
+use super::rollout::Rollout;
+use crate::NodeError;
+use crate::conditioned::Conditioned;
+use crate::model::Model;
+use crate::paint::Few;
+use crate::pairs::Pairs;
+use crate::student::Student;
+use crate::training::Draw;
+use crate::worker::Context;
+
+/// What holds the one-step pictures.
+#[derive(Debug)]
+pub(super) enum Anchor<'a> {
+    /// Nothing.
+    Free,
+    /// What the student, as it was at the start, draws from the same noise in a few steps.
+    Start { lora: Lora, few: Few<'a> },
+    /// What the teacher draws from other noise (DMD, §3.3).
+    Pairs(Pairs),
+}
+
+impl<'a> Anchor<'a> {
+    pub(super) fn new(
+        context: &Context,
+        params: &ScoreDistill,
+        teacher: &'a Model,
+        data: &Conditioned,
+        student: &Student,
+    ) -> Result<Self, NodeError> {
+        match &params.pairs {
+            _ if params.anchor.get() == 0.0 => Ok(Self::Free),
+            Some(pairs) => Ok(Self::Pairs(Pairs::read(context.input(pairs)?, data, context.device)?)),
+            None => {
+                let few = Few { denoiser: teacher.denoiser(), steps: params.anchor_steps.index() };
+                Ok(Self::Start { lora: student.lora.deep_copy(), few })
+            }
+        }
+    }
+
+    /// The mean squared distance of one-step pictures to those; none where `drawn` are not of one step.
+    pub(super) fn loss<'t>(
+        &self,
+        rollout: &Rollout<'t>,
+        drawn: &Drawn,
+        data: &Conditioned,
+        draw: &Draw<'_>,
+        tape: &Tape<'t>,
+        student: &Adapters<'t>,
+    ) -> Result<Option<Tensor>, NodeError> {
+        Ok(match self {
+            Self::Free => None,
+            Self::Start { .. } if !drawn.in_one_step => None,
+            Self::Start { lora, few } => {
+                let goal = few.draw(&drawn.noise, &drawn.conditions, &Adapters::one(lora))?;
+                Some(Distance::Mse.between(&drawn.x, &goal))
+            }
+            Self::Pairs(pairs) => {
+                let batch = pairs.batch(draw, data)?;
+                let own = rollout.in_one_step(tape, &batch.noise, &batch.conditions, student);
+                Some(Distance::Mse.between(&own, &batch.samples))
+            }
+        })
+    }
+}
