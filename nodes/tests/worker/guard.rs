@@ -1,6 +1,6 @@
 //! The guard of `RewardFinetune`, on a reward that is sure to be hacked.
 
-use hyper_flow_spec::Level;
+use hyper_flow_spec::{Job, Kind, Level};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn last(report: &Value, field: &str) -> f64 {
 }
 
 #[test]
-fn a_hacked_reward_is_stopped_and_the_best_weights_are_yielded() {
+fn a_hacked_reward_is_stopped() {
     let work = bright(guard(true));
     let ended = work.run();
     let stopped = *ended.succeeded().steps().last().unwrap();
@@ -48,11 +48,6 @@ fn a_hacked_reward_is_stopped_and_the_best_weights_are_yielded() {
     assert_eq!(report["yielded"], report["best"]);
     let best = report["best"].as_u64().unwrap();
     assert!(best < stopped);
-    // What is yielded is the delta as it was at the best step: that of a training with so few steps that it ended there.
-    if best > 0 {
-        let short = bright(Value::Null).with(|job| set_steps(job, best));
-        assert_eq!(short.artifact()["lora.safetensors"], files["lora.safetensors"]);
-    }
     let says = report["says"].as_str().unwrap();
     assert!(
         says.starts_with("the reward is hacked") && says.contains(&format!("stopped after step {stopped}")),
@@ -63,10 +58,28 @@ fn a_hacked_reward_is_stopped_and_the_best_weights_are_yielded() {
     assert!(String::from_utf8_lossy(&files["guard.txt"]).contains(says));
 }
 
-fn set_steps(job: &mut hyper_flow_spec::Job, steps: u64) {
+#[test]
+fn the_best_weights_are_yielded() {
+    // Watched is the very score that is trained on, so that it rises; diversity falls.
+    let rewards = json!([{"Clip": {"model": "rewards.0.model", "weight": 1.0}}]);
+    let guard = json!({"watch": "guard.watch", "every": 1, "captions": 4, "samples": 3, "diversity": 0.95});
+    let work = |guard: Value, steps: u64| {
+        bright(guard)
+            .with(|job| set(job, &[("rewards", rewards.clone()), ("lr", json!(0.005)), ("steps", json!(steps))]))
+    };
+    let files = work(guard, 12).artifact();
+    let best = report(&files)["yielded"].as_u64().unwrap();
+    assert!(0 < best && best < 12, "{:#}", report(&files));
+    // They are those of a training that ended there.
+    assert_eq!(work(Value::Null, best).artifact()["lora.safetensors"], files["lora.safetensors"]);
+}
+
+fn set(job: &mut Job, changes: &[(&str, Value)]) {
     let mut params = serde_json::to_value(&job.kind).unwrap()["RewardFinetune"].clone();
-    params["steps"] = json!(steps);
-    job.kind = hyper_flow_spec::Kind::from_json("RewardFinetune", params).unwrap();
+    for (name, value) in changes {
+        params[name] = value.clone();
+    }
+    job.kind = Kind::from_json("RewardFinetune", params).unwrap();
 }
 
 #[test]

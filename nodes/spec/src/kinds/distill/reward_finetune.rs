@@ -111,3 +111,30 @@ fn one_non_negative() -> NonNegative {
 fn rollouts() -> Vec<Steps> {
     vec![int::steps::<1>(), int::steps::<2>(), int::steps::<4>(), int::steps::<8>()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(fields: &str) -> Vec<String> {
+        let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        let text = format!("(teacher: \"t\", student: \"s\", data: \"d\", steps: 1, {fields})");
+        let kind: RewardFinetune = options.from_str(&text).unwrap();
+        kind.problems().into_iter().map(|problem| problem.message).collect()
+    }
+
+    const REWARDS: &str = "rewards: [Brightness(weight: 1.0), Classifier(model: \"judge\", weight: 1.0)]";
+
+    #[test]
+    fn the_step_with_gradient_is_one_that_every_rollout_has() {
+        assert!(messages(&format!("{REWARDS}, rollouts: [4, 2], step: At(2)")).is_empty());
+        assert_eq!(messages(&format!("{REWARDS}, rollouts: [4, 2], step: At(3)")), ["a roll-out of 2 has no step 3"]);
+    }
+
+    #[test]
+    fn a_guard_watches_what_no_reward_uses() {
+        assert!(messages(&format!("{REWARDS}, guard: (watch: \"clip\")")).is_empty());
+        let told = messages(&format!("{REWARDS}, guard: (watch: \"judge\")"));
+        assert_eq!(told, ["`judge` is trained on, and rises whether it is hacked or not"]);
+    }
+}
