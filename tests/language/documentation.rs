@@ -8,7 +8,8 @@ use hyper_flow_spec::Kind;
 use crate::support::{DIGITS, Folder};
 
 /// What users bring to the pipelines of Stable Diffusion.
-const BROUGHT: [&str; 4] = [
+const BROUGHT: [&str; 5] = [
+    "cutouts",
     "models/ImageReward.safetensors",
     "models/clip-vit-base-patch32",
     "models/sac+logos+ava1-l14-linearMSE.safetensors",
