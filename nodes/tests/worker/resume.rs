@@ -11,7 +11,8 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::chain::{
-    perceived, reward_finetune, score_distill, segment_distill, train_clip, train_judge, train_segmenter, train_teacher,
+    clip, perceived, reward_finetune, score_distill, segment_distill, train_clip, train_judge, train_segmenter,
+    train_teacher, train_vae,
 };
 use crate::lab::{Ended, Files, Work, assert_same};
 
@@ -20,8 +21,6 @@ const STEPS: u64 = 60;
 const KILLS: u64 = 10;
 /// No life of a killed worker goes on for more events than this: a step says two, that it is done and in a checkpoint.
 const EVENTS: i64 = 8;
-/// When step 1 is in a checkpoint: the worker has started, has done it, and has told its memory before.
-const FIRST_CHECKPOINT: i64 = 4;
 
 /// One training with many lives: killed at random moments, asked to stop, left by its engine, and let go on to the end.
 fn check(work: impl Fn() -> Work) {
@@ -64,11 +63,13 @@ fn seed() -> u64 {
 /// One life that is ended by SIGKILL: at its start, while it reads a checkpoint, in a step, or while it writes a checkpoint.
 /// The first life is spared until there is one.
 fn killed(work: &Work, mut moment: Rng, life: u64, pace: Duration) -> Ended {
-    let first = if life == 0 { FIRST_CHECKPOINT } else { 1 };
-    let events = moment.below(first, EVENTS + 1);
+    let events = moment.below(1, EVENTS + 1);
     let rest = pace.mul_f64(moment.below(0, 1000) as f64 / 1000.0);
     say(&format!("life {life}: killed {rest:?} after {events} events"));
     let mut worker = work.start();
+    if life == 0 {
+        worker.until(|event| matches!(event, Event::Checkpoint { .. }));
+    }
     let mut left = events;
     worker.until(|_| {
         left -= 1;
@@ -148,8 +149,12 @@ fn segment_distill_goes_on() {
 
 #[test]
 fn an_adversarial_training_goes_on_with_its_discriminator() {
-    let adversarial = json!({"discriminator": "Heads", "weight": 0.5, "updates": 2, "warmup": 3});
-    check(|| segment_distill(json!({"steps": STEPS, "student": "student", "batch": 4, "adversarial": adversarial})));
+    for form in ["Heads", "Encoder"] {
+        let adversarial = json!({"discriminator": form, "weight": 0.5, "updates": 2, "warmup": 3});
+        check(|| {
+            segment_distill(json!({"steps": STEPS, "student": "student", "batch": 4, "adversarial": adversarial}))
+        });
+    }
 }
 
 #[test]
@@ -160,6 +165,17 @@ fn reward_finetune_goes_on() {
 #[test]
 fn reward_finetune_with_perception_goes_on() {
     check(|| perceived(json!({"steps": STEPS})));
+}
+
+#[test]
+fn a_guarded_training_goes_on_with_what_its_guard_has_seen() {
+    let guard = json!({"watch": "guard.watch", "every": 3, "captions": 4, "samples": 3, "stop": false});
+    check(|| reward_finetune(json!({"steps": STEPS, "guard": guard})).input("guard.watch", clip()));
+}
+
+#[test]
+fn train_vae_goes_on() {
+    check(|| train_vae(json!({"steps": STEPS})));
 }
 
 #[test]
