@@ -135,7 +135,7 @@ fn without_a_judge_pictures_are_compared_as_the_clip_sees_them() {
     assert_ne!(rows[1]["image-reward"], rows[2]["image-reward"]);
     let table = String::from_utf8(files["table.txt"].clone()).unwrap();
     let heading: Vec<_> = table.lines().next().unwrap().split_whitespace().collect();
-    assert_eq!(heading[6..], ["coverage", "trajectory", "aesthetic", "image-reward", "pick"]);
+    assert_eq!(heading[6..], ["precision", "recall", "coverage", "trajectory", "aesthetic", "image-reward", "pick"]);
 }
 
 #[test]
