@@ -5,7 +5,7 @@ use crate::vae::{AutoencoderKl, Posterior};
 use tch::{Kind, Tensor};
 
 /// What latent diffusion's autoencoder minimises, but for its perceptual and adversarial terms: the distance of pictures
-/// (b, c, h, w) from what is decoded of their latents' draws by `noise` (b, latent, h/d, w/d), and [`kl_loss`], which is not
+/// (b, c, h, w) from what is decoded of their latents' draws by `noise` (b, latent, h/d, w/d), and the Kullback–Leibler term, which is not
 /// weighted yet.
 pub fn autoencoder_losses(
     vae: &AutoencoderKl,
