@@ -170,7 +170,6 @@ const FEW: &[&str] = &[
     "tscd-8.steps=1",
     "tscd-4.steps=1",
     "tscd-2.steps=1",
-    "tscd-2.adversarial=(warmup: 1)",
     "tscd-1.steps=1",
     "tscd-1.adversarial=(warmup: 1)",
     "reward.steps=2",
