@@ -23,6 +23,7 @@ const SMALL: &[&str] = &[
     "unified.steps=2",
     "unified.fake_warmup=1",
     "one-step.steps=2",
+    "unified.adversarial=(weight: 0.1, warmup: 1)",
     "one-step.fake_warmup=1",
     "eval.samples=20",
     "eval.reference_steps=10",
