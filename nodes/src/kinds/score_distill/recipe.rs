@@ -203,7 +203,8 @@ impl Recipe for Score<'_> {
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {
-        let few = Few { denoiser: self.denoiser, steps: 1 };
+        let steps = self.params.rollouts.iter().map(|steps| steps.index()).min().unwrap_or(1);
+        let few = Few { denoiser: self.denoiser, steps };
         let drawn = few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?;
         Ok(Some(self.teacher.decoder()?.pictures(&drawn)))
     }
