@@ -3,11 +3,7 @@
 use crate::lab::Lab;
 
 const SMALL: &[&str] = &[
-    "{whole}@{seed}.steps=2",
-    "tscd-8@{seed}.steps=1",
-    "tscd-4@{seed}.steps=1",
-    "tscd-2@{seed}.steps=1",
-    "tscd@{seed}.steps=1",
+    "matrix.regime={\"400-on-40\": (steps: 2, part: 1, points: 40)}",
     "{arm}-longer@{seed}.steps=1",
     "{arm}-delta@{seed}.steps=1",
     "dmd@{seed}.steps=1",
@@ -17,6 +13,8 @@ const SMALL: &[&str] = &[
     "{first}-much-longer@{seed}.steps=1",
     "eval@{seed}.samples=20",
     "eval@{seed}.reference_steps=10",
+    "eval-{regime}@{seed}.samples=20",
+    "eval-{regime}@{seed}.reference_steps=10",
     "eval-lcm@{seed}.samples=20",
     "eval-lcm@{seed}.reference_steps=10",
     "eval-one-step@{seed}.samples=20",
@@ -27,11 +25,11 @@ const SMALL: &[&str] = &[
 fn a_further_seed_runs_what_it_adds() {
     let lab = Lab::new("ablation", SMALL);
     let one = lab.run(&["matrix.seed=[1]"]);
-    assert_eq!(one.len(), 30, "{one:?}");
+    assert_eq!(one.len(), 36, "{one:?}");
     let two = lab.run(&["matrix.seed=[1, 2]"]);
     let added = |node: &&String| !node.ends_with("@2");
-    assert_eq!(two.iter().filter(added).collect::<Vec<_>>(), ["consistency", "one-step"]);
-    assert_eq!(two.len(), 25, "{two:?}");
+    assert_eq!(two.iter().filter(added).collect::<Vec<_>>(), ["400-on-40", "consistency", "one-step"]);
+    assert_eq!(two.len(), 31, "{two:?}");
 
     let consistency = lab.json("show", &["consistency", "summary.json"], &["matrix.seed=[1, 2]"]);
     let rows = consistency["rows"].as_array().unwrap();
