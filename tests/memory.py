@@ -1,6 +1,6 @@
 """The most memory that each training kind takes, as the worker reports it, beside what separate copies of the UNet would take.
 
-  python3 tests/memory.py digits                           every training node of pipelines/digits.ron, 3 steps each
+  python3 tests/memory.py pipelines/digits.ron             every training node of a pipeline; what is in the store is read there
   python3 tests/memory.py sd15                             Stable Diffusion 1.5's size: random weights, LoRAs of rank 64, batch 1
   python3 tests/memory.py sd15 --precision Bf16 --checkpointing true --only segment heads --steps 2 --threads 2
 
@@ -13,7 +13,7 @@ The peak is the high-water mark of the worker's resident memory: libtorch's libr
 conditions, weights, activations, gradients, the optimiser, and the checkpoint that is written at the end.
 
 Wants the release binaries (`make build`), or `--engine PATH`, and numpy for `sd15`, whose random model takes 2.2 GB of disk
-in `--folder`. Nodes run one after the other.
+in `--folder`. Of a pipeline, `--folder` is the store. Nodes run one after the other.
 """
 
 import argparse
@@ -40,15 +40,15 @@ COPIES = {
 class Engine:
     """A pipeline with a store."""
 
-    def __init__(self, options, pipeline, store, changes):
-        self.options, self.pipeline, self.store = options, pipeline, store
-        self.changes = [f"--set={change}" for change in changes]
+    def __init__(self, options, pipeline, store):
+        self.engine, self.pipeline, self.store = str(options.engine), str(pipeline), str(store)
 
     def call(self, verb, *words):
-        command = [str(self.options.engine), verb, str(self.pipeline), *words, "--store", str(self.store), *self.changes]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        """What a command prints, as bytes."""
+        command = [self.engine, verb, self.pipeline, *words, "--store", self.store]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if done.returncode != 0:
-            sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+            sys.exit(f"{' '.join(command)}\n{done.stdout.decode()}{done.stderr.decode()}")
         return done.stdout
 
     def peak(self, node):
@@ -56,9 +56,6 @@ class Engine:
         self.call("run", node, "--quiet")
         made = json.loads(self.call("show", node, "--json"))["made"]
         return made["memory"]["peak"], made["memory"].get("gpu"), made["seconds"]
-
-    def file(self, node, path):
-        return self.call("show", node, path)
 
 
 def row(name, kind, copies, engine, unet_bytes):
@@ -74,31 +71,25 @@ def head(title):
     print(f"\n{title}\n\n| node | kind | peak MiB | copies | separate MiB | seconds |\n|---|---|---|---|---|---|", flush=True)
 
 
-# ── the small model ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── a pipeline ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-TRAINS = {"TrainClip", "TrainJudge", "TrainTeacher", "TrainVae", "TrainSegmenter", *COPIES}
-
-
-def digits(options, folder):
-    pipeline = ROOT / "pipelines/digits.ron"
-    listed = json.loads(Engine(options, pipeline, folder / "store", []).call("ls", "--json"))["nodes"]
-    nodes = [(node["name"], node["kind"]) for node in listed if node["kind"] in TRAINS]
-    changes = [f"{name}.steps={options.steps or 3}" for name, _ in nodes]
-    changes += [f"{name}.min_accuracy=0.0" for name, kind in nodes if kind == "TrainJudge"]
-    changes += [f"{name}.fake_warmup=1" for name, kind in nodes if kind == "ScoreDistill"]
-    engine = Engine(options, pipeline, folder / "store", changes)
-    head(f"digits.ron, {options.steps or 3} steps each, one thread")
-    teacher = next(name for name, kind in nodes if kind == "TrainTeacher")
-    for name, kind in nodes:
-        engine.call("run", name, "--quiet")
-    size = len(subprocess.run(engine_command(engine, teacher), capture_output=True, check=True).stdout)
-    for name, kind in nodes:
-        row(name, kind, len(COPIES.get(kind, [])), engine, size)
+TRAINS = {"TrainClip", "TrainJudge", "TrainSegmenter", "TrainTeacher", "TrainVae", *COPIES}
 
 
-def engine_command(engine, teacher):
-    words = [teacher, "unet/diffusion_pytorch_model.safetensors"]
-    return [str(engine.options.engine), "show", str(engine.pipeline), *words, "--store", str(engine.store), *engine.changes]
+def pipeline(options, folder):
+    engine = Engine(options, options.model, folder)
+    nodes = json.loads(engine.call("ls", "--json"))["nodes"]
+    engine.call("run", "--quiet")
+    unet = sum(unet_bytes(engine, node["name"]) for node in nodes if node["kind"] == "TrainTeacher")
+    head(options.model)
+    for node in nodes:
+        if node["kind"] in TRAINS:
+            row(node["name"], node["kind"], len(COPIES.get(node["kind"], [])), engine, unet)
+
+
+def unet_bytes(engine, teacher):
+    files = json.loads(engine.call("show", teacher, "--json"))["files"]
+    return next(file["size"] for file in files if file["path"] == "unet/diffusion_pytorch_model.safetensors")
 
 
 # ── a model of Stable Diffusion 1.5's size ──────────────────────────────────────────────────────────────────────────
@@ -226,7 +217,7 @@ def sd15(options, folder):
             text = PIPELINE.format(trained=trained, threads=options.threads, device=options.device)
             pipeline = folder / f"memory-{precision}-{checkpointing}.ron"
             pipeline.write_text(text)
-            engine = Engine(options, pipeline, folder / "store", [])
+            engine = Engine(options, pipeline, folder / "store")
             engine.call("run", "latents", "clip", "--quiet")
             head(f"SD1.5's size, {precision}, checkpointing {checkpointing}, batch 1, rank 64, {options.steps or 1} steps")
             for name in options.only:
@@ -236,9 +227,9 @@ def sd15(options, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=["digits", "sd15"])
+    parser.add_argument("model", help="a pipeline's file, or sd15")
     parser.add_argument("--engine", type=pathlib.Path, default=ROOT / "target/release/hyper-flow")
-    parser.add_argument("--folder", type=pathlib.Path, help="where model and store are kept [default: a temporary one]")
+    parser.add_argument("--folder", type=pathlib.Path, help="the store, and for sd15 the model [default: a temporary one]")
     parser.add_argument("--precision", nargs="+", default=["Fp32", "Bf16"])
     parser.add_argument("--checkpointing", nargs="+", default=["true", "false"])
     parser.add_argument("--only", nargs="+", default=list(KINDS), choices=list(KINDS))
@@ -249,7 +240,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or pathlib.Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        {"digits": digits, "sd15": sd15}[options.model](options, folder)
+        (sd15 if options.model == "sd15" else pipeline)(options, folder)
 
 
 if __name__ == "__main__":
