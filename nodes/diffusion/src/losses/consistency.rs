@@ -49,7 +49,7 @@ pub struct Jumps {
     gain: Tensor,
 }
 
-impl Consistency<'_> {
+impl<'a> Consistency<'a> {
     /// d(prediction, goal), weighted.
     pub fn between(&self, jumps: &Jumps) -> Tensor {
         match self.weighting {
@@ -71,10 +71,32 @@ impl Consistency<'_> {
         w: &Tensor,
     ) -> (Tensor, Tensor) {
         let schedule = self.denoiser.schedule;
-        let x_start = schedule.add_noise(x0, noise, &draw.start);
-        let teacher = self.denoiser.guided(&x_start, &draw.start, conditions, self.empty, w, &Adapters::none());
-        let x_previous = schedule.jump(&teacher, &x_start, &draw.start, &draw.previous);
-        (x_start, x_previous)
+        no_grad(|| {
+            let x_start = schedule.add_noise(x0, noise, &draw.start);
+            let teacher = self.denoiser.guided(&x_start, &draw.start, conditions, self.empty, w, &Adapters::none());
+            let x_previous = schedule.jump(&teacher, &x_start, &draw.start, &draw.previous);
+            (x_start, x_previous)
+        })
+    }
+
+    /// Where the student leads from x_{g_n}, and where the target does from x̂_{g_{n−1}}: `leap` is given a network's output, and
+    /// the point and the timestep that it is of.
+    fn lead(
+        &self,
+        tape: &Tape<'a>,
+        draw: &SegmentDraw,
+        (x_start, x_previous): (Tensor, Tensor),
+        conditions: &Conditions,
+        leap: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor + 'a,
+    ) -> (Tensor, Tensor) {
+        let goal = no_grad(|| {
+            let target = self.denoiser.output(&x_previous, &draw.previous, conditions, &self.target);
+            leap(&target, &x_previous, &draw.previous)
+        });
+        let start = draw.start.shallow_clone();
+        let student = self.denoiser.output_on(tape, &x_start, &start, conditions, &self.student);
+        let [prediction] = tape.run([&student], move |[student]| [leap(student, &x_start, &start)]);
+        (prediction, goal)
     }
 }
 
@@ -93,19 +115,11 @@ pub fn trajectory_jumps<'a>(
     conditions: &Conditions,
     w: &Tensor,
 ) -> Jumps {
-    let (denoiser, schedule) = (&of.denoiser, of.denoiser.schedule);
-    let end = draw.end.shallow_clone();
-    let (start, gain) = (draw.start.shallow_clone(), schedule.output_gain(&draw.start, &end, x0.device()));
-    // 1. a point of the trajectory, the teacher's solver step, the target's jump
-    let (x_start, goal) = no_grad(|| {
-        let (x_start, x_previous) = of.solver_step(draw, x0, noise, conditions, w);
-        let target = denoiser.output(&x_previous, &draw.previous, conditions, &of.target);
-        (x_start, schedule.jump(&target, &x_previous, &draw.previous, &end))
-    });
-    // 2. the student's jump from the same point
-    let student = denoiser.output_on(tape, &x_start, &start, conditions, &of.student);
-    let to = end.shallow_clone();
-    let [prediction] = tape.run([&student], move |[student]| [schedule.jump(student, &x_start, &start, &to)]);
+    let (schedule, end, to) = (of.denoiser.schedule, draw.end.shallow_clone(), draw.end.shallow_clone());
+    let gain = schedule.output_gain(&draw.start, &end, x0.device());
+    let points = of.solver_step(draw, x0, noise, conditions, w);
+    let leap = move |output: &Tensor, x: &Tensor, t: &Tensor| schedule.jump(output, x, t, &to);
+    let (prediction, goal) = of.lead(tape, draw, points, conditions, leap);
     Jumps { prediction, goal, end, gain }
 }
 
@@ -123,18 +137,11 @@ pub fn latent_consistency_jumps<'a>(
     conditions: &Conditions,
     w: &Tensor,
 ) -> Jumps {
-    let (denoiser, schedule) = (&of.denoiser, of.denoiser.schedule);
-    let (start, gain) = (draw.start.shallow_clone(), schedule.consistency_gain(&draw.start, x0.device()));
-    // 1. a point of the trajectory, the teacher's solver step, where the target ends
-    let (x_start, goal) = no_grad(|| {
-        let (x_start, x_previous) = of.solver_step(draw, x0, noise, conditions, w);
-        let target = denoiser.output(&x_previous, &draw.previous, conditions, &of.target);
-        (x_start, schedule.consistency(&target, &x_previous, &draw.previous))
-    });
-    // 2. where the student ends from the same point
-    let student = denoiser.output_on(tape, &x_start, &start, conditions, &of.student);
-    let end = start.full_like(-1);
-    let [prediction] = tape.run([&student], move |[student]| [schedule.consistency(student, &x_start, &start)]);
+    let (schedule, end) = (of.denoiser.schedule, draw.start.full_like(-1));
+    let gain = schedule.consistency_gain(&draw.start, x0.device());
+    let points = of.solver_step(draw, x0, noise, conditions, w);
+    let leap = move |output: &Tensor, x: &Tensor, t: &Tensor| schedule.consistency(output, x, t);
+    let (prediction, goal) = of.lead(tape, draw, points, conditions, leap);
     Jumps { prediction, goal, end, gain }
 }
 
