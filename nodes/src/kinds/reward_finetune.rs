@@ -34,25 +34,25 @@ struct Feedback<'a> {
 }
 
 impl Feedback<'_> {
-    /// The sample that one step with gradient predicts, and the one that the frozen student predicts there: after a
-    /// roll-out without gradient of a random number of the student's own few steps.
+    /// The sample that one step with gradient predicts, and where there is an anchor the one that the frozen student predicts
+    /// there: after a roll-out without gradient of a random number of the student's own few steps.
     fn samples<'t>(
         &'t self,
         noise: &Tensor,
         conditions: &Conditions,
         draw: &Draw<'_>,
         tape: &Tape<'t>,
-    ) -> Result<(Tensor, Tensor), NodeError> {
+    ) -> Result<(Tensor, Option<Tensor>), NodeError> {
         let mut rng = draw.rng("rollout");
         let rollouts = &self.params.rollouts;
         let steps = rollouts[rng.below(0, rollouts.len() as i64) as usize].index();
         let step = self.step(steps, &mut rng);
-        let (student, frozen) = (Adapters::one(self.frozen).with(&self.delta.lora, 1.0), Adapters::one(self.frozen));
+        let student = Adapters::one(self.frozen).with(&self.delta.lora, 1.0);
         let rollout = Rollout {
             denoiser: self.denoiser,
             trained: student.clone().dropout(draw.dropout("delta", self.params.dropout)),
             student,
-            frozen,
+            frozen: (self.params.anchor.get() > 0.0).then(|| Adapters::one(self.frozen)),
         };
         let plan = Sampler::DDIM_TRAILING.plan(self.denoiser.schedule, steps)?;
         Ok(rollout.samples(tape, &plan, step, noise, conditions, &mut rng))
@@ -81,7 +81,7 @@ impl Recipe for Feedback<'_> {
         let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
         let pictures = self.decoder.pictures_on(tape, &own);
         let mut losses = self.judges.losses(&pictures, &captions);
-        if self.params.anchor.get() > 0.0 {
+        if let Some(before) = before {
             losses.push(("anchor".into(), Distance::Mse.between(&own, &before) * self.params.anchor.get()));
         }
         if let Some(perception) = &self.perception {

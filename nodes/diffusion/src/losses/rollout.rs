@@ -17,13 +17,13 @@ pub struct Rollout<'a> {
     pub student: Adapters<'a>,
     /// The same as it is trained: with dropout, if there is any.
     pub trained: Adapters<'a>,
-    /// The student as it was before feedback.
-    pub frozen: Adapters<'a>,
+    /// The student as it was before feedback, where its prediction is asked for.
+    pub frozen: Option<Adapters<'a>>,
 }
 
 impl<'a> Rollout<'a> {
     /// The x̂0 (b, c, h, w) that the student predicts at step `step` of a sampler, with gradient, and the one that it predicted there
-    /// before feedback: both at the point that the student has come to from `noise` without gradient.
+    /// before feedback, if that is asked for: both at the point that the student has come to from `noise` without gradient.
     pub fn samples(
         &self,
         tape: &Tape<'a>,
@@ -32,15 +32,17 @@ impl<'a> Rollout<'a> {
         noise: &Tensor,
         conditions: &Conditions,
         rng: &mut Rng,
-    ) -> (Tensor, Tensor) {
+    ) -> (Tensor, Option<Tensor>) {
         let Self { denoiser, .. } = *self;
         let painter = Painter { denoiser, plan, adapters: &self.student, guidance: None };
         let x = painter.advance(&plan.start(noise), conditions, step, rng);
         let t = plan.timestep(step) as i64;
         let own = denoiser.output_on(tape, &plan.model_input(&x, step), t, conditions, &self.trained);
-        let before = no_grad(|| Painter { adapters: &self.frozen, ..painter }.output(&x, step, conditions));
         let schedule = denoiser.schedule;
-        let before = no_grad(|| schedule.prediction(&before, &x, t).x0);
+        let before = self.frozen.as_ref().map(|frozen| {
+            let frozen = Painter { adapters: frozen, ..painter };
+            no_grad(|| schedule.prediction(&frozen.output(&x, step, conditions), &x, t).x0)
+        });
         let [own] = tape.run([&own], move |[own]| [schedule.prediction(own, &x, t).x0]);
         (own, before)
     }

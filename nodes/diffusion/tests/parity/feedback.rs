@@ -125,11 +125,12 @@ fn check(prediction: PredictionType, name: &str) {
         denoiser: Denoiser { unet: &unet, schedule: &schedule },
         student: Adapters::one(&student).with(&delta, 1.0),
         trained: Adapters::one(&student).with(&delta, 1.0),
-        frozen: Adapters::one(&student),
+        frozen: Some(Adapters::one(&student)),
     };
     let double = |name: &str, shape: &[i64]| input(name, shape).to_kind(Kind::Double);
     let (noise, text) = (double("noise", &[3, 1, 8, 8]), double("text", &[3, 5, 32]));
     let (own, before) = rollout.samples(&tape, &plan, STEP, &noise, &text.into(), &mut Rng::at(0, "", 0));
+    let before = before.expect("it was asked for");
     assert_close("the student's x0", &own, of("own"));
     assert_close("x0 before feedback", &before, of("before"));
     let losses = losses(&own, &before);
