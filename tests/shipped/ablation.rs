@@ -3,7 +3,7 @@
 use crate::lab::Lab;
 
 const SMALL: &[&str] = &[
-    "matrix.regime={\"400-on-40\": (steps: 2, stage: 1, points: 40)}",
+    "matrix.regime={\"400-on-40\": (steps: 3, stage: 2, points: 40)}",
     "{method}-longer@{seed}.steps=1",
     "{method}-delta@{seed}.steps=1",
     "dmd@{seed}.steps=1",
