@@ -13,7 +13,7 @@ The peak is the high-water mark of the worker's resident memory: libtorch's libr
 conditions, weights, activations, gradients, the optimiser, and the checkpoint that is written at the end.
 
 Wants the release binaries (`make build`), or `--engine PATH`, and numpy for `sd15`, whose random model takes 2.2 GB of disk
-in `--folder`. Of a pipeline, `--folder` is the store. Nodes run one after the other.
+in `--folder`. Of a pipeline, `--folder` is the store.
 """
 
 import argparse
@@ -44,11 +44,10 @@ class Engine:
         self.engine, self.pipeline, self.store = str(options.engine), str(pipeline), str(store)
 
     def call(self, verb, *words):
-        """What a command prints, as bytes."""
         command = [self.engine, verb, self.pipeline, *words, "--store", self.store]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            sys.exit(f"{' '.join(command)}\n{done.stdout.decode()}{done.stderr.decode()}")
+            sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def peak(self, node):
