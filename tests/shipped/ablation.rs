@@ -3,13 +3,14 @@
 use crate::lab::Lab;
 
 const SMALL: &[&str] = &[
-    "matrix.regime={\"400-on-40\": (steps: 3, stage: 2, points: 40)}",
+    "matrix.regime={\"400-on-40\": (steps: 3, stage: 2, points: 40, weighting: Jump), \
+     \"400-on-40-uniform\": (steps: 3, stage: 2, points: 40, weighting: Uniform)}",
     "{method}-longer@{seed}.steps=1",
     "{method}-delta@{seed}.steps=1",
-    "dmd@{seed}.steps=1",
-    "dmd@{seed}.fake_warmup=1",
-    "{method}-dmd@{seed}.steps=1",
-    "{method}-dmd@{seed}.fake_warmup=1",
+    "{score}@{seed}.steps=1",
+    "{score}@{seed}.fake_warmup=1",
+    "{method}-{score}@{seed}.steps=1",
+    "{method}-{score}@{seed}.fake_warmup=1",
     "{method}-much-longer@{seed}.steps=1",
     "eval-{regime}@{seed}.samples=20",
     "eval-{regime}@{seed}.reference_steps=10",
@@ -25,11 +26,14 @@ const SMALL: &[&str] = &[
 fn a_further_seed_runs_what_it_adds() {
     let lab = Lab::new("ablation", SMALL);
     let one = lab.run(&["matrix.seed=[1]"]);
-    assert_eq!(one.len(), 52, "{one:?}");
+    assert_eq!(one.len(), 78, "{one:?}");
     let two = lab.run(&["matrix.seed=[1, 2]"]);
     let added = |node: &&String| !node.ends_with("@2");
-    assert_eq!(two.iter().filter(added).collect::<Vec<_>>(), ["400-on-40", "feedback", "one-step"]);
-    assert_eq!(two.len(), 47, "{two:?}");
+    assert_eq!(
+        two.iter().filter(added).collect::<Vec<_>>(),
+        ["400-on-40", "400-on-40-uniform", "feedback", "one-step"]
+    );
+    assert_eq!(two.len(), 73, "{two:?}");
 
     let feedback = lab.json("show", &["feedback", "summary.json"], &["matrix.seed=[1, 2]"]);
     let rows = feedback["rows"].as_array().unwrap();
