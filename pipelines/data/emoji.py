@@ -10,6 +10,7 @@ A caption is the name of the emoji, and its skin tone where it has one: "man det
 emoji that comes in five skin tones, one is held out: its name and its tone are both known, only not together.
 """
 
+import argparse
 import hashlib
 import json
 import pathlib
@@ -59,14 +60,17 @@ def pictures(emoji):
 
 
 def main():
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    if shutil.which("npm") is None:
+        raise SystemExit("npm, which brings the pictures, is not installed")
     with tempfile.TemporaryDirectory() as scratch:
         with tarfile.open(fetch(scratch)) as archive:
             archive.extractall(scratch, filter="data")
         package = pathlib.Path(scratch) / "package"
         emojis = json.loads((package / "emoji.json").read_text())
         lines = [line for emoji in emojis if shown(emoji) for line in pictures(emoji)]
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir()
         for file, _, _ in lines:
             shutil.copyfile(package / "img/twitter/64" / file, FOLDER / file)
     with open(FOLDER / "metadata.jsonl", "w") as metadata:
