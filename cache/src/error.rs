@@ -113,6 +113,12 @@ impl StoreError {
         let path = path.as_ref().to_owned();
         move |error| StoreError::Io { doing, path, error }
     }
+
+    /// Whether it is for want of room that something could not be written.
+    pub fn is_out_of_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, StoreError::Io { error, .. } if matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull))
+    }
 }
 
 /// What a person can do about it.

@@ -1,6 +1,6 @@
 //! Giving artifacts to people.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -139,8 +139,7 @@ fn is_exported(path: &Path, entry: &Entry) -> Result<bool> {
     if !meta.is_file() || meta.len() != entry.size || exec != entry.exec {
         return Ok(false);
     }
-    let hashed = File::open(path).and_then(|mut file| files::hash_read(&mut file));
-    let (digest, _) = hashed.map_err(StoreError::io("read", path))?;
+    let (digest, _) = files::hash(path).map_err(StoreError::io("read", path))?;
     Ok(digest == entry.digest)
 }
 

@@ -110,26 +110,31 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Digest and size by mapping the file: for files that only the store writes.
-pub(crate) fn hash_mapped(path: &Path) -> io::Result<(Digest, u64)> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_mmap_rayon(path)?;
-    Ok((hasher.finalize().into(), hasher.count()))
+/// Digest and size of a file. By reading: a file that is truncated while it is mapped would kill the process, and there is
+/// none that nobody else can write to.
+pub(crate) fn hash(path: &Path) -> io::Result<(Digest, u64)> {
+    hash_through(&mut File::open(path)?, &mut io::sink())
 }
 
-/// Digest and size by reading: a file truncated while it is mapped would kill the process.
-pub(crate) fn hash_read(file: &mut File) -> io::Result<(Digest, u64)> {
+/// Digest and size of what is left to read, all of which is written to `copy`.
+pub(crate) fn hash_through(file: &mut File, copy: &mut impl Write) -> io::Result<(Digest, u64)> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; buffer_size(file)];
     loop {
-        match file.read(&mut buffer) {
+        let count = match file.read(&mut buffer) {
             Ok(0) => return Ok((hasher.finalize().into(), hasher.count())),
-            // Threads pay from about 128 KiB on.
-            Ok(n) if n >= 1 << 17 => drop(hasher.update_rayon(&buffer[..n])),
-            Ok(n) => drop(hasher.update(&buffer[..n])),
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Ok(count) => count,
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(e) => return Err(e),
-        }
+        };
+        let bytes = &buffer[..count];
+        // Threads pay from about 128 KiB on.
+        if count >= 1 << 17 {
+            hasher.update_rayon(bytes)
+        } else {
+            hasher.update(bytes)
+        };
+        copy.write_all(bytes)?;
     }
 }
 

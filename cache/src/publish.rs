@@ -1,8 +1,8 @@
 //! Taking a finished directory into the store.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -27,14 +27,17 @@ struct Move {
     from: PathBuf,
     to: PathBuf,
     /// Removes `from` if it is a copy of ours and never arrives.
-    _copy: Option<TempPath>,
+    copy: Option<TempPath>,
+    /// An executable, which an object is not.
+    exec: bool,
 }
 
 impl Store {
     /// Files the content of `dir` (best a [`Store::staging`] directory, whose files are moved, not
     /// copied) as the artifact of `key`. The record is written last, so that a crash leaves no half
     /// artifact. The first writer wins: where a valid record is already there, that one is returned
-    /// and nothing changes. Otherwise `dir` is used up, also by a failure.
+    /// and nothing changes. Otherwise `dir` is used up. After a failure all of it is in its place again, so that the same
+    /// can be published later.
     ///
     /// Plain files and directories only; the owner's exec bit is kept, empty directories are not.
     ///
@@ -56,31 +59,42 @@ impl Store {
         let files = tree.entries().len() as u64;
         let record = Record { key: *key, artifact, bytes: tree.bytes(), files, meta };
         let last = files::temp_file(&self.tmp(), &record.encode())?.into_temp_path();
-        let synced: Vec<&Path> = moves.iter().map(|m| m.from.as_path()).chain([&*last]).collect();
+        let published = self.settle(&moves, &last).and_then(|()| self.file(record, last));
+        published.inspect_err(|_| moves.iter().for_each(Move::give_back))
+    }
+
+    /// Makes everything durable, and all but the record visible.
+    fn settle(&self, moves: &[Move], last: &TempPath) -> Result<()> {
+        in_parallel(moves, |m| files::seal(&m.from))?;
+        let synced: Vec<&Path> = moves.iter().map(|m| m.from.as_path()).chain([&**last]).collect();
         in_parallel(&synced, |path| files::sync_file(path))?;
-        moves.iter().try_for_each(Move::arrive)?;
-        self.file(record, last)
+        moves.iter().try_for_each(Move::arrive)
     }
 
     /// Digests the directory's files and says which of them are new objects.
     fn take_in(&self, dir: &Path) -> Result<(Tree, Vec<Move>)> {
         let dir = fs::canonicalize(dir).map_err(StoreError::io("read", dir))?;
-        let taken = in_parallel(&walk::staged(&dir)?, |found| self.take_file(found))?;
+        let taken = in_parallel(&walk::staged(&dir)?.files, |found| self.take_file(found))?;
         let (entries, moves): (_, Vec<_>) = taken.into_iter().unzip();
         Ok((Tree::new(entries), moves.into_iter().flatten().collect()))
     }
 
     fn take_file(&self, found: &Found) -> Result<(Entry, Option<Move>)> {
-        let copy = if self.may_move(found) { None } else { Some(self.copy_in(&found.path)?) };
-        let from = copy.as_deref().unwrap_or(&found.path).to_owned();
-        let (digest, size) = files::hash_mapped(&from).map_err(StoreError::io("read", &from))?;
-        let entry = Entry { path: found.rel.clone(), exec: found.exec(), size, digest };
+        let (digest, size) = files::hash(&found.path).map_err(StoreError::io("read", &found.path))?;
+        let mut entry = Entry { path: found.rel.clone(), exec: found.exec(), size, digest };
         // What is there already may be altered: it is believed only after hashing.
         if self.holds_content(&digest)? {
             return Ok((entry, None));
         }
-        files::seal(&from)?;
-        Ok((entry, Some(Move { from, to: self.object_path(&digest), _copy: copy })))
+        let copy = if self.may_move(found) { None } else { Some(self.copy_in(&found.path)?) };
+        let from = copy.as_deref().unwrap_or(&found.path).to_owned();
+        if copy.is_some() {
+            // Whoever else has that file may have changed it since.
+            (entry.digest, entry.size) = files::hash(&from).map_err(StoreError::io("read", &from))?;
+        }
+        let to = self.object_path(&entry.digest);
+        let exec = entry.exec;
+        Ok((entry, Some(Move { from, to, copy, exec })))
     }
 
     /// Whether this file can become the object itself: it is ours, in our file system, and no other
@@ -107,7 +121,7 @@ impl Store {
             _ => {}
         }
         let copy = files::temp_file(&self.tmp(), bytes)?.into_temp_path();
-        Ok(Some(Move { from: copy.to_path_buf(), to, _copy: Some(copy) }))
+        Ok(Some(Move { from: copy.to_path_buf(), to, copy: Some(copy), exec: false }))
     }
 
     /// The last step, and the only one whose directory is synced: journals keep renames in order, so
@@ -135,6 +149,19 @@ impl Move {
     fn arrive(&self) -> Result<()> {
         files::make_dir(files::parent(&self.to))?;
         fs::rename(&self.from, &self.to).map_err(StoreError::io("write", &self.to))
+    }
+
+    /// Puts the file where it was, as far as that can be. An object that has arrived may be of use to others already, so that
+    /// it stays, unless it must be an executable again.
+    fn give_back(&self) {
+        if self.copy.is_some() {
+            return;
+        }
+        let linked = !self.exec && fs::hard_link(&self.to, &self.from).is_ok();
+        let there = linked || self.from.exists() || fs::rename(&self.to, &self.from).is_ok();
+        if there && self.exec {
+            let _ = fs::set_permissions(&self.from, Permissions::from_mode(0o755));
+        }
     }
 }
 

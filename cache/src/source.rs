@@ -1,7 +1,7 @@
 //! Digests of files and folders outside the store.
 
 use std::fs::{self, File, Metadata};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use crate::error::{Result, StoreError};
 use crate::files;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
-use crate::walk::{self, Found};
+use crate::walk::{self, Found, Walked};
 
 /// A change within this time of another may leave mtime and ctime as they were: the coarsest clock
 /// of the file systems in use (FAT's).
@@ -47,7 +47,7 @@ pub struct SourceDigest {
     pub bytes: u64,
     /// How many files.
     pub files: u64,
-    /// Over the stamps of all files.
+    /// Over the stamps of all files and directories.
     fingerprint: Digest,
     /// Whether a later change would show in the stamps.
     settled: bool,
@@ -71,20 +71,26 @@ impl Store {
         }
     }
 
-    /// Whether the source is still what was digested: by stat, and by content where stat cannot tell.
-    pub fn unchanged(&self, path: &Path, digest: &SourceDigest) -> Result<bool> {
-        match self.is_same(path, digest) {
-            Err(StoreError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(StoreError::Changing { .. }) => Ok(false),
-            other => other,
-        }
+    /// Whether nobody touched the source since it was digested: whoever read it meanwhile has read this content. Any
+    /// other stamp says no, also where the content is what it was, because it may have been another one in between. Where
+    /// stamps are too young to tell, the content is looked at, too.
+    ///
+    /// What no stamp shows: a write through a memory map, and two changes within the grain of the file system's clock.
+    pub fn untouched(&self, path: &Path, before: &SourceDigest) -> Result<bool> {
+        changed_if_gone(self.is_untouched(path, before))
     }
 
-    fn is_same(&self, path: &Path, before: &SourceDigest) -> Result<bool> {
-        if before.settled && Scan::of(path)?.fingerprint == before.fingerprint {
-            return Ok(true);
+    fn is_untouched(&self, path: &Path, before: &SourceDigest) -> Result<bool> {
+        if Scan::of(path)?.fingerprint != before.fingerprint {
+            return Ok(false);
         }
-        Ok(self.digest_path(path)?.digest == before.digest)
+        Ok(before.settled || self.digest_path(path)?.digest == before.digest)
+    }
+
+    /// The source as it is now, if it has the content that was digested; `None` if it was changed.
+    pub fn digest_again(&self, path: &Path, before: &SourceDigest) -> Result<Option<SourceDigest>> {
+        let now = changed_if_gone(self.digest_path(path).map(Some))?;
+        Ok(now.filter(|now| now.digest == before.digest))
     }
 
     fn digest_scan(&self, scan: &Scan) -> Result<SourceDigest> {
@@ -112,10 +118,7 @@ impl Store {
             let path = file.rel.clone();
             entries.push(Entry { digest, size: file.meta.len(), exec: file.exec(), path });
         }
-        let digest = match scan.kind {
-            SourceKind::File => entries[0].digest,
-            SourceKind::Folder => Tree::new(entries).digest(),
-        };
+        let digest = scan.digest_of(entries);
         if scan.settled && scan.is_large() {
             fresh.push((scan.fingerprint, digest));
         }
@@ -128,7 +131,7 @@ impl Store {
         if !memo {
             return read_steadily(file);
         }
-        let print = fingerprint(SourceKind::File, std::slice::from_ref(file));
+        let print = fingerprint(SourceKind::File, [file]);
         if let Some(digest) = self.recall(&print) {
             return Ok(digest);
         }
@@ -138,11 +141,20 @@ impl Store {
     }
 }
 
+/// A source that is not there any more is a changed one, and so is one that changes while it is read.
+fn changed_if_gone<T: Default>(looked: Result<T>) -> Result<T> {
+    match looked {
+        Err(StoreError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => Ok(T::default()),
+        Err(StoreError::Changing { .. }) => Ok(T::default()),
+        other => other,
+    }
+}
+
 /// What a source looks like before it is read.
-struct Scan {
-    kind: SourceKind,
-    files: Vec<Found>,
-    bytes: u64,
+pub(crate) struct Scan {
+    pub(crate) kind: SourceKind,
+    pub(crate) files: Vec<Found>,
+    pub(crate) bytes: u64,
     fingerprint: Digest,
     /// From before the first stat: a change after it has this time or a later one.
     when: SystemTime,
@@ -150,22 +162,34 @@ struct Scan {
 }
 
 impl Scan {
-    fn of(path: &Path) -> Result<Scan> {
+    pub(crate) fn of(path: &Path) -> Result<Scan> {
         Scan::at(path, SystemTime::now())
     }
 
     fn at(path: &Path, when: SystemTime) -> Result<Scan> {
         let meta = fs::metadata(path).map_err(StoreError::io("read", path))?;
-        let (kind, files) = if meta.is_dir() {
+        let (kind, Walked { files, dirs }) = if meta.is_dir() {
             (SourceKind::Folder, walk::outside(path)?)
         } else if meta.is_file() {
-            (SourceKind::File, vec![Found { rel: String::new(), path: path.to_owned(), meta }])
+            let file = Found { rel: String::new(), path: path.to_owned(), meta };
+            (SourceKind::File, Walked { files: vec![file], dirs: Vec::new() })
         } else {
             return Err(walk::not_plain(path, meta.file_type()));
         };
         let bytes = files.iter().map(|file| file.meta.len()).sum();
-        let settled = files.iter().all(|file| is_settled(&file.meta, when));
-        Ok(Scan { kind, bytes, fingerprint: fingerprint(kind, &files), when, settled, files })
+        // A file that came and went shows in its directory.
+        let seen = || files.iter().chain(&dirs);
+        let settled = seen().all(|found| is_settled(&found.meta, when));
+        let fingerprint = fingerprint(kind, seen());
+        Ok(Scan { kind, bytes, fingerprint, when, settled, files })
+    }
+
+    /// The digest of the source, whose files have these entries.
+    pub(crate) fn digest_of(&self, entries: Vec<Entry>) -> Digest {
+        match self.kind {
+            SourceKind::File => entries[0].digest,
+            SourceKind::Folder => Tree::new(entries).digest(),
+        }
     }
 
     fn is_large(&self) -> bool {
@@ -182,13 +206,13 @@ fn is_settled(meta: &Metadata, when: SystemTime) -> bool {
 }
 
 /// The kind is in it, because a folder of one file and that file have different digests.
-fn fingerprint(kind: SourceKind, files: &[Found]) -> Digest {
+fn fingerprint<'a>(kind: SourceKind, seen: impl IntoIterator<Item = &'a Found>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[kind as u8]);
-    for file in files {
-        hasher.update(&(file.rel.len() as u64).to_le_bytes());
-        hasher.update(file.rel.as_bytes());
-        for number in stamps(&file.meta) {
+    for found in seen {
+        hasher.update(&(found.rel.len() as u64).to_le_bytes());
+        hasher.update(found.rel.as_bytes());
+        for number in stamps(&found.meta) {
             hasher.update(&number.to_le_bytes());
         }
     }
@@ -213,7 +237,7 @@ fn stamps(meta: &Metadata) -> [i64; 8] {
 fn read_steadily(found: &Found) -> Result<Digest> {
     let read = || {
         let mut file = File::open(&found.path)?;
-        let (digest, size) = files::hash_read(&mut file)?;
+        let (digest, size) = files::hash_through(&mut file, &mut io::sink())?;
         Ok((digest, size, file.metadata()?))
     };
     let (digest, size, after) = read().map_err(StoreError::io("read", &found.path))?;
@@ -254,6 +278,14 @@ mod tests {
         let planted = Digest::of(b"planted");
         store.remember(&[(scan.fingerprint, planted)]);
         assert_eq!(store.digest_scan(&scan).unwrap().digest, planted);
+    }
+
+    /// A write through a memory map may leave all stamps as they are: then the memo is wrong, as this planted one.
+    #[test]
+    fn a_paranoid_store_reads_what_is_remembered() {
+        let (_dir, store, scan) = scanned(&vec![7; LARGE]);
+        store.remember(&[(scan.fingerprint, Digest::of(b"planted"))]);
+        assert_eq!(store.paranoid().digest_scan(&scan).unwrap().digest, Digest::of(&vec![7; LARGE]));
     }
 
     #[test]

@@ -38,6 +38,8 @@ const NAMES: [&str; 15] = [
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    /// Whether sizes and times tell that a file is as it was.
+    pub(crate) trusts_stamps: bool,
 }
 
 #[derive(Debug)]
@@ -67,7 +69,13 @@ impl Store {
     fn at(root: &Path) -> Result<Store> {
         let root = fs::canonicalize(root).map_err(StoreError::io("open", root))?;
         let inner = Inner { root, index: Mutex::default(), memo: Mutex::default() };
-        Ok(Store { inner: Arc::new(inner) })
+        Ok(Store { inner: Arc::new(inner), trusts_stamps: true })
+    }
+
+    /// The same store for one who trusts no size and no time: every source is read, and every object hashed, before
+    /// [`Store::digest_path`] and [`Store::lookup`] answer.
+    pub fn paranoid(self) -> Store {
+        Store { trusts_stamps: false, ..self }
     }
 
     /// The directory, absolute.
@@ -103,7 +111,8 @@ impl Store {
         self.root().join("tmp")
     }
 
-    fn scratch_path(&self, key: &Key) -> PathBuf {
+    /// As [`Store::scratch`], and makes nothing.
+    pub fn scratch_path(&self, key: &Key) -> PathBuf {
         self.root().join("scratch").join(key.to_string())
     }
 

@@ -96,7 +96,7 @@ impl Pass<'_> {
         if !filed.meta.is_file() {
             return Ok(false);
         }
-        let hashed = files::absent_is_none(files::hash_mapped(&filed.path));
+        let hashed = files::absent_is_none(files::hash(&filed.path));
         let hashed = hashed.map_err(StoreError::io("read", &filed.path))?;
         Ok(hashed.is_some_and(|(found, _)| found == *digest))
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Result, StoreError};
 
-/// A plain file in a directory.
+/// A plain file or a directory in a directory.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// Relative to the directory walked, with `/` between names.
@@ -22,6 +22,15 @@ impl Found {
     }
 }
 
+/// What is in a directory.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    /// Sorted.
+    pub(crate) files: Vec<Found>,
+    /// Sorted, with the directory itself, whose name is "".
+    pub(crate) dirs: Vec<Found>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Links {
     Refuse,
@@ -35,22 +44,22 @@ struct Dir {
     chain: Vec<(u64, u64)>,
 }
 
-/// The files of a directory of ours, sorted; only plain files and directories are allowed, and
+/// What is in a directory of ours; only plain files and directories are allowed, and
 /// directories that shut their owner out (copied from a read-only input) are opened.
-pub(crate) fn staged(dir: &Path) -> Result<Vec<Found>> {
+pub(crate) fn staged(dir: &Path) -> Result<Walked> {
     walk(dir, Links::Refuse)
 }
 
-/// The files of a directory outside, sorted; symbolic links are followed.
-pub(crate) fn outside(dir: &Path) -> Result<Vec<Found>> {
+/// What is in a directory outside; symbolic links are followed.
+pub(crate) fn outside(dir: &Path) -> Result<Walked> {
     walk(dir, Links::Follow)
 }
 
-fn walk(top: &Path, links: Links) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
+fn walk(top: &Path, links: Links) -> Result<Walked> {
+    let mut found = Walked::default();
     let mut dirs = vec![Dir { path: top.to_owned(), rel: String::new(), chain: Vec::new() }];
     while let Some(mut dir) = dirs.pop() {
-        enter(&mut dir, links)?;
+        let meta = enter(&mut dir, links)?;
         let names = fs::read_dir(&dir.path).map_err(StoreError::io("read", &dir.path))?;
         for name in names {
             let path = name.map_err(StoreError::io("read", &dir.path))?.path();
@@ -59,17 +68,19 @@ fn walk(top: &Path, links: Links) -> Result<Vec<Found>> {
             if meta.is_dir() {
                 dirs.push(Dir { path, rel, chain: dir.chain.clone() });
             } else if meta.is_file() {
-                found.push(Found { rel, path, meta });
+                found.files.push(Found { rel, path, meta });
             } else {
                 return Err(not_plain(&path, meta.file_type()));
             }
         }
+        found.dirs.push(Found { rel: dir.rel, path: dir.path, meta });
     }
-    found.sort_by(|a, b| a.rel.cmp(&b.rel));
+    found.files.sort_by(|a, b| a.rel.cmp(&b.rel));
+    found.dirs.sort_by(|a, b| a.rel.cmp(&b.rel));
     Ok(found)
 }
 
-fn enter(dir: &mut Dir, links: Links) -> Result<()> {
+fn enter(dir: &mut Dir, links: Links) -> Result<Metadata> {
     let meta = fs::metadata(&dir.path).map_err(StoreError::io("read", &dir.path))?;
     let id = (meta.dev(), meta.ino());
     if dir.chain.contains(&id) {
@@ -80,7 +91,7 @@ fn enter(dir: &mut Dir, links: Links) -> Result<()> {
         let open = Permissions::from_mode(meta.mode() | 0o700);
         fs::set_permissions(&dir.path, open).map_err(StoreError::io("open up", &dir.path))?;
     }
-    Ok(())
+    Ok(meta)
 }
 
 fn relative(dir: &Dir, path: &Path) -> Result<String> {

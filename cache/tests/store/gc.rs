@@ -3,7 +3,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Store, StoreError};
+use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Reader, Store, StoreError};
 
 use crate::common::*;
 
@@ -91,7 +91,7 @@ fn leftovers_go() {
     overwrite(&object(store, "y"), b"Y");
     assert_eq!(store.lookup(&key("spoilt")).unwrap(), None);
     let staged = store.staging().unwrap().keep();
-    store.link_into(&record.artifact, &staged.join("in")).unwrap();
+    store.link_into(&record.artifact, &staged.join("in"), Reader::Known).unwrap();
     write_files(&store.scratch(&key("done")).unwrap(), &[("checkpoint", "1")]);
     write_files(&store.scratch(&key("unfinished")).unwrap(), &[("checkpoint", "2")]);
     let out = dir.path().join("out");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use hyper_flow_cache::{Digest, Store, StoreError};
+use hyper_flow_cache::{Digest, Reader, Store, StoreError};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -87,7 +87,7 @@ fn nothing_is_an_artifact_too() {
     let record = publish(store, "n", &[]);
     assert_eq!((record.files, record.bytes), (0, 0));
     assert_eq!(store.lookup(&key("n")).unwrap(), Some(record.clone()));
-    store.link_into(&record.artifact, &dir.path().join("in")).unwrap();
+    store.link_into(&record.artifact, &dir.path().join("in"), Reader::Known).unwrap();
     assert!(dir.path().join("in").is_dir());
 }
 
@@ -132,7 +132,7 @@ fn odd_names_survive() {
     let files = [("a\nb", "1"), ("ä \"q\"\\", "2"), ("-", "3"), ("a.b/c", "4"), ("a/c", "5")];
     let record = publish(store, "n", &files);
     let to = dir.path().join("in");
-    store.link_into(&record.artifact, &to).unwrap();
+    store.link_into(&record.artifact, &to, Reader::Known).unwrap();
     assert_eq!(content_of(&to), contents(&files));
 }
 
@@ -156,7 +156,7 @@ fn an_input_copied_to_the_output_is_taken() {
     let staging = store.staging().unwrap();
     let out = staging.path().join("out");
     // What `cp -rl` of an input leaves: read-only directories, and names of the object itself.
-    store.link_into(&first.artifact, &out).unwrap();
+    store.link_into(&first.artifact, &out, Reader::Known).unwrap();
     let second = store.publish(&key("second"), &preimage("second"), &out, Value::Null).unwrap();
     assert_eq!(second.artifact, first.artifact);
     drop(staging);
@@ -245,6 +245,28 @@ fn a_publisher_may_die_at_any_point() {
     assert_eq!((left.objects.files, left.tmp.files, left.records.files), (0, 0, 0));
 }
 
+/// A directory where the record belongs, and which cannot be moved aside either, stops a publish at its last step.
+#[test]
+fn what_could_not_be_published_is_whole_again() {
+    let Home { store, .. } = &home();
+    publish(store, "other", &[("x", "known")]);
+    let staging = store.staging().unwrap();
+    let out = staging.path().join("out");
+    let files = [("a", "alpha"), ("sub/run*", "#!/bin/sh"), ("twin", "known"), ("sub/empty", "")];
+    write_files(&out, &files);
+    let wall = store.root().join("damaged");
+    fs::write(&wall, "a file where a directory is wanted").unwrap();
+    fs::create_dir_all(filed(store, "records", key("n"))).unwrap();
+    store.publish(&key("n"), &preimage("n"), &out, Value::Null).unwrap_err();
+    assert_eq!(store.record(&key("n")).unwrap(), None);
+    assert_eq!(content_of(&out), contents(&files.map(|(name, content)| (name.trim_end_matches('*'), content))));
+    fs::remove_file(wall).unwrap();
+
+    let record = store.publish(&key("n"), &preimage("n"), &out, Value::Null).unwrap();
+    assert_eq!(record.artifact, publish(store, "again", &files).artifact, "exec bits and all");
+    assert_eq!(store.verify(false).unwrap().problems, []);
+}
+
 #[test]
 fn another_format_is_refused() {
     let Home { store, .. } = &home();
@@ -281,7 +303,7 @@ fn a_store_that_cannot_be_written_can_be_read() {
     set(0o555);
     let again = Store::open(store.root()).unwrap();
     assert_eq!(again.lookup(&key("n")).unwrap(), Some(record.clone()));
-    again.link_into(&record.artifact, &dir.path().join("in")).unwrap();
+    again.link_into(&record.artifact, &dir.path().join("in"), Reader::Known).unwrap();
     assert_eq!(again.labels().unwrap().len(), 0);
     set(0o755);
 }

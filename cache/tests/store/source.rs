@@ -1,8 +1,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::time::{Duration, SystemTime};
 
-use hyper_flow_cache::{Digest, SourceKind, StoreError};
+use hyper_flow_cache::{Digest, Snapshot, SourceKind, StoreError};
 
 use crate::common::*;
 
@@ -79,27 +78,100 @@ fn a_change_is_noticed_however_young_the_file() {
     let path = dir.path().join("a");
     fs::write(&path, "alpha").unwrap();
     let before = store.digest_path(&path).unwrap();
-    assert!(store.unchanged(&path, &before).unwrap());
-    let mtime = fs::metadata(&path).unwrap().modified().unwrap();
-    fs::write(&path, "ALPHA").unwrap();
-    fs::File::open(&path).unwrap().set_modified(mtime).unwrap();
-    assert!(!store.unchanged(&path, &before).unwrap());
+    assert!(store.untouched(&path, &before).unwrap());
+    overwrite_slyly(&path, b"ALPHA");
+    assert!(!store.untouched(&path, &before).unwrap());
+    assert!(store.digest_again(&path, &before).unwrap().is_none());
     fs::remove_file(&path).unwrap();
-    assert!(!store.unchanged(&path, &before).unwrap());
+    assert!(!store.untouched(&path, &before).unwrap());
+    assert!(store.digest_again(&path, &before).unwrap().is_none());
 }
 
 #[test]
-fn touching_is_no_change() {
+fn what_changed_and_changed_back_was_touched() {
+    let Home { store, dir } = &home();
+    write_files(dir.path(), &[("d/a", "alpha"), ("d/sub/b", "beta")]);
+    let (file, folder) = (dir.path().join("d/a"), dir.path().join("d"));
+    let digest = |path| store.digest_path(path).unwrap();
+    let disturb: [&dyn Fn(); 4] = [
+        &|| fs::write(&file, "ALPHA").and_then(|()| fs::write(&file, "alpha")).unwrap(),
+        &|| fs::rename(&file, dir.path().join("x")).and_then(|()| fs::rename(dir.path().join("x"), &file)).unwrap(),
+        &|| fs::write(folder.join("sub/c"), "").and_then(|()| fs::remove_file(folder.join("sub/c"))).unwrap(),
+        &|| overwrite_slyly(&file, b"alpha"),
+    ];
+    for (index, disturb) in disturb.iter().enumerate() {
+        let before = digest(&folder);
+        disturb();
+        assert!(!store.untouched(&folder, &before).unwrap(), "{index}");
+        let again = store.digest_again(&folder, &before).unwrap().unwrap();
+        assert_eq!(again.digest, before.digest);
+        assert!(store.untouched(&folder, &again).unwrap(), "from then on it is as it was, {index}");
+    }
+}
+
+#[test]
+fn of_a_folder_exec_bits_and_names_count() {
     let Home { store, dir } = &home();
     write_files(dir.path(), &[("d/a", "alpha")]);
     let path = dir.path().join("d");
     let before = store.digest_path(&path).unwrap();
-    let later = SystemTime::now() + Duration::from_secs(60);
-    fs::File::open(path.join("a")).unwrap().set_modified(later).unwrap();
-    assert!(store.unchanged(&path, &before).unwrap());
     fs::set_permissions(path.join("a"), fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(!store.unchanged(&path, &before).unwrap(), "of a folder's files the exec bit counts");
+    assert!(store.digest_again(&path, &before).unwrap().is_none());
     fs::set_permissions(path.join("a"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(store.digest_again(&path, &before).unwrap().is_some());
     write_files(&path, &[("b", "new")]);
-    assert!(!store.unchanged(&path, &before).unwrap());
+    assert!(store.digest_again(&path, &before).unwrap().is_none());
+}
+
+const LIMIT: u64 = 1 << 20;
+
+#[test]
+fn a_snapshot_is_the_source_as_it_was_digested() {
+    let Home { store, dir } = &home();
+    let at = |name: &str| dir.path().join(name);
+    write_files(dir.path(), &[("d/run.sh*", "#!/bin/sh"), ("d/sub/a", "alpha"), ("file", "content")]);
+    symlink("../../file", at("d/sub/link")).unwrap();
+    for (name, files) in [
+        ("d", &[("run.sh", "#!/bin/sh"), ("sub/a", "alpha"), ("sub/link", "content")][..]),
+        ("file", &[("copy-of-file", "content")]),
+    ] {
+        let source = store.digest_path(&at(name)).unwrap();
+        let copies = at(&format!("copies-of-{name}"));
+        let copy = if name == "d" { copies.clone() } else { copies.join("copy-of-file") };
+        assert_eq!(store.snapshot(&at(name), &source, &copy, LIMIT).unwrap(), Snapshot::Taken);
+        assert_eq!(content_of(&copies), contents(files));
+        assert_eq!(store.digest_path(&copy).unwrap().digest, source.digest);
+    }
+    let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o700;
+    assert_eq!((mode("copies-of-d/run.sh"), mode("copies-of-d/sub/a")), (0o700, 0o600));
+    fs::write(at("copies-of-d/sub/link"), "altered").unwrap();
+    assert_eq!(fs::read(at("file")).unwrap(), b"content", "a copy is nobody's but its reader's");
+}
+
+#[test]
+fn a_snapshot_of_what_changed_is_none() {
+    let Home { store, dir } = &home();
+    let (source, copy) = (dir.path().join("d"), dir.path().join("copy"));
+    write_files(&source, &[("a", "alpha"), ("b", "beta")]);
+    let digest = store.digest_path(&source).unwrap();
+    overwrite_slyly(&source.join("b"), b"BETA");
+    assert_eq!(store.snapshot(&source, &digest, &copy, LIMIT).unwrap(), Snapshot::Changed);
+    fs::remove_dir_all(&source).unwrap();
+    assert_eq!(store.snapshot(&source, &digest, &copy, LIMIT).unwrap(), Snapshot::Changed);
+    assert!(!copy.exists());
+}
+
+#[test]
+fn a_snapshot_that_would_take_too_much_room_is_none() {
+    let Home { store, dir } = &home();
+    let (source, copy) = (dir.path().join("d"), dir.path().join("copy"));
+    write_files(&source, &[("a", "alpha"), ("b", "beta")]);
+    let digest = store.digest_path(&source).unwrap();
+    assert_eq!(store.snapshot(&source, &digest, &copy, 9).unwrap(), Snapshot::Taken);
+    fs::remove_dir_all(&copy).unwrap();
+    match store.snapshot(&source, &digest, &copy, 8).unwrap() {
+        Snapshot::TooLarge => assert!(!copy.exists()),
+        // Where blocks are shared nothing is too large.
+        taken => assert_eq!(taken, Snapshot::Taken),
+    }
 }
