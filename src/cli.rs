@@ -36,6 +36,9 @@ struct Global {
     /// The directory of the store.
     #[arg(long, global = true, value_name = "DIR", env = "HYPER_FLOW_STORE", default_value = ".hyper-flow")]
     store: PathBuf,
+    /// Trust no size and no time: read every source and every cached artifact again, before what is cached is believed.
+    #[arg(long, global = true)]
+    paranoid: bool,
     /// Print JSON, for machines; mistakes too, on standard error.
     #[arg(long, global = true, conflicts_with = "quiet")]
     json: bool,
@@ -118,6 +121,7 @@ impl Global {
         };
         Context {
             store: self.store.clone(),
+            paranoid: self.paranoid,
             format,
             color_stdout: self.color.on(stdout().is_terminal()),
             color_stderr: self.color.on(stderr().is_terminal()),

@@ -25,6 +25,8 @@ pub enum Format {
 pub struct Context {
     /// The directory of the store, as given.
     pub store: PathBuf,
+    /// Whether sizes and times of files tell nothing.
+    pub paranoid: bool,
     /// How results are printed.
     pub format: Format,
     /// Whether standard output takes colours.
@@ -36,7 +38,8 @@ pub struct Context {
 impl Context {
     /// Opens the store, creating it where there is none.
     pub fn open_store(&self) -> Result<Store, Failure> {
-        Ok(Store::open(&self.store)?)
+        let store = Store::open(&self.store)?;
+        Ok(if self.paranoid { store.paranoid() } else { store })
     }
     /// Tells people, on standard error, what is probably not meant in a pipeline.
     pub(crate) fn warn(&self, warnings: &[Finding]) {

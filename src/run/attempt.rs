@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hyper_flow_cache::{Key, KeyLock, Record, StoreError};
-use hyper_flow_spec::{Kind, Memory, VERSION};
+use hyper_flow_cache::{Key, KeyLock, Record, Store, StoreError};
+use hyper_flow_spec::{Kind, Level, Memory, VERSION};
+use serde_json::Value;
 
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::Event;
+use super::finished::{self, Finished};
 use super::job::{Job, Output};
 use super::log::{io_error, node_directory};
 use super::made::{Made, Said};
@@ -77,7 +79,10 @@ pub(super) async fn perform(context: Arc<Context>, work: Box<Work>, grant: Grant
         Err(error) => return Step::Failed(error.into()),
     };
     let gpus = grant.gpus.iter().map(|gpu| context.options.machine.gpus[*gpu].clone()).collect();
-    let step = attempts(&context, &work, gpus).await;
+    let step = match finished_before(&context, &work).await {
+        Ok(None) => attempts(&context, &work, gpus).await,
+        published => published.map(|record| record.expect("what is not none is a record")),
+    };
     drop(lock);
     step.map_or_else(Step::Failed, Step::Ran)
 }
@@ -176,8 +181,8 @@ fn reason(context: &Context, index: usize) -> Option<String> {
 }
 
 async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Job, NodeError> {
-    let (store, inputs) = (context.store.clone(), work.inputs.clone());
-    blocking(move || Job::prepare(&store, &inputs)).await
+    let (context, index, inputs) = (Arc::clone(context), work.index, work.inputs.clone());
+    blocking(move || Job::prepare(&context.store, context.node(index), &inputs, &context.plan.sources)).await
 }
 
 /// Whatever came of the process, its inputs are looked at; what it wrote is published if all is well.
@@ -196,15 +201,38 @@ async fn finish(
         let report = ended?;
         let node = context.node(index);
         check_output(&job, node, &report)?;
-        check_sources(&context, node)?;
+        job.check_files(&context.store)?;
         let meta = made(&context, node, inputs, report, &job, threads, started.elapsed().as_secs_f64());
         let meta = serde_json::to_value(meta).expect("what is told of a record has only text for names");
-        let out = job.out();
-        let record = context.store.publish(&key, &preimage, &out, meta).map_err(|error| unkeepable(error, &out))?;
-        if !matches!(node.kind, Kind::Command(_)) {
-            context.store.clear_scratch(&key)?;
+        job.discard_all_but_output();
+        publish(&context.store, &key, &preimage, &job.out(), meta)
+    })
+    .await
+}
+
+/// What cannot be published for no fault of its own is kept for the next run.
+fn publish(store: &Store, key: &Key, preimage: &[u8], out: &Path, meta: Value) -> Result<Record, NodeError> {
+    match store.publish(key, preimage, out, meta.clone()) {
+        Ok(record) => {
+            store.clear_scratch(key)?;
+            Ok(record)
         }
-        Ok(record)
+        Err(error) => Err(match unkeepable(error, out) {
+            NodeError::Store(error) if finished::keep(store, key, out, &meta).is_ok() => NodeError::Kept(error),
+            other => other,
+        }),
+    }
+}
+
+/// Publishes what an earlier run could not.
+async fn finished_before(context: &Arc<Context>, work: &Work) -> Result<Option<Record>, NodeError> {
+    let (context, index) = (Arc::clone(context), work.index);
+    let (key, preimage) = (work.key, work.preimage.clone());
+    blocking(move || {
+        let Some(Finished { out, meta }) = finished::find(&context.store, &key)? else { return Ok(None) };
+        let text = "an earlier run had finished it and could not keep it, which is done now";
+        context.emit(Event::message(context.name(index), Level::Info, text));
+        publish(&context.store, &key, &preimage, &out, meta).map(Some)
     })
     .await
 }
@@ -219,25 +247,13 @@ fn check_output(job: &Job, node: &Node, report: &Report) -> Result<(), NodeError
     }
 }
 
-/// The key was made of what the files held before.
-fn check_sources(context: &Context, node: &Node) -> Result<(), NodeError> {
-    for path in node.files.values() {
-        let unchanged = context.plan.sources.get(path).map(|digest| context.store.unchanged(path, digest));
-        // A file that cannot be read any more is a changed one.
-        if !matches!(unchanged, Some(Ok(true))) {
-            return Err(NodeError::SourceChanged { path: path.clone() });
-        }
-    }
-    Ok(())
-}
-
 /// Trouble with what the node wrote is the node's, any other the store's.
 fn unkeepable(error: StoreError, out: &Path) -> NodeError {
     match &error {
         StoreError::NotPlain { .. } | StoreError::NotUtf8 { .. } | StoreError::Loop { .. } => {
             NodeError::Unkeepable(error)
         }
-        StoreError::Io { path, .. } if path.starts_with(out) => NodeError::Unkeepable(error),
+        StoreError::Io { path, .. } if path.starts_with(out) && !error.is_out_of_room() => NodeError::Unkeepable(error),
         _ => NodeError::Store(error),
     }
 }

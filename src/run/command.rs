@@ -54,7 +54,7 @@ fn environment(attempt: &Attempt<'_>, command: &Command) -> Vec<(String, std::ff
     for (port, path) in attempt.job.inputs() {
         variables.push((variable("FLOW_IN_", port), path.into()));
     }
-    for (port, path) in &attempt.node.files {
+    for (port, path) in attempt.job.files() {
         variables.push((variable("FLOW_FILE_", port), path.into()));
     }
     if !attempt.gpus.is_empty() {

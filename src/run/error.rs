@@ -56,10 +56,15 @@ pub(super) enum NodeError {
          first. The input itself is safe: where it was the stored file that was changed, that is set aside and made anew"
     )]
     InputAltered { port: String, files: String },
-    #[error("`{}` changed while the node ran, so that its result belongs to no content; run again", path.display())]
-    SourceChanged { path: PathBuf },
+    #[error(
+        "`{}` was changed or touched {when}, so that nobody knows which content its result would belong to; run again",
+        path.display()
+    )]
+    SourceChanged { path: PathBuf, when: &'static str },
     #[error("its artifact cannot be kept: {0}")]
     Unkeepable(StoreError),
+    #[error("{0}. What it wrote is kept: the next run that has room publishes it, and does not run the node again")]
+    Kept(StoreError),
     #[error("`{0}` has the same key, so that it is the same work, and failed")]
     Twin(String),
     #[error("artifact {} is altered, and making it anew did not mend that", .0.short())]

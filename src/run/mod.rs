@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod event;
 mod execute;
+mod finished;
 mod guard;
 mod job;
 mod lines;

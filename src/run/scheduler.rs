@@ -51,8 +51,8 @@ pub(super) struct Scheduler {
     led: HashMap<usize, Key>,
     /// Nodes that run again because what they yielded is damaged, and who waits for each.
     repairs: BTreeMap<usize, Vec<usize>>,
-    /// Nodes whose inputs were made anew once: a second time means that it does not help.
-    repaired_for: BTreeSet<usize>,
+    /// The inputs that were made anew for a node: a second time for the same one means that it does not help.
+    repaired_for: BTreeSet<(usize, Digest)>,
     told_waiting: BTreeMap<usize, String>,
     tasks: JoinSet<(usize, Step)>,
     stop: Stop,
@@ -191,7 +191,7 @@ impl Scheduler {
             Step::Ran(record) => self.done(index, record, Outcome::Ran),
             Step::Miss(work) => self.missed(index, work),
             Step::Busy(work, holder) => self.wait_for(index, work, holder),
-            Step::Failed(NodeError::Damaged(artifact)) if self.repaired_for.insert(index) => {
+            Step::Failed(NodeError::Damaged(artifact)) if self.repaired_for.insert((index, artifact)) => {
                 self.repair(index, artifact)
             }
             Step::Failed(error) => self.failed(index, error),
@@ -284,7 +284,7 @@ impl Scheduler {
         let log = Some(node_directory(&self.context.directory, &node)).filter(|path| path.is_dir());
         let (message, output) = (error.to_string(), error.output().map(str::to_owned));
         self.context.emit(Event::NodeFailed { node: node.clone(), message, output, log });
-        if let NodeError::Store(error) = error {
+        if let NodeError::Store(error) | NodeError::Kept(error) = error {
             self.halted = true;
             self.ends.fatal.get_or_insert(error);
         }

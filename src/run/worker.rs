@@ -76,7 +76,7 @@ fn write_job(attempt: &Attempt<'_>) -> Result<(), NodeError> {
         protocol: PROTOCOL,
         kind: as_job(&node.kind),
         inputs: attempt.job.inputs().map(|(port, path)| (port.to_owned(), path.to_owned())).collect(),
-        files: node.files.clone(),
+        files: attempt.job.files().clone(),
         output: attempt.job.out(),
         scratch: attempt.context.store.scratch(attempt.key)?,
         log: samples,

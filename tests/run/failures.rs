@@ -108,19 +108,6 @@ fn an_altered_input_fails_the_node_and_is_made_anew() {
 }
 
 #[test]
-fn a_source_that_changes_meanwhile_is_not_published() {
-    let lab = Lab::new();
-    lab.write("src.txt", "before");
-    lab.pipeline(
-        &[("a", sh("cat $FLOW_FILE_SRC > $FLOW_OUT/out; echo after > $FLOW_FILE_SRC", r#"files: {"src": "src.txt"}"#))],
-        "",
-    );
-    let run = lab.run(&[]);
-    assert!(run.failure("a").contains("src.txt` changed while the node ran"), "{}", run.failure("a"));
-    assert_eq!(lab.stored("records").len(), 0);
-}
-
-#[test]
 fn the_first_failure_keeps_more_nodes_from_starting_unless_told_to_keep_going() {
     let lab = Lab::new();
     lab.pipeline(

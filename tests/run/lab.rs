@@ -139,6 +139,21 @@ impl Lab {
         command
     }
 
+    /// Waits here until a program has made a file.
+    #[track_caller]
+    pub(crate) fn await_here(&self, name: &str) {
+        eventually(name, || self.path(name).exists());
+    }
+
+    /// Writes over a file of the store in place, and puts its mode and mtime back.
+    pub(crate) fn overwrite_slyly(&self, path: &Path, content: &str) {
+        let before = std::fs::metadata(path).unwrap();
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        std::fs::write(path, content).unwrap();
+        std::fs::set_permissions(path, before.permissions()).unwrap();
+        std::fs::File::open(path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    }
+
     /// The content of a file of a node's artifact, by exporting it.
     pub(crate) fn artifact(&self, node: &str, file: &str) -> String {
         let dest = self.text_path(&format!("exported/{node}"));

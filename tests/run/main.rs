@@ -7,6 +7,8 @@ mod hello;
 mod hub;
 mod interruption;
 mod lab;
+mod room;
 mod six_rows;
+mod sources;
 mod two_runs;
 mod workers;

@@ -24,14 +24,14 @@ say started '"device":"cpu:nonex1","libtorch":"none","worker":"VERSION"'
 . "$(field file "$2")"
 "#;
 
-struct Workshop {
-    lab: Lab,
+pub(crate) struct Workshop {
+    pub(crate) lab: Lab,
     worker: String,
 }
 
 impl Workshop {
     /// A worker that does this for node `a`.
-    fn new(does: &str) -> Workshop {
+    pub(crate) fn new(does: &str) -> Workshop {
         let lab = Lab::new();
         lab.write("worker", &WORKER.replace("VERSION", env!("CARGO_PKG_VERSION")));
         std::fs::set_permissions(lab.path("worker"), PermissionsExt::from_mode(0o755)).unwrap();
@@ -41,11 +41,11 @@ impl Workshop {
         Workshop { lab, worker }
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.lab.run_with(arguments, &[("HYPER_FLOW_WORKER", &self.worker)])
     }
 
-    fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         self.lab.start(&[], &[("HYPER_FLOW_WORKER", &self.worker)])
     }
 
