@@ -28,6 +28,11 @@ pub(crate) fn reflink_or_copy(from: &Path, to: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// What copying costs, in bytes: making a file takes about as long as writing this much.
+pub(crate) fn cost(bytes: u64, files: usize) -> u64 {
+    bytes.saturating_add((files as u64) << 15)
+}
+
 /// Which ways are still worth trying for one directory: what failed once for want of support fails
 /// again for every file.
 #[derive(Debug, Clone, Copy)]

@@ -21,7 +21,7 @@ pub enum Reader {
     /// Any program. Where its user is root, modes keep it from nothing, so that it gets files of its own rather than other
     /// names of the objects, from which others read at the same time; but of an artifact that is larger than this.
     Any {
-        /// In bytes.
+        /// In bytes; a file counts for 32 KiB more than it has.
         limit: u64,
     },
 }
@@ -30,7 +30,9 @@ impl Reader {
     fn ways(self, tree: &Tree) -> Ways {
         let may_write = rustix::process::geteuid().is_root();
         match self {
-            Reader::Any { limit } if may_write && tree.bytes() <= limit => Ways { hard_link: false, ..Ways::ALL },
+            Reader::Any { limit } if may_write && clone::cost(tree.bytes(), tree.entries().len()) <= limit => {
+                Ways { hard_link: false, ..Ways::ALL }
+            }
             _ => Ways::ALL,
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::clone::reflink;
+use crate::clone::{cost, reflink};
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
 use crate::files;
@@ -29,7 +29,7 @@ pub enum Snapshot {
 impl Store {
     /// Makes `dest`, which is not there yet, a copy of a source as it was digested: later changes of the source do not
     /// reach it. Blocks are shared where the file system can do that (`reflink`), whatever the size; elsewhere a source of at
-    /// most `limit` bytes is copied. Files are writable, and keep the owner's exec bit alone.
+    /// most `limit` bytes, where a file counts for 32 KiB more than it has, is copied. Files are writable, and keep the owner's exec bit alone.
     ///
     /// The copy is hashed, so that no change goes unnoticed, whatever the stamps say.
     pub fn snapshot(&self, path: &Path, source: &SourceDigest, dest: &Path, limit: u64) -> Result<Snapshot> {
@@ -57,7 +57,7 @@ fn take(path: &Path, dest: &Path, limit: u64) -> Result<Option<Digest>> {
         let to = place(dest, scan.kind, file)?;
         let (from, to) = gone_is_changing(&file.path, open(file, &to))?;
         shares = shares && reflink(&from, &to);
-        if !shares && scan.bytes > limit {
+        if !shares && cost(scan.bytes, scan.files.len()) > limit {
             return Ok(None);
         }
         entries.push(copy(file, from, to, shares)?);

@@ -13,8 +13,9 @@ use super::error::NodeError;
 use super::log::{file_name, io_error};
 use crate::pipeline::Node;
 
-/// What a `Command` reads is copied for it up to this size where the file system cannot share blocks: one or two seconds.
-const COPIED: u64 = 1 << 30;
+/// What a `Command` reads is copied for it up to this size where the file system cannot share blocks: that is some tenths of a
+/// second. A copy of 1 GB for each run of a node would take several seconds (measured), and more than the program, often.
+const COPIED: u64 = 64 << 20;
 
 /// One attempt at a node. The directory is gone when it is dropped.
 ///

@@ -124,6 +124,7 @@ fn of_a_folder_exec_bits_and_names_count() {
 }
 
 const LIMIT: u64 = 1 << 20;
+const PER_FILE: u64 = 32 << 10;
 
 #[test]
 fn a_snapshot_is_the_source_as_it_was_digested() {
@@ -167,9 +168,9 @@ fn a_snapshot_that_would_take_too_much_room_is_none() {
     let (source, copy) = (dir.path().join("d"), dir.path().join("copy"));
     write_files(&source, &[("a", "alpha"), ("b", "beta")]);
     let digest = store.digest_path(&source).unwrap();
-    assert_eq!(store.snapshot(&source, &digest, &copy, 9).unwrap(), Snapshot::Taken);
+    assert_eq!(store.snapshot(&source, &digest, &copy, 9 + 2 * PER_FILE).unwrap(), Snapshot::Taken);
     fs::remove_dir_all(&copy).unwrap();
-    match store.snapshot(&source, &digest, &copy, 8).unwrap() {
+    match store.snapshot(&source, &digest, &copy, 8 + 2 * PER_FILE).unwrap() {
         Snapshot::TooLarge => assert!(!copy.exists()),
         // Where blocks are shared nothing is too large.
         taken => assert_eq!(taken, Snapshot::Taken),

@@ -16,6 +16,10 @@ use crate::{Artifact, File, Ref, types};
 /// the directory that becomes the node's artifact, all absolute. Of the environment the program sees `PATH`,
 /// `HOME` and what `env` lists. Keyed are the `program` strings, the content of `files`, the inputs, and
 /// names and values of `env`; not `PATH`, `HOME`, or the executable that is found.
+///
+/// `files` are copies, made when the node starts and alone with what they need: what lies beside them is not there. So nothing
+/// that is edited meanwhile gets into the result. Where the file system shares blocks a copy takes no room; elsewhere what
+/// is larger than 64 MiB (a file counts for 32 KiB more than it has) is read where it is, and the result is not kept if that was touched.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
