@@ -1,7 +1,7 @@
 //! Going through what is filed in the store.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -44,13 +44,18 @@ impl Store {
 
 /// What is in a directory, sorted; nothing if there is none.
 pub(crate) fn children(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = files::absent_is_none(fs::read_dir(dir)).map_err(StoreError::io("read", dir))?;
     let mut paths = Vec::new();
-    for entry in entries.into_iter().flatten() {
+    for entry in files::list(dir)? {
         paths.push(entry.map_err(StoreError::io("read", dir))?.path());
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a path is named as a directory of filed things is.
+pub(crate) fn is_shard(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.len() == 2 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// `…/ab/cdef…` as a digest.

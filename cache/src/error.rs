@@ -39,6 +39,26 @@ pub enum StoreError {
         /// A name in it that no store has.
         found: String,
     },
+    /// Something stands in the store where something else belongs.
+    #[error("`{}` is {found}, where {wanted} belongs; `hyper-flow cache verify --repair` mends it", path.display())]
+    Misplaced {
+        /// Where.
+        path: PathBuf,
+        /// What is there, such as "a file".
+        found: &'static str,
+        /// What should be there.
+        wanted: &'static str,
+    },
+    /// The store cannot be written by this user.
+    #[error("the store `{}` cannot be written by you: `{}`: {error}", root.display(), path.display())]
+    Unwritable {
+        /// The store's directory.
+        root: PathBuf,
+        /// What cannot be written.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// Something that is neither a plain file nor a directory.
     #[error("`{}` is a {what}; only plain files and directories can be kept", path.display())]
     NotPlain {

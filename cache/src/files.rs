@@ -1,6 +1,6 @@
 //! Writing files so that a crash at any point leaves the old or the new, and removing trees.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, DirEntry, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
+use crate::layout;
 
 /// Mode of everything that is written once.
 pub(crate) const READ_ONLY: u32 = 0o444;
@@ -65,9 +66,18 @@ pub(crate) fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> 
     }
 }
 
-/// Makes a directory and its parents.
+/// The entries of a directory; none if there is no directory.
+pub(crate) fn list(dir: &Path) -> Result<impl Iterator<Item = io::Result<DirEntry>> + use<>> {
+    let entries = absent_is_none(fs::read_dir(dir)).map_err(StoreError::io("read", dir))?;
+    Ok(entries.into_iter().flatten())
+}
+
+/// Makes a directory of the store and its parents.
 pub(crate) fn make_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(StoreError::io("create", path))
+    fs::create_dir_all(path).map_err(|error| match path.ancestors().find(|path| path.is_file()) {
+        Some(file) => layout::misplaced(file.to_owned(), "a directory"),
+        None => StoreError::io("create", path)(error),
+    })
 }
 
 /// Makes the names in a directory durable.
@@ -98,7 +108,10 @@ pub(crate) fn write_atomic(tmp: &Path, path: &Path, bytes: &[u8]) -> Result<()> 
     let file = temp_file(tmp, bytes)?;
     sync_file(file.path())?;
     make_dir(parent(path))?;
-    file.persist(path).map_err(|e| StoreError::io("write", path)(e.error))?;
+    file.persist(path).map_err(|e| match e.error.kind() {
+        ErrorKind::IsADirectory => layout::misplaced(path.to_owned(), "a file"),
+        _ => StoreError::io("write", path)(e.error),
+    })?;
     Ok(())
 }
 

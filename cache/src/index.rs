@@ -161,6 +161,9 @@ impl Store {
     /// Does something with the index, or does without: `None` if another process has it or it cannot
     /// be had. A damaged one is set aside and filled anew first.
     pub(crate) fn with_index<T>(&self, patience: usize, work: impl Fn(&Index) -> sled::Result<T>) -> Option<T> {
+        if !self.is_there() {
+            return None;
+        }
         let _guard = self.inner.index.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = self.wait_for_index(patience).inspect_err(|error| tracing::debug!(%error, "no index"));
         let _lock = lock.ok()??;

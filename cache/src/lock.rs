@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::digest::Key;
 use crate::error::{Result, StoreError};
 use crate::files;
+use crate::layout::misplaced;
 use crate::store::Store;
 
 /// One process (and one holder in it) at a time for one key; released on drop.
@@ -32,8 +33,9 @@ impl Drop for KeyLock {
 /// The whole store, shared or exclusive; released on drop.
 #[derive(Debug)]
 pub struct StoreLock {
-    _file: File,
-    /// False on a file system without locks.
+    /// None where one may not write, nor read a lock that another user made.
+    _file: Option<File>,
+    /// False where that is so, and on a file system without locks.
     pub(crate) works: bool,
 }
 
@@ -100,10 +102,15 @@ impl Store {
 
     fn take_store(&self, how: FlockOperation) -> Result<StoreLock> {
         let path = self.root().join("locks").join("store");
-        let file = self.open_lock(&path)?;
+        let opened = if how == FlockOperation::NonBlockingLockExclusive {
+            self.open_lock(&path).map(Some)?
+        } else {
+            self.open_lock_to_share(&path)?
+        };
+        let Some(file) = opened else { return Ok(StoreLock { _file: None, works: false }) };
         match ask(&file, how).map_err(StoreError::io("lock", &path))? {
-            Asked::Granted => Ok(StoreLock { _file: file, works: true }),
-            Asked::Unsupported => Ok(StoreLock { _file: file, works: false }),
+            Asked::Granted => Ok(StoreLock { _file: Some(file), works: true }),
+            Asked::Unsupported => Ok(StoreLock { _file: Some(file), works: false }),
             Asked::Busy => {
                 let shared = how == FlockOperation::NonBlockingLockShared;
                 let holder = if shared { "a garbage collection" } else { "a run or a garbage collection" };
@@ -126,6 +133,18 @@ impl Store {
         self.root().join("locks").join(key.to_string())
     }
 
+    /// As far as one may: of a store that is only read, the lock of whoever writes keeps collection away as well, and
+    /// without it what is collected meanwhile is missed, and said to be.
+    fn open_lock_to_share(&self, path: &Path) -> Result<Option<File>> {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match self.open_lock(path) {
+            Err(StoreError::Io { error, .. }) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+                Ok(File::open(path).ok())
+            }
+            opened => opened.map(Some),
+        }
+    }
+
     fn open_lock(&self, path: &Path) -> Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -134,6 +153,7 @@ impl Store {
                 files::make_dir(files::parent(path))?;
                 options.open(path).map_err(StoreError::io("open", path))
             }
+            Err(e) if e.kind() == io::ErrorKind::IsADirectory => Err(misplaced(path.to_owned(), "a file")),
             other => other.map_err(StoreError::io("open", path)),
         }
     }

@@ -14,8 +14,11 @@ impl Store {
         files::read_plain(&self.memo_path(question))
     }
 
-    /// Remembers an answer, until garbage collection finds it old.
+    /// Remembers an answer, until garbage collection finds it old; where there is no store, it is asked again.
     pub fn set_memo(&self, question: &Digest, answer: &[u8]) -> Result<()> {
+        if !self.is_there() {
+            return Ok(());
+        }
         files::write_atomic(&self.tmp(), &self.memo_path(question), answer)
     }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
+use crate::format::{Access, FORMAT, Version};
 use crate::staging::Staging;
 
-const FORMAT: &str = "hyper-flow store 1";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory is a store of hyper-flow: what is in it can be made again.\n";
 
@@ -45,6 +45,8 @@ pub struct Store {
 #[derive(Debug)]
 pub(crate) struct Inner {
     root: PathBuf,
+    access: Access,
+    there: bool,
     /// One opening of the index at a time in this process; others are kept out by a lock file.
     pub(crate) index: Mutex<()>,
     /// The stat memo, once it was needed.
@@ -52,30 +54,79 @@ pub(crate) struct Inner {
 }
 
 impl Store {
-    /// Opens the store at `root`, creating it where there is none. An existing store is opened
+    /// Opens the store at `root`, creating a private one where there is none. An existing store is opened
     /// without writing, so that a read-only one can be read.
     ///
     /// # Errors
-    /// A store of another format, or a directory that is neither empty nor a store.
+    /// A store of another format, or a directory that is neither empty nor a store, or one in which
+    /// something is where it does not belong ([`Store::open_to_mend`]).
     pub fn open(root: &Path) -> Result<Store> {
-        let version = root.join("version");
-        match files::read_plain(&version)? {
-            Some(found) => check_version(root, &found)?,
+        let access = match known(root)? {
+            Some(access) => access,
             None => create(root)?,
-        }
-        Store::at(root)
+        };
+        let store = Store::at(root, access)?;
+        store.check_layout()?;
+        Ok(store)
     }
 
-    fn at(root: &Path) -> Result<Store> {
+    /// As [`Store::open`], but creates nothing: where there is no store, what is opened is as an empty one,
+    /// in which nothing is noted either.
+    pub fn open_existing(root: &Path) -> Result<Store> {
+        match known(root)? {
+            Some(access) => {
+                let store = Store::at(root, access)?;
+                store.check_layout()?;
+                Ok(store)
+            }
+            None if is_store(root) => Store::at(root, Access::of_directory(root)),
+            None => {
+                if root.is_dir() {
+                    refuse_foreign(root)?;
+                }
+                let root = std::path::absolute(root).map_err(StoreError::io("find", root))?;
+                Ok(Store::of(root, Access::Private, false))
+            }
+        }
+    }
+
+    /// Opens a store in which something may be where it does not belong, for [`Store::verify`].
+    pub fn open_to_mend(root: &Path) -> Result<Store> {
+        match Version::read(root)? {
+            Version::Damaged(_) if is_store(root) => Store::at(root, Access::of_directory(root)),
+            Version::Known(access) => Store::at(root, access),
+            _ => Store::open_existing(root),
+        }
+    }
+
+    fn at(root: &Path, access: Access) -> Result<Store> {
         let root = fs::canonicalize(root).map_err(StoreError::io("open", root))?;
-        let inner = Inner { root, index: Mutex::default(), memo: Mutex::default() };
-        Ok(Store { inner: Arc::new(inner), trusts_stamps: true })
+        Ok(Store::of(root, access, true))
+    }
+
+    fn of(root: PathBuf, access: Access, there: bool) -> Store {
+        let inner = Inner { root, access, there, index: Mutex::default(), memo: Mutex::default() };
+        Store { inner: Arc::new(inner), trusts_stamps: true }
     }
 
     /// The same store for one who trusts no size and no time: every source is read, and every object hashed, before
     /// [`Store::digest_path`] and [`Store::lookup`] answer.
     pub fn paranoid(self) -> Store {
         Store { trusts_stamps: false, ..self }
+    }
+
+    pub(crate) fn with_access(&self, access: Access) -> Store {
+        Store::of(self.root().to_owned(), access, self.is_there())
+    }
+
+    /// Whether there is a store, and not only the place for one ([`Store::open_existing`]).
+    pub fn is_there(&self) -> bool {
+        self.inner.there
+    }
+
+    /// Who may use it.
+    pub fn access(&self) -> Access {
+        self.inner.access
     }
 
     /// The directory, absolute.
@@ -139,24 +190,46 @@ impl Store {
     }
 }
 
-fn check_version(root: &Path, found: &[u8]) -> Result<()> {
-    let found = String::from_utf8_lossy(found).trim().to_owned();
-    if found == FORMAT {
-        return Ok(());
+/// Who may use the store that is at `root`, if one is.
+fn known(root: &Path) -> Result<Option<Access>> {
+    match Version::read(root)? {
+        Version::Absent => Ok(None),
+        Version::Known(access) => Ok(Some(access)),
+        Version::Other(found) => Err(StoreError::Version { root: root.to_owned(), found, known: FORMAT }),
+        Version::Damaged(found) if is_store(root) => {
+            Err(StoreError::Misplaced { path: root.join("version"), found, wanted: "the format of the store" })
+        }
+        Version::Damaged(_) => Err(StoreError::NotAStore { root: root.to_owned(), found: "version".to_owned() }),
     }
-    Err(StoreError::Version { root: root.to_owned(), found, known: FORMAT })
+}
+
+/// Whether a directory is a store by everything but its `version` file.
+fn is_store(root: &Path) -> bool {
+    fs::read(root.join("CACHEDIR.TAG")).is_ok_and(|tag| tag == CACHEDIR_TAG.as_bytes())
+        || ["objects", "trees", "records"].iter().all(|area| root.join(area).is_dir())
 }
 
 /// The version file comes last: a creation that was cut off is simply done again.
-fn create(root: &Path) -> Result<()> {
+fn create(root: &Path) -> Result<Access> {
     files::make_dir(root)?;
     refuse_foreign(root)?;
+    let access = if is_store(root) { Access::of_directory(root) } else { Access::Private };
     // Of two who create it the first may be at garbage collection while the second still writes.
-    let _lock = Store::at(root)?.lock_shared()?;
+    let _lock = Store::at(root, access)?.lock_shared()?;
+    write_tags(root)?;
+    write_version(root, access)?;
+    Ok(access)
+}
+
+/// What tells other programs what this directory is.
+pub(crate) fn write_tags(root: &Path) -> Result<()> {
     let tmp = root.join("tmp");
     files::write_atomic(&tmp, &root.join(".gitignore"), b"*\n")?;
-    files::write_atomic(&tmp, &root.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
-    files::write_atomic(&tmp, &root.join("version"), format!("{FORMAT}\n").as_bytes())
+    files::write_atomic(&tmp, &root.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())
+}
+
+pub(crate) fn write_version(root: &Path, access: Access) -> Result<()> {
+    files::write_atomic(&root.join("tmp"), &root.join("version"), access.version().as_bytes())
 }
 
 /// A store made of somebody's directory would collect their `tmp` as garbage.

@@ -1,0 +1,83 @@
+//! What is a directory in a store, and what stands where one belongs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access as Permission, access};
+
+use crate::areas::is_shard;
+use crate::error::{Result, StoreError};
+use crate::files;
+use crate::store::Store;
+
+/// The directories whose files are filed by digest, `ab/cdef…`.
+pub(crate) const FILED: [&str; 4] = ["objects", "trees", "records", "preimages"];
+
+/// All directories of a store but the index, which mends itself.
+pub(crate) const AREAS: [&str; 11] = [
+    "objects", "trees", "records", "preimages", "runs", "scratch", "tmp", "damaged", "exports", "memos", "locks",
+];
+
+impl Store {
+    /// Fails with the first thing in the way of a directory of the store.
+    pub(crate) fn check_layout(&self) -> Result<()> {
+        match self.in_the_way()?.into_iter().next() {
+            Some(path) => Err(misplaced(path, "a directory")),
+            None => Ok(()),
+        }
+    }
+
+    /// What stands where a directory belongs, sorted.
+    pub(crate) fn in_the_way(&self) -> Result<Vec<PathBuf>> {
+        let mut found: Vec<PathBuf> = AREAS.iter().map(|area| self.root().join(area)).collect();
+        for area in FILED {
+            found.extend(no_directories(&self.root().join(area))?.into_iter().filter(|path| is_shard(path)));
+        }
+        found.retain(|path| is_in_the_way(path));
+        found.sort();
+        Ok(found)
+    }
+
+    /// Whether this user may write what a run writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritable`], naming what cannot be written.
+    pub fn check_writable(&self) -> Result<()> {
+        let there = AREAS.iter().map(|area| self.root().join(area)).filter(|path| path.exists());
+        for path in std::iter::once(self.root().to_owned()).chain(there) {
+            if let Err(error) = access(&path, Permission::WRITE_OK | Permission::EXEC_OK) {
+                return Err(StoreError::Unwritable { root: self.root().to_owned(), path, error: error.into() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is in a directory without being one, by what the listing says: looking at each would take as long as
+/// all else that a small plan does.
+fn no_directories(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in files::list(dir)? {
+        let entry = entry.map_err(StoreError::io("read", dir))?;
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// A symbolic link may lead to a directory elsewhere.
+fn is_in_the_way(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok() && !fs::metadata(path).is_ok_and(|meta| meta.is_dir())
+}
+
+/// The error for what is not what belongs there.
+pub(crate) fn misplaced(path: PathBuf, wanted: &'static str) -> StoreError {
+    let found = match files::stat(&path) {
+        Ok(Some(meta)) if meta.is_dir() => "a directory",
+        Ok(Some(meta)) if meta.is_file() => "a file",
+        Ok(Some(meta)) if meta.is_symlink() => "a symbolic link to something else",
+        _ => "something else",
+    };
+    StoreError::Misplaced { path, found, wanted }
+}
