@@ -104,13 +104,13 @@ pub enum StoreError {
         /// The preimage's key.
         derived: Key,
     },
-    /// A destination that holds something else.
-    #[error("export to `{}`: it holds `{found}`, which this store did not put there; name a new or empty directory, or force", dest.display())]
+    /// An export would overwrite what is not its own.
+    #[error("export to `{}`: it would overwrite {}", dest.display(), listed(files))]
     Foreign {
         /// The destination.
         dest: PathBuf,
-        /// Something in it.
-        found: String,
+        /// The files there, each with what it is.
+        files: Vec<String>,
     },
     /// A file changed while it was read.
     #[error("`{}` changes while it is read; wait until it is written", path.display())]
@@ -138,6 +138,23 @@ impl StoreError {
     pub fn is_out_of_room(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         matches!(self, StoreError::Io { error, .. } if matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull))
+    }
+
+    /// Whether the system refused for want of permission.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let StoreError::Io { error, .. } = self else { return false };
+        matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+    }
+}
+
+/// The first few of many.
+fn listed(files: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = files.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match files.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
     }
 }
 

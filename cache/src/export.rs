@@ -1,186 +1,311 @@
 //! Giving artifacts to people.
 
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
 
 use crate::clone;
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
 use crate::files;
+use crate::ledger::{Ledger, Put};
+use crate::share::own_mode;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
+/// What temporary files are called; six letters or digits follow.
+const TEMPORARY: &str = ".export-";
+
 /// How to export.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ExportOptions {
-    /// Overwrite files of a destination that this store did not fill. Files of other names stay.
+    /// Overwrite files that are not what this store put there for the same exporter.
     pub force: bool,
+    /// For whom: what was put into a destination for one is brought up to date only for the same.
+    pub by: String,
+    /// What a file of the artifact is called in the destination, if that is not its own path.
+    pub names: BTreeMap<String, String>,
 }
 
-/// What an export did, by file.
+/// What an export did, by file. The name of a directory, of those that are empty, ends in a slash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Exported {
     /// Written, because they were missing or differed.
     pub written: Vec<String>,
     /// Already there with the right content.
     pub unchanged: Vec<String>,
-    /// Removed: a former export put them there, unedited since, and this artifact has no such file.
+    /// Removed: a former export for the same put them there, unedited since, and this artifact has no such file.
     pub removed: Vec<String>,
 }
 
-/// What the store remembers of a destination: that it filled it, and with what.
-#[derive(Serialize, Deserialize)]
-struct Ledger {
-    dest: PathBuf,
-    artifact: Digest,
-    files: Vec<Entry>,
+/// What is at the place of a file that is to be written.
+enum Standing {
+    Missing,
+    /// What is to be written.
+    Same,
+    /// What an earlier export for the same put there, or the right content with another mode.
+    Ours,
+    /// Somebody's, and why that is thought.
+    Foreign(String),
+    /// Something that cannot be replaced by a file.
+    Blocked(&'static str),
 }
 
 impl Store {
     /// Writes the artifact's files into the directory `dest`, as reflinks or copies, never as hard
-    /// links, each one atomically. What an earlier export put there is brought up to date: deleted
-    /// and changed files are restored. Other files in `dest` are left alone.
+    /// links, each one atomically. What an earlier export for the same put there is brought up to date. Other
+    /// files in `dest` are left alone.
     ///
     /// # Errors
-    /// [`crate::StoreError::Foreign`] if `dest` is not empty, was not filled by this store, does not
-    /// hold the artifact already, and `force` is not set; [`crate::StoreError::Damaged`].
-    pub fn export(&self, artifact: &Digest, dest: &Path, options: ExportOptions) -> Result<Exported> {
+    /// [`crate::StoreError::Foreign`], before anything is written, if a file would be overwritten that is neither
+    /// what is to be written nor what was put there for the same, unless `force` is set;
+    /// [`crate::StoreError::Damaged`].
+    pub fn export(&self, artifact: &Digest, dest: &Path, options: &ExportOptions) -> Result<Exported> {
         let tree = self.tree(artifact)?;
         self.verify_objects(artifact, &tree)?;
-        fs::create_dir_all(dest).map_err(StoreError::io("create", dest))?;
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(own_mode(0o777)).create(dest).map_err(StoreError::io("create", dest))?;
         let dest = fs::canonicalize(dest).map_err(StoreError::io("open", dest))?;
-        let ledger = self.ledger_path(&dest);
-        let before = self.read_ledger(&ledger, &dest)?;
-        if before.is_none() && !options.force {
-            refuse_foreign(&tree, &dest)?;
+        // Of exports into one directory, one at a time; what a dead one left is nobody's then.
+        let lock = lock(&dest);
+        let before = self.read_ledger(&dest)?;
+        let export = Export { store: self, dest, options, wanted: wanted(&tree, options), before };
+        let standings = export.look()?;
+        if lock.is_some() {
+            export.remove_temporaries()?;
         }
+        export.carry_out(&standings, &tree)
+    }
+}
+
+/// A file to write, and what it is called in the destination.
+struct Wanted<'a> {
+    path: String,
+    entry: &'a Entry,
+}
+
+struct Export<'a> {
+    store: &'a Store,
+    dest: PathBuf,
+    options: &'a ExportOptions,
+    wanted: Vec<Wanted<'a>>,
+    before: Ledger,
+}
+
+impl Export<'_> {
+    /// What is at each place; refuses all if one is not ours to write to.
+    fn look(&self) -> Result<Vec<Standing>> {
+        let mut refused = Vec::new();
+        let standings = self.wanted.iter().map(|wanted| self.stands(wanted)).collect::<Result<Vec<_>>>()?;
+        for (wanted, standing) in self.wanted.iter().zip(&standings) {
+            match standing {
+                Standing::Blocked(why) => refused.push(format!("`{}`, {why}", wanted.path)),
+                Standing::Foreign(why) if !self.options.force => refused.push(format!("`{}`, {why}", wanted.path)),
+                _ => {}
+            }
+        }
+        match refused.is_empty() {
+            true => Ok(standings),
+            false => Err(StoreError::Foreign { dest: self.dest.clone(), files: refused }),
+        }
+    }
+
+    fn stands(&self, wanted: &Wanted) -> Result<Standing> {
+        let path = self.dest.join(&wanted.path);
+        for dir in path.ancestors().skip(1).take_while(|dir| *dir != self.dest) {
+            if files::stat(dir)?.is_some_and(|meta| !meta.is_dir()) {
+                return Ok(Standing::Blocked("whose folder is a file or a link there"));
+            }
+        }
+        let Some(meta) = files::stat(&path)? else { return Ok(Standing::Missing) };
+        if meta.is_dir() {
+            return Ok(Standing::Blocked("which is a directory there"));
+        }
+        if !meta.is_file() {
+            return Ok(Standing::Foreign("which is no plain file there".to_owned()));
+        }
+        let known: Vec<&Put> = self.before.at(&wanted.path).collect();
+        let sizes = known.iter().map(|put| put.size).chain([wanted.entry.size]);
+        let found = if sizes.into_iter().any(|size| size == meta.len()) { Some(hash(&path)?) } else { None };
+        let exec = meta.permissions().mode() & 0o100 != 0;
+        Ok(match found {
+            Some(digest) if digest == wanted.entry.digest && exec == wanted.entry.exec => Standing::Same,
+            Some(digest) if digest == wanted.entry.digest => Standing::Ours,
+            found => self.judge(&known, found),
+        })
+    }
+
+    /// A file that is not what is to be written, by what was put there.
+    fn judge(&self, known: &[&Put], found: Option<Digest>) -> Standing {
+        let unedited: Vec<&&Put> = known.iter().filter(|put| found.is_some() && put.digest == found).collect();
+        match (unedited.iter().find(|put| !self.is_ours(put)), unedited.first(), known.first()) {
+            (Some(other), ..) => Standing::Foreign(format!("which was exported for {}", other.by)),
+            (None, Some(_), _) => Standing::Ours,
+            (None, None, Some(_)) => Standing::Foreign("which was edited since it was exported".to_owned()),
+            (None, None, None) => Standing::Foreign("which is not from an export".to_owned()),
+        }
+    }
+
+    fn is_ours(&self, put: &Put) -> bool {
+        put.by == self.options.by || put.by.is_empty()
+    }
+
+    fn carry_out(mut self, standings: &[Standing], tree: &Tree) -> Result<Exported> {
+        let new = self.puts(tree);
+        // Noted before the files are there, beside what was: an export that was cut off can be done again.
+        self.before.add(new.clone());
+        self.store.write_ledger(&self.before)?;
         let mut done = Exported::default();
-        let former = before.map(|ledger| ledger.files).unwrap_or_default();
-        for entry in former.iter().filter(|entry| tree.get(&entry.path).is_none()) {
-            remove_former(&dest, entry, &mut done)?;
+        let keep: BTreeSet<&str> = new.iter().map(|put| put.path.as_str()).collect();
+        for put in self.before.files().iter().filter(|put| put.by == self.options.by && !keep.contains(&*put.path)) {
+            self.remove_former(put, &mut done)?;
         }
-        // Noted before the files are there: an export that was cut off can be done again.
-        let now = Ledger { dest: dest.clone(), artifact: *artifact, files: tree.entries().to_vec() };
-        self.write_ledger(&ledger, &now)?;
-        for entry in tree.entries() {
-            self.export_file(entry, &dest, &mut done)?;
+        for (wanted, standing) in self.wanted.iter().zip(standings) {
+            self.write(wanted, standing, &mut done)?;
         }
+        for path in tree.empty_directories() {
+            let told = if self.make_directories(Path::new(path))? { &mut done.written } else { &mut done.unchanged };
+            told.push(format!("{path}/"));
+        }
+        // Of others stays what was not written over.
+        let by = &self.options.by;
+        let stays = |put: &Put| put.by != *by && (!keep.contains(&*put.path) || new.iter().any(|new| same(new, put)));
+        self.before.retain(stays);
+        self.before.add(new);
+        self.store.write_ledger(&self.before)?;
         Ok(done)
     }
 
-    fn export_file(&self, entry: &Entry, dest: &Path, done: &mut Exported) -> Result<()> {
-        let path = dest.join(&entry.path);
-        if is_exported(&path, entry)? {
-            done.unchanged.push(entry.path.clone());
+    /// What will have been put there.
+    fn puts(&self, tree: &Tree) -> Vec<Put> {
+        let by = &self.options.by;
+        let file = |wanted: &Wanted| Put {
+            path: wanted.path.clone(),
+            digest: Some(wanted.entry.digest),
+            size: wanted.entry.size,
+            by: by.clone(),
+        };
+        let directory = |path: &str| Put { path: path.to_owned(), digest: None, size: 0, by: by.clone() };
+        self.wanted.iter().map(file).chain(tree.empty_directories().map(directory)).collect()
+    }
+
+    fn write(&self, wanted: &Wanted, standing: &Standing, done: &mut Exported) -> Result<()> {
+        if matches!(standing, Standing::Same) {
+            done.unchanged.push(wanted.path.clone());
             return Ok(());
         }
-        make_parents(dest, &entry.path)?;
-        let written = write_twin(&self.object_path(&entry.digest), &path, entry.exec);
+        let path = self.dest.join(&wanted.path);
+        self.make_directories(Path::new(&wanted.path).parent().unwrap_or(Path::new("")))?;
+        let written = write_twin(&self.store.object_path(&wanted.entry.digest), &path, wanted.entry.exec);
         written.map_err(StoreError::io("write", &path))?;
-        done.written.push(entry.path.clone());
+        done.written.push(wanted.path.clone());
         Ok(())
     }
 
-    fn ledger_path(&self, dest: &Path) -> PathBuf {
-        let name = Digest::of(dest.as_os_str().as_encoded_bytes());
-        self.root().join("exports").join(format!("{name}.json"))
-    }
-
-    fn read_ledger(&self, path: &Path, dest: &Path) -> Result<Option<Ledger>> {
-        let bytes = files::read_plain(path)?;
-        let ledger = bytes.and_then(|bytes| serde_json::from_slice::<Ledger>(&bytes).ok());
-        Ok(ledger.filter(|ledger| ledger.dest == dest))
-    }
-
-    fn write_ledger(&self, path: &Path, ledger: &Ledger) -> Result<()> {
-        // Without a ledger the next export to the same place may ask for `force`: no reason to refuse this
-        // one, be it for a path that is not UTF-8 or a store that one may only read.
-        let Ok(bytes) = serde_json::to_vec_pretty(ledger) else { return Ok(()) };
-        match files::write_atomic(&self.tmp(), path, &bytes) {
-            Err(StoreError::Io { error, .. })
-                if matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) =>
-            {
-                Ok(())
+    /// Makes directories below the destination, never through a symbolic link, which may lead anywhere. Says
+    /// whether there was one to make.
+    fn make_directories(&self, rel: &Path) -> Result<bool> {
+        let (mut dir, mut made) = (self.dest.clone(), false);
+        for name in rel {
+            dir.push(name);
+            match files::stat(&dir)? {
+                Some(meta) if meta.is_dir() => {}
+                Some(_) => {
+                    let found = format!("`{}`, which is no directory there", rel.display());
+                    return Err(StoreError::Foreign { dest: self.dest.clone(), files: vec![found] });
+                }
+                None => {
+                    let create = DirBuilder::new().mode(own_mode(0o777)).create(&dir);
+                    create.map_err(StoreError::io("create", &dir))?;
+                    made = true;
+                }
             }
-            written => written,
         }
+        Ok(made)
+    }
+
+    /// Removes what an earlier export left, unless it was edited or is another's too, and the directories that
+    /// this empties.
+    fn remove_former(&self, put: &Put, done: &mut Exported) -> Result<()> {
+        let path = self.dest.join(&put.path);
+        let others = self.before.at(&put.path).any(|other| other.by != put.by && same(other, put));
+        if others || !is_put(&path, put)? {
+            return Ok(());
+        }
+        match put.digest {
+            Some(_) => fs::remove_file(&path).map_err(StoreError::io("remove", &path))?,
+            // Something may have been put into it.
+            None if fs::remove_dir(&path).is_err() => return Ok(()),
+            None => {}
+        }
+        done.removed.push(if put.digest.is_some() { put.path.clone() } else { format!("{}/", put.path) });
+        for dir in path.ancestors().skip(1).take_while(|dir| *dir != self.dest) {
+            if fs::remove_dir(dir).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what an export that was killed left half written.
+    fn remove_temporaries(&self) -> Result<()> {
+        let paths = self.wanted.iter().map(|wanted| &wanted.path).chain(self.before.files().iter().map(|put| &put.path));
+        let dirs: BTreeSet<PathBuf> = paths.map(|path| files::parent(&self.dest.join(path)).to_owned()).collect();
+        for dir in dirs {
+            for entry in files::list(&dir)? {
+                let path = entry.map_err(StoreError::io("read", &dir))?.path();
+                if is_temporary(&path) {
+                    fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// Whether the destination that this ledger is about is still there.
-pub(crate) fn is_current(path: &Path) -> Result<bool> {
-    let bytes = files::read_plain(path)?.unwrap_or_default();
-    let ledger = serde_json::from_slice::<Ledger>(&bytes);
-    Ok(ledger.is_ok_and(|ledger| ledger.dest.is_dir()))
+fn wanted<'a>(tree: &'a Tree, options: &ExportOptions) -> Vec<Wanted<'a>> {
+    let name = |entry: &Entry| options.names.get(&entry.path).unwrap_or(&entry.path).clone();
+    tree.entries().iter().map(|entry| Wanted { path: name(entry), entry }).collect()
 }
 
-/// The destination must be empty or hold the artifact already.
-fn refuse_foreign(tree: &Tree, dest: &Path) -> Result<()> {
-    let mut names = fs::read_dir(dest).map_err(StoreError::io("read", dest))?;
-    let Some(first) = names.next() else { return Ok(()) };
-    for entry in tree.entries() {
-        if !is_exported(&dest.join(&entry.path), entry)? {
-            let found = first.map_err(StoreError::io("read", dest))?.file_name();
-            let found = found.to_string_lossy().into_owned();
-            return Err(StoreError::Foreign { dest: dest.to_owned(), found });
-        }
-    }
-    Ok(())
+/// Whether two exporters put the same there.
+fn same(a: &Put, b: &Put) -> bool {
+    (&a.path, a.digest) == (&b.path, b.digest)
 }
 
-/// Whether a plain file with the entry's content and exec bit is there.
-fn is_exported(path: &Path, entry: &Entry) -> Result<bool> {
+/// Held until it is dropped; `None` where the file system has no locks on directories.
+fn lock(dest: &Path) -> Option<File> {
+    let dir = File::open(dest).ok()?;
+    flock(&dir, FlockOperation::LockExclusive).ok().map(|()| dir)
+}
+
+/// Whether what was put there is still there, unedited.
+fn is_put(path: &Path, put: &Put) -> Result<bool> {
     let Some(meta) = files::stat(path)? else { return Ok(false) };
-    let exec = meta.permissions().mode() & 0o100 != 0;
-    if !meta.is_file() || meta.len() != entry.size || exec != entry.exec {
-        return Ok(false);
+    match put.digest {
+        Some(digest) => Ok(meta.is_file() && meta.len() == put.size && hash(path)? == digest),
+        None => Ok(meta.is_dir()),
     }
-    let (digest, _) = files::hash(path).map_err(StoreError::io("read", path))?;
-    Ok(digest == entry.digest)
 }
 
-/// Removes a file that an earlier export left, and the directories that this empties.
-fn remove_former(dest: &Path, entry: &Entry, done: &mut Exported) -> Result<()> {
-    let path = dest.join(&entry.path);
-    if !is_exported(&path, entry)? {
-        return Ok(());
-    }
-    fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
-    done.removed.push(entry.path.clone());
-    for dir in path.ancestors().skip(1).take_while(|dir| *dir != dest) {
-        if fs::remove_dir(dir).is_err() {
-            break;
-        }
-    }
-    Ok(())
+fn hash(path: &Path) -> Result<Digest> {
+    files::hash(path).map(|(digest, _)| digest).map_err(StoreError::io("read", path))
 }
 
-/// Makes the directories of a file below `dest`, never through a symbolic link, which may lead
-/// anywhere.
-fn make_parents(dest: &Path, rel: &str) -> Result<()> {
-    let mut dir = dest.to_owned();
-    for name in Path::new(rel).parent().into_iter().flatten() {
-        dir.push(name);
-        match files::stat(&dir)? {
-            Some(meta) if meta.is_dir() => {}
-            Some(_) => {
-                let found = dir.strip_prefix(dest).unwrap_or(&dir).display().to_string();
-                return Err(StoreError::Foreign { dest: dest.to_owned(), found });
-            }
-            None => fs::create_dir(&dir).map_err(StoreError::io("create", &dir))?,
-        }
-    }
-    Ok(())
+fn is_temporary(path: &Path) -> bool {
+    let rest = path.file_name().and_then(|name| name.to_str()?.strip_prefix(TEMPORARY));
+    rest.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_alphanumeric())) && !path.is_dir()
 }
 
 /// Writes a twin of the object that its owner may edit, with the modes the user's umask allows.
 fn write_twin(object: &Path, path: &Path, exec: bool) -> io::Result<()> {
-    let mode = Permissions::from_mode(if exec { 0o777 } else { 0o666 });
-    let file = tempfile::Builder::new().prefix(".export-").permissions(mode).tempfile_in(files::parent(path))?;
+    let mode = Permissions::from_mode(own_mode(if exec { 0o777 } else { 0o666 }));
+    let file = tempfile::Builder::new().prefix(TEMPORARY).permissions(mode).tempfile_in(files::parent(path))?;
     clone::reflink_or_copy(object, file.as_file())?;
     file.persist(path)?;
     Ok(())

@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::areas;
 use crate::digest::{Digest, Key};
 use crate::error::Result;
-use crate::export;
 use crate::files;
+use crate::format::Access;
+use crate::ledger;
 use crate::store::Store;
 use crate::usage;
 
@@ -218,7 +219,7 @@ impl Sweep<'_> {
         let kept = self.kept;
         let finished = |path: &Path| key_named(path).is_some_and(|key| kept.contains(&key));
         self.sweep_dir("scratch", |path| Ok(finished(path) || is_older(path, age)?))?;
-        self.sweep_dir("exports", |path| Ok(!export::is_current(path)?))?;
+        self.sweep_dir("exports", |path| Ok(!ledger::is_current(path)?))?;
         self.sweep_dir("memos", |path| is_older(path, MEMO_AGE))?;
         if locks_work && !self.policy.dry_run {
             self.lock_files()?;
@@ -248,7 +249,17 @@ impl Sweep<'_> {
 
     fn remove(&mut self, path: &Path) -> Result<()> {
         self.report.bytes += usage::measure(path)?.bytes;
-        if self.policy.dry_run { Ok(()) } else { files::remove_tree(path) }
+        if self.policy.dry_run {
+            return Ok(());
+        }
+        match files::remove_tree(path) {
+            // In a shared store, what another user's job protected is left to that user, or to root.
+            Err(error) if self.store.access() == Access::Group && error.is_forbidden() => {
+                tracing::warn!(%error, "left to its owner");
+                Ok(())
+            }
+            removed => removed,
+        }
     }
 }
 

@@ -34,6 +34,7 @@ mod gc;
 mod index;
 mod labels;
 mod layout;
+mod ledger;
 mod link;
 mod lock;
 mod lookup;

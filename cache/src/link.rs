@@ -128,6 +128,8 @@ impl Store {
             // Whatever the file there is by now, this asks for the object it was a link of.
             self.holds_content(&entry.digest)?;
         }
+        let gone = tree.empty_directories().filter(|path| !linked.path.join(path).is_dir());
+        altered.extend(gone.map(|path| format!("{path}/")));
         Ok(altered)
     }
 }
@@ -151,12 +153,10 @@ fn make_empty(dest: &Path) -> Result<()> {
     }
 }
 
-/// `dest` and every directory that the files need.
+/// `dest` and every directory of the artifact.
 fn directories(tree: &Tree, dest: &Path) -> BTreeSet<PathBuf> {
-    let mut dirs = BTreeSet::from([dest.to_owned()]);
-    for entry in tree.entries() {
-        let above = Path::new(&entry.path).ancestors().skip(1);
-        dirs.extend(above.filter(|dir| *dir != Path::new("")).map(|dir| dest.join(dir)));
-    }
-    dirs
+    let of_files = tree.entries().iter().flat_map(|entry| Path::new(&entry.path).ancestors().skip(1));
+    let empty = tree.empty_directories().flat_map(|path| Path::new(path).ancestors());
+    let below = of_files.chain(empty).filter(|dir| *dir != Path::new("")).map(|dir| dest.join(dir));
+    below.chain([dest.to_owned()]).collect()
 }

@@ -136,11 +136,8 @@ impl Store {
     /// As far as one may: of a store that is only read, the lock of whoever writes keeps collection away as well, and
     /// without it what is collected meanwhile is missed, and said to be.
     fn open_lock_to_share(&self, path: &Path) -> Result<Option<File>> {
-        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         match self.open_lock(path) {
-            Err(StoreError::Io { error, .. }) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
-                Ok(File::open(path).ok())
-            }
+            Err(error) if error.is_forbidden() => Ok(File::open(path).ok()),
             opened => opened.map(Some),
         }
     }

@@ -39,7 +39,7 @@ impl Store {
     /// and nothing changes. Otherwise `dir` is used up. After a failure all of it is in its place again, so that the same
     /// can be published later.
     ///
-    /// Plain files and directories only; the owner's exec bit is kept, empty directories are not.
+    /// Plain files and directories only; the owner's exec bit is kept, and empty directories are.
     ///
     /// # Errors
     /// A symbolic link, socket, fifo, device or name that is not UTF-8, named; a preimage of another
@@ -74,9 +74,10 @@ impl Store {
     /// Digests the directory's files and says which of them are new objects.
     fn take_in(&self, dir: &Path) -> Result<(Tree, Vec<Move>)> {
         let dir = fs::canonicalize(dir).map_err(StoreError::io("read", dir))?;
-        let taken = in_parallel(&walk::staged(&dir)?.files, |found| self.take_file(found))?;
+        let walked = walk::staged(&dir)?;
+        let taken = in_parallel(&walked.files, |found| self.take_file(found))?;
         let (entries, moves): (_, Vec<_>) = taken.into_iter().unzip();
-        Ok((Tree::new(entries), moves.into_iter().flatten().collect()))
+        Ok((Tree::new(entries).with_empty(walked.empty), moves.into_iter().flatten().collect()))
     }
 
     fn take_file(&self, found: &Found) -> Result<(Entry, Option<Move>)> {

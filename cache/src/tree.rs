@@ -20,18 +20,39 @@ pub struct Entry {
     pub path: String,
 }
 
-/// The files of an artifact, sorted by path. Empty directories are not kept: an artifact is its
-/// files, as in git, so that equal files give equal digests.
+/// A directory of an artifact that nothing is in. (Of all others the files tell.)
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmptyDirectory {
+    /// Relative, with `/` between names.
+    directory: String,
+}
+
+/// The files of an artifact and its empty directories, each sorted by path. One without empty directories has the
+/// digest that it had when these were not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tree {
     entries: Vec<Entry>,
+    empty: Vec<EmptyDirectory>,
 }
 
 impl Tree {
     /// Of these files, in any order.
     pub(crate) fn new(mut entries: Vec<Entry>) -> Tree {
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Tree { entries }
+        Tree { entries, empty: Vec::new() }
+    }
+
+    /// With these empty directories too.
+    pub(crate) fn with_empty(mut self, directories: Vec<String>) -> Tree {
+        self.empty.extend(directories.into_iter().map(|directory| EmptyDirectory { directory }));
+        self.empty.sort();
+        self
+    }
+
+    /// The directories that nothing is in, sorted by path.
+    pub fn empty_directories(&self) -> impl Iterator<Item = &str> {
+        self.empty.iter().map(|empty| empty.directory.as_str())
     }
 
     /// The files, sorted by path.
@@ -56,13 +77,11 @@ impl Tree {
         digest_of(&self.encode())
     }
 
-    /// The manifest: one JSON entry a line.
+    /// The manifest: one JSON entry a line, files first.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for entry in &self.entries {
-            serde_json::to_writer(&mut bytes, entry).expect("an entry has only plain fields");
-            bytes.push(b'\n');
-        }
+        self.entries.iter().for_each(|entry| write_line(&mut bytes, entry));
+        self.empty.iter().for_each(|empty| write_line(&mut bytes, empty));
         bytes
     }
 
@@ -71,10 +90,21 @@ impl Tree {
         if digest_of(bytes) != *artifact {
             return None;
         }
-        let lines = bytes.split_inclusive(|&b| b == b'\n');
-        let entries: Vec<Entry> = lines.map(serde_json::from_slice).collect::<Result<_, _>>().ok()?;
-        entries.iter().all(|e| is_inside(&e.path)).then_some(Tree { entries })
+        let mut tree = Tree::default();
+        for line in bytes.split_inclusive(|&b| b == b'\n') {
+            match serde_json::from_slice(line) {
+                Ok(entry) => tree.entries.push(entry),
+                Err(_) => tree.empty.push(serde_json::from_slice(line).ok()?),
+            }
+        }
+        let inside = tree.entries.iter().all(|entry| is_inside(&entry.path)) && tree.empty_directories().all(is_inside);
+        inside.then_some(tree)
     }
+}
+
+fn write_line(bytes: &mut Vec<u8>, line: &impl Serialize) {
+    serde_json::to_writer(&mut *bytes, line).expect("an entry has only plain fields");
+    bytes.push(b'\n');
 }
 
 fn digest_of(manifest: &[u8]) -> Digest {
@@ -119,10 +149,23 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_directory_is_a_line_of_its_own() {
+        let files = Tree::new(vec![entry("a", false, "x")]);
+        assert_eq!(files.clone().with_empty(Vec::new()).encode(), files.encode());
+        let tree = files.clone().with_empty(vec!["z".to_owned(), "b/c".to_owned()]);
+        let added = "{\"directory\":\"b/c\"}\n{\"directory\":\"z\"}\n";
+        assert_eq!(String::from_utf8(tree.encode()).unwrap(), String::from_utf8(files.encode()).unwrap() + added);
+        assert_eq!(Tree::decode(&tree.digest(), &tree.encode()), Some(tree));
+    }
+
+    #[test]
     fn paths_that_lead_out_are_refused() {
         for path in ["../a", "/a", "a//b", "", "a/../../b", ".", "a/", "a\0b"] {
-            let tree = Tree::new(vec![entry(path, false, "x")]);
-            assert_eq!(Tree::decode(&tree.digest(), &tree.encode()), None, "{path:?}");
+            let file = Tree::new(vec![entry(path, false, "x")]);
+            let empty = Tree::default().with_empty(vec![path.to_owned()]);
+            for tree in [file, empty] {
+                assert_eq!(Tree::decode(&tree.digest(), &tree.encode()), None, "{path:?}");
+            }
         }
     }
 

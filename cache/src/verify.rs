@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::areas::Filed;
+use crate::areas::{self, Filed};
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
+use crate::format::Version;
+use crate::ledger;
 use crate::lock::StoreLock;
 use crate::record::Record;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::tree::Tree;
 
 /// Something in the store that is not as it was written.
@@ -41,12 +43,13 @@ pub struct VerifyReport {
 }
 
 impl Store {
-    /// Hashes every object, manifest and preimage and checks every record. With `repair`, whatever is
-    /// altered is set aside, and so are records that nothing whole stands behind, so that the next run
-    /// makes anew what is needed, and a second verification finds nothing.
+    /// Hashes every object, manifest and preimage, checks every record, and that everything is in its place. With
+    /// `repair`, whatever is altered or in the way is set aside, and so are records that nothing whole stands
+    /// behind, so that the next run makes anew what is needed, and a second verification finds nothing.
     pub fn verify(&self, repair: bool) -> Result<VerifyReport> {
-        let _lock = self.keep_collection_away()?;
         let mut pass = Pass { store: self, repair, report: VerifyReport::default() };
+        pass.places()?;
+        let _lock = self.keep_collection_away()?;
         // Records first: what a record needs was there before it, so one that is published meanwhile
         // is not judged by objects that were gone through too early.
         let records = self.filed_in("records")?;
@@ -58,10 +61,10 @@ impl Store {
         Ok(pass.report)
     }
 
-    /// As far as that can be: a store that one may not write to has no locks for us.
+    /// As far as that can be: there may be something else in the place of the lock.
     fn keep_collection_away(&self) -> Result<Option<StoreLock>> {
         match self.try_lock_shared() {
-            Err(StoreError::Io { .. }) => Ok(None),
+            Err(StoreError::Io { .. } | StoreError::Misplaced { .. }) => Ok(None),
             other => other.map(Some),
         }
     }
@@ -74,6 +77,36 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// What is not where it belongs, or not what belongs there.
+    fn places(&mut self) -> Result<()> {
+        for path in self.store.in_the_way()? {
+            self.problem(&path, "a directory belongs here");
+        }
+        let is_file = |path: &Path| Ok(path.is_file());
+        self.each_in("locks", "a file belongs here", is_file)?;
+        self.each_in("memos", "a file belongs here", is_file)?;
+        self.each_in("scratch", "a directory belongs here", |path| Ok(path.is_dir()))?;
+        self.each_in("exports", "it is not the note of an export", ledger::is_whole)?;
+        let version = self.store.root().join("version");
+        if Version::read(self.store.root())? != Version::Known(self.store.access()) {
+            self.problem(&version, "it does not say what this store is");
+            if self.repair {
+                store::write_version(self.store.root(), self.store.access())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn each_in(&mut self, area: &str, what: &str, is_right: impl Fn(&Path) -> Result<bool>) -> Result<()> {
+        for path in areas::children(&self.store.root().join(area))? {
+            // What is gone meanwhile was no problem.
+            if !is_right(&path)? && files::stat(&path)?.is_some() {
+                self.problem(&path, what);
+            }
+        }
+        Ok(())
+    }
+
     /// The objects that are whole.
     fn objects(&mut self) -> Result<BTreeSet<Digest>> {
         let mut whole = BTreeSet::new();

@@ -29,6 +29,8 @@ pub(crate) struct Walked {
     pub(crate) files: Vec<Found>,
     /// Sorted, with the directory itself, whose name is "".
     pub(crate) dirs: Vec<Found>,
+    /// The directories below it that nothing is in. They are no part of a source's digest: keys were made without them.
+    pub(crate) empty: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +62,10 @@ fn walk(top: &Path, links: Links) -> Result<Walked> {
     let mut dirs = vec![Dir { path: top.to_owned(), rel: String::new(), chain: Vec::new() }];
     while let Some(mut dir) = dirs.pop() {
         let meta = enter(&mut dir, links)?;
-        let names = fs::read_dir(&dir.path).map_err(StoreError::io("read", &dir.path))?;
+        let mut names = fs::read_dir(&dir.path).map_err(StoreError::io("read", &dir.path))?.peekable();
+        if names.peek().is_none() && !dir.rel.is_empty() {
+            found.empty.push(dir.rel.clone());
+        }
         for name in names {
             let path = name.map_err(StoreError::io("read", &dir.path))?.path();
             let rel = relative(&dir, &path)?;

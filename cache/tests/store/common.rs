@@ -1,7 +1,9 @@
 //! What the tests share.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -47,6 +49,14 @@ pub(crate) fn write_files(dir: &Path, files: &[(&str, &str)]) {
 pub(crate) fn publish(store: &Store, name: &str, files: &[(&str, &str)]) -> Record {
     let staging = store.staging().unwrap();
     write_files(staging.path(), files);
+    store.publish(&key(name), &preimage(name), staging.path(), json!({"by": name})).unwrap()
+}
+
+/// As [`publish`], with empty directories.
+pub(crate) fn publish_with_empty(store: &Store, name: &str, files: &[(&str, &str)], empty: &[&str]) -> Record {
+    let staging = store.staging().unwrap();
+    write_files(staging.path(), files);
+    empty.iter().for_each(|path| fs::create_dir_all(staging.path().join(path)).unwrap());
     store.publish(&key(name), &preimage(name), staging.path(), json!({"by": name})).unwrap()
 }
 
@@ -105,13 +115,59 @@ pub(crate) fn count(store: &Store, area: &str) -> usize {
 
 /// Runs one of the ignored tests of this binary, told where the store is, as a process of its own.
 pub(crate) fn spawn(test: &str, store: &Store) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .env("HYPER_FLOW_TEST_STORE", store.root())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+    spawn_with(test, store, &[])
+}
+
+/// As [`spawn`], told more.
+pub(crate) fn spawn_with(test: &str, store: &Store, environment: &[(&str, &OsStr)]) -> Child {
+    let mut command = child(&std::env::current_exe().unwrap(), test, store);
+    command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn child(binary: &Path, test: &str, store: &Store) -> Command {
+    let mut command = Command::new(binary);
+    command.args(["--exact", test, "--ignored", "--nocapture"]).env("HYPER_FLOW_TEST_STORE", store.root());
+    command
+}
+
+/// A user who is neither root nor whoever runs the tests.
+#[derive(Clone, Copy)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) umask: u32,
+}
+
+/// Runs one of the ignored tests as another user, to its end.
+#[track_caller]
+pub(crate) fn run_as(user: User, test: &str, home: &Home) {
+    use std::os::unix::process::CommandExt;
+    // Where this binary lies others may not be let in.
+    let binary = home.dir.path().join("tests");
+    if !binary.exists() {
+        fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
+        fs::set_permissions(home.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = child(&binary, test, &home.store);
+    command.uid(user.uid).gid(user.gid).current_dir("/").env("HYPER_FLOW_TEST_UMASK", user.umask.to_string());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// Whether other users can be played here; if not, that is said past the capture of the tests' output.
+pub(crate) fn can_be_others(test: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        let _ = writeln!(std::io::stderr(), "SKIPPED, for it takes root to be two users: {test}");
+    }
+    root
+}
+
+/// Takes over the umask that [`run_as`] told this process.
+pub(crate) fn take_umask() {
+    let umask: u32 = std::env::var("HYPER_FLOW_TEST_UMASK").unwrap().parse().unwrap();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
 }
 
 /// The store that [`spawn`] told this process.

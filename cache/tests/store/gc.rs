@@ -95,7 +95,7 @@ fn leftovers_go() {
     write_files(&store.scratch(&key("done")).unwrap(), &[("checkpoint", "1")]);
     write_files(&store.scratch(&key("unfinished")).unwrap(), &[("checkpoint", "2")]);
     let out = dir.path().join("out");
-    store.export(&record.artifact, &out, Default::default()).unwrap();
+    store.export(&record.artifact, &out, &Default::default()).unwrap();
     fs::remove_dir_all(&out).unwrap();
     std::mem::forget(store.try_lock_key(&key("killed"), "me").unwrap());
 

@@ -72,13 +72,37 @@ fn equal_files_are_one_object_and_one_artifact() {
 }
 
 #[test]
-fn empty_directories_are_not_kept() {
+fn empty_directories_are_kept() {
+    let Home { store, dir } = &home();
+    let with = publish_with_empty(store, "n", &[("a", "x"), ("sub/b", "y")], &["empty/deeper", "sub/c"]);
+    let tree = store.tree(&with.artifact).unwrap();
+    assert_eq!(tree.empty_directories().collect::<Vec<_>>(), ["empty/deeper", "sub/c"]);
+    assert_eq!((with.files, store.lookup(&key("n")).unwrap()), (2, Some(with.clone())));
+    let without = publish(store, "m", &[("a", "x"), ("sub/b", "y")]);
+    assert_ne!(with.artifact, without.artifact);
+
+    let to = dir.path().join("in");
+    store.link_into(&with.artifact, &to).unwrap();
+    assert!(to.join("empty/deeper").is_dir() && to.join("sub/c").is_dir());
+    assert_eq!(store.check_linked(&with.artifact, &to).unwrap(), [""; 0]);
+    // As `cp -r` of an input leaves it.
+    let again = store.publish(&key("again"), &preimage("again"), &to, Value::Null).unwrap();
+    assert_eq!(again.artifact, with.artifact);
+    fs::remove_dir(to.join("sub/c")).unwrap();
+    assert_eq!(store.check_linked(&with.artifact, &to).unwrap(), ["sub/c/"]);
+
+    assert_eq!(store.verify(false).unwrap().problems, []);
+    let policy = hyper_flow_cache::GcPolicy { keep: [key("n")].into(), ..Default::default() };
+    store.gc(&policy).unwrap();
+    assert_eq!(store.lookup(&key("n")).unwrap(), Some(with));
+}
+
+#[test]
+fn an_empty_directory_alone_is_an_artifact() {
     let Home { store, .. } = &home();
-    let staging = store.staging().unwrap();
-    write_files(staging.path(), &[("a", "x")]);
-    fs::create_dir_all(staging.path().join("empty/deeper")).unwrap();
-    let with = store.publish(&key("n"), &preimage("n"), staging.path(), Value::Null).unwrap();
-    assert_eq!(with.artifact, publish(store, "m", &[("a", "x")]).artifact);
+    let record = publish_with_empty(store, "n", &[], &["empty"]);
+    assert_eq!((record.files, record.bytes), (0, 0));
+    assert_eq!(store.tree(&record.artifact).unwrap().empty_directories().collect::<Vec<_>>(), ["empty"]);
 }
 
 #[test]

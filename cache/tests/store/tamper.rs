@@ -47,7 +47,7 @@ fn a_slyly_altered_object_is_never_handed_out() {
     assert_refused(|store, artifact, to| store.link_into(artifact, to, Reader::Known).map(drop));
     assert_refused(|store, artifact, _| store.read(artifact, "a").map(drop));
     let options = ExportOptions::default();
-    assert_refused(|store, artifact, to| store.export(artifact, to, options).map(drop));
+    assert_refused(|store, artifact, to| store.export(artifact, to, &options).map(drop));
 }
 
 fn assert_refused(hand_out: impl Fn(&Store, &Digest, &Path) -> Result<(), StoreError>) {
