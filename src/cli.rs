@@ -33,9 +33,10 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// The directory of the store.
-    #[arg(long, global = true, value_name = "DIR", env = "HYPER_FLOW_STORE", default_value = ".hyper-flow")]
-    store: PathBuf,
+    /// The directory of the store [default: .hyper-flow]. One that is named here must be there, but for `run` and
+    /// `store init`, which make it.
+    #[arg(long, global = true, value_name = "DIR", env = "HYPER_FLOW_STORE")]
+    store: Option<PathBuf>,
     /// Trust no size and no time: read every source and every cached artifact again, before what is cached is believed.
     #[arg(long, global = true)]
     paranoid: bool,
@@ -77,6 +78,7 @@ enum Command {
     Kinds(commands::kinds::Args),
     Schema(commands::schema::Args),
     Cache(commands::cache::Args),
+    Store(commands::store::Args),
     Completions(commands::completions::Args),
 }
 
@@ -107,6 +109,7 @@ impl Command {
             Command::Kinds(args) => commands::kinds::execute(args, context),
             Command::Schema(args) => commands::schema::execute(args, context),
             Command::Cache(args) => commands::cache::execute(args, context),
+            Command::Store(args) => commands::store::execute(args, context),
             Command::Completions(args) => commands::completions::execute(args, context),
         }
     }
@@ -120,7 +123,8 @@ impl Global {
             _ => Format::Human,
         };
         Context {
-            store: self.store.clone(),
+            store: self.store.clone().unwrap_or_else(|| PathBuf::from(".hyper-flow")),
+            store_is_named: self.store.is_some(),
             paranoid: self.paranoid,
             format,
             color_stdout: self.color.on(stdout().is_terminal()),

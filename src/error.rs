@@ -7,6 +7,7 @@ use hyper_flow_cache::StoreError;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandler, Report};
 
 use crate::commands::context::Format;
+use crate::run::RunError;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub enum Failure {
     User(Report),
     /// The store failed. Exit code 3.
     Store(StoreError),
+    /// The store cannot be written, and has to be. Exit code 3.
+    Unwritable(RunError),
     /// Files in the store are altered, which the report told. Exit code 3.
     Altered(usize),
     /// The user interrupted, which the display has told. Exit code 130.
@@ -42,7 +45,7 @@ impl Failure {
         match self {
             Failure::Node => 1,
             Failure::User(_) => 2,
-            Failure::Store(_) | Failure::Altered(_) => 3,
+            Failure::Store(_) | Failure::Unwritable(_) | Failure::Altered(_) => 3,
             Failure::Interrupted => 130,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Output(_) => 3,
@@ -54,6 +57,7 @@ impl Failure {
         match self {
             Failure::Node | Failure::Interrupted => None,
             Failure::User(report) => Some(report),
+            Failure::Unwritable(error) => Some(Report::new(error)),
             Failure::Altered(files) => Some(Report::new(Altered(files))),
             Failure::Store(error) => Some(Report::new(StoreFailed(error))),
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,

@@ -168,11 +168,11 @@ impl Scan {
 
     fn at(path: &Path, when: SystemTime) -> Result<Scan> {
         let meta = fs::metadata(path).map_err(StoreError::io("read", path))?;
-        let (kind, Walked { files, dirs }) = if meta.is_dir() {
+        let (kind, Walked { files, dirs, empty }) = if meta.is_dir() {
             (SourceKind::Folder, walk::outside(path)?)
         } else if meta.is_file() {
             let file = Found { rel: String::new(), path: path.to_owned(), meta };
-            (SourceKind::File, Walked { files: vec![file], dirs: Vec::new() })
+            (SourceKind::File, Walked { files: vec![file], ..Walked::default() })
         } else {
             return Err(walk::not_plain(path, meta.file_type()));
         };

@@ -24,9 +24,9 @@ pub struct Args {
 enum Command {
     /// Says what the store holds, by part
     Du,
-    /// Reads everything again and says what is altered; exit code 3 if something is
+    /// Reads everything again and says what is altered or in the way; exit code 3 if something is
     Verify {
-        /// Set aside what is altered, so that the next run makes anew what it needs.
+        /// Set aside what is altered or in the way, so that the next run makes anew what it needs.
         #[arg(long)]
         repair: bool,
     },
@@ -59,7 +59,10 @@ struct Gc {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let store = context.open_store()?;
+    let store = match &args.command {
+        Command::Verify { .. } => context.store_to_mend()?,
+        _ => context.existing_store()?,
+    };
     match &args.command {
         Command::Du => {
             let report = Stored { store: store.root().to_owned(), usage: store.du()? };

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write, stdout};
 use std::path::PathBuf;
 
-use hyper_flow_cache::Store;
+use hyper_flow_cache::{Store, StoreError};
 
 use crate::error::{self, Failure};
 use crate::output::{Output, output};
@@ -25,6 +25,8 @@ pub enum Format {
 pub struct Context {
     /// The directory of the store, as given.
     pub store: PathBuf,
+    /// Whether it was given, and is not the default.
+    pub store_is_named: bool,
     /// Whether sizes and times of files tell nothing.
     pub paranoid: bool,
     /// How results are printed.
@@ -36,11 +38,43 @@ pub struct Context {
 }
 
 impl Context {
-    /// Opens the store, creating it where there is none.
+    /// Opens the store, creating it where there is none: for what fills it.
     pub fn open_store(&self) -> Result<Store, Failure> {
-        let store = Store::open(&self.store)?;
+        self.opened(Store::open(&self.store))
+    }
+
+    /// Opens the store to look things up, creating none: where there is none, it is as an empty one. But one
+    /// that was named must be there, for it may be a slip of the pen.
+    pub fn look_into_store(&self) -> Result<Store, Failure> {
+        let store = self.opened(Store::open_existing(&self.store))?;
+        if self.store_is_named && !store.is_there() { Err(self.no_store()) } else { Ok(store) }
+    }
+
+    /// Opens the store that must be there: for what looks after it.
+    pub fn existing_store(&self) -> Result<Store, Failure> {
+        let store = self.opened(Store::open_existing(&self.store))?;
+        if store.is_there() { Ok(store) } else { Err(self.no_store()) }
+    }
+
+    /// As [`Context::existing_store`], also where things in it are not in their places.
+    pub fn store_to_mend(&self) -> Result<Store, Failure> {
+        let store = self.opened(Store::open_to_mend(&self.store))?;
+        if store.is_there() { Ok(store) } else { Err(self.no_store()) }
+    }
+
+    /// What is made in a shared store is for its group, whatever the user's umask.
+    fn opened(&self, store: Result<Store, StoreError>) -> Result<Store, Failure> {
+        let store = store?;
+        store.open_to_group();
         Ok(if self.paranoid { store.paranoid() } else { store })
     }
+
+    fn no_store(&self) -> Failure {
+        let message = format!("there is no store at `{}`", self.store.display());
+        let help = "name another one with `--store` or HYPER_FLOW_STORE; `hyper-flow run` and `hyper-flow store init` make one";
+        Failure::usage(message, help)
+    }
+
     /// Tells people, on standard error, what is probably not meant in a pipeline.
     pub(crate) fn warn(&self, warnings: &[Finding]) {
         if self.format == Format::Human {

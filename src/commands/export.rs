@@ -1,8 +1,10 @@
 //! `hyper-flow export`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hyper_flow_cache::{ExportOptions, StoreError};
+use hyper_flow_cache::{Digest, ExportOptions, Store, StoreError};
+use hyper_flow_spec::Artifact;
 
 use crate::commands::artifact;
 use crate::commands::context::Context;
@@ -12,8 +14,9 @@ use crate::output::report::Exported;
 
 /// Copies a node's artifact out of the store
 ///
-/// The files may be edited: they are copies, never links into the store. What an earlier export of this
-/// store put into DEST is brought up to date, and other files there are left alone.
+/// The files may be edited: they are copies, never links into the store. What an earlier export of the same
+/// node put into DEST is brought up to date, and other files there are left alone; so several nodes can be
+/// exported to one directory. A LoRA is called after its node: `unified.safetensors`.
 ///
 /// Only what the node's key produces is exported; a node that has to run is an error.
 #[derive(Debug, clap::Args)]
@@ -23,7 +26,7 @@ pub struct Args {
     /// to copy to.
     #[arg(value_names = ["FILE", "NODE", "DEST"])]
     words: Vec<String>,
-    /// Overwrite files that are not from an earlier export.
+    /// Overwrite files that are not from an earlier export of this node, or were edited since.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -33,20 +36,66 @@ pub struct Args {
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, [name, dest]) = source::split_exactly(&args.words, ["NODE", "DEST"], context)?;
-    let Loaded { store, plan, .. } = source::load_one(&file, name, &args.overriding, context)?;
+    let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
     let record = planned.record.as_ref().ok_or_else(|| artifact::missing(name, &planned.reason))?;
     let dest = PathBuf::from(dest);
-    let done = store.export(&record.artifact, &dest, ExportOptions { force: args.force }).map_err(failure)?;
+    let names = match pipeline.nodes[name].kind.output() {
+        Artifact::Lora => names_of_lora(&store, &record.artifact, name)?,
+        _ => BTreeMap::new(),
+    };
+    let options = ExportOptions { force: args.force, by: format!("`{name}` of `{}`", pipeline.name), names };
+    let done = store.export(&record.artifact, &dest, &options).map_err(failure)?;
     let report =
         Exported { node: name.clone(), dest, written: done.written, unchanged: done.unchanged, removed: done.removed };
     context.print(|output, out| output.exported(out, &report))
 }
 
+/// Programs keep all LoRAs in one folder, so that each needs a name of its own, and so do the files beside it.
+fn names_of_lora(store: &Store, artifact: &Digest, node: &str) -> Result<BTreeMap<String, String>, StoreError> {
+    let node = file_stem(node);
+    let name = |path: &str| match path.strip_prefix("lora.") {
+        Some(end) => format!("{node}.{end}"),
+        None => format!("{node}.{path}"),
+    };
+    Ok(store.tree(artifact)?.entries().iter().map(|entry| (entry.path.clone(), name(&entry.path))).collect())
+}
+
+/// The name of a node as that of a file on any system: where it had to be changed, some digits keep it apart from
+/// others.
+fn file_stem(node: &str) -> String {
+    let allowed = |c: char| !c.is_control() && !r#"/\:*?"<>|"#.contains(c);
+    let safe: String = node.chars().take(80).map(|c| if allowed(c) { c } else { '_' }).collect();
+    let safe = safe.trim_matches(['.', ' ']);
+    if safe == node { node.to_owned() } else { format!("{safe}-{}", Digest::of(node.as_bytes()).short()) }
+}
+
 /// A destination that holds something else is the user's to decide about, not a failure of the store.
 fn failure(error: StoreError) -> Failure {
     match error {
-        StoreError::Foreign { .. } => Failure::usage(error.to_string(), "`--force` overwrites files of the same names"),
+        StoreError::Foreign { .. } => {
+            Failure::usage(error.to_string(), "move them, name another directory, or overwrite them with `--force`")
+        }
         other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_stay_and_others_become_safe() {
+        for name in ["unified", "tscd@1", "Bär 2", "a.b_c"] {
+            assert_eq!(file_stem(name), name);
+        }
+        let long = "x".repeat(300);
+        let odd = ["../etc/passwd", "a/b", "a_b/", ".hidden", "a:b", "", "tab\t", long.as_str()];
+        let mut safe: Vec<String> = odd.into_iter().map(file_stem).collect();
+        let good = |name: &String| !name.contains(['/', '\t', ':']) && !name.starts_with('.') && name.len() < 100;
+        assert!(safe.iter().all(good), "{safe:?}");
+        safe.sort();
+        safe.dedup();
+        assert_eq!(safe.len(), odd.len(), "none like another");
     }
 }

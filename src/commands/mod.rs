@@ -18,4 +18,5 @@ mod runs;
 pub mod schema;
 pub mod show;
 pub mod source;
+pub mod store;
 pub mod why;

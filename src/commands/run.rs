@@ -53,9 +53,9 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, targets) = source::split(&args.words, context)?;
     let pipeline = args.overriding.load(&file).map_err(Failure::user)?;
     context.warn(&pipeline.warnings);
-    let store = context.open_store()?;
+    let store = if args.dry_run { context.look_into_store()? } else { context.open_store()? };
     // Before the plan, so that nothing is collected between looking it up and using it.
-    let _lock = lock(&store, context)?;
+    let _lock = if args.dry_run { None } else { Some(lock(&store, context)?) };
     let classes = Classes::of(&pipeline, &store)?;
     let plan = plan::plan(&pipeline, &store, targets, classes)?;
     if args.dry_run {
@@ -103,6 +103,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
         match error {
             RunError::Store(error) => Failure::Store(error),
+            unwritable @ RunError::Unwritable { .. } => Failure::Unwritable(unwritable),
             system => Failure::user(system),
         }
     }

@@ -82,6 +82,7 @@ fn report(loaded: &Loaded, record: Record) -> Result<Shown, Failure> {
         metrics: metrics(store, &record, &tree)?,
         pictures: pictures(store, &tree),
         files: tree.entries().to_vec(),
+        empty_directories: tree.empty_directories().map(str::to_owned).collect(),
     })
 }
 

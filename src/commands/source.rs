@@ -49,7 +49,7 @@ pub(crate) fn load(
     context: &Context,
 ) -> Result<Loaded, Failure> {
     let pipeline = overriding.load(file).map_err(Failure::user)?;
-    let store = context.open_store()?;
+    let store = context.look_into_store()?;
     let classes = Classes::of(&pipeline, &store)?;
     let plan = plan(&pipeline, &store, targets, classes)?;
     Ok(Loaded { pipeline, store, plan })
@@ -113,7 +113,7 @@ fn default(context: &Context) -> Result<PathBuf, Failure> {
     if let [only] = here.as_slice() {
         return Ok(only.clone());
     }
-    last_run(&context.open_store()?).ok_or_else(|| {
+    last_run(&context.look_into_store()?).ok_or_else(|| {
         let message = match here.len() {
             0 => "no pipeline file is named, and there was no run to take it from".to_owned(),
             many => format!("no pipeline file is named, and there are {many} in this directory"),

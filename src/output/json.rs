@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Output;
-use super::report::{Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why};
+use super::report::{
+    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+};
 
 pub(super) struct Json;
 
@@ -26,5 +28,6 @@ macro_rules! as_json {
 
 as_json! {
     planned: Planned, why: Why, drawn: Drawn, listed: Listed, shown: Shown, logged: Logged, exported: Exported,
-    stored: Stored, verified: Verified, collected: Collected, rebuilt: Rebuilt
+    stored: Stored, verified: Verified, collected: Collected, rebuilt: Rebuilt,
+    initialised: Initialised
 }

@@ -4,7 +4,9 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::Output;
-use super::report::{Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why};
+use super::report::{
+    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+};
 use crate::plan::State;
 
 pub(super) struct Quiet;
@@ -59,5 +61,9 @@ impl Output for Quiet {
 
     fn rebuilt(&self, _: &mut dyn Write, _: &Rebuilt) -> io::Result<()> {
         Ok(())
+    }
+
+    fn initialised(&self, out: &mut dyn Write, report: &Initialised) -> io::Result<()> {
+        lines(out, [report.store.display()])
     }
 }

@@ -124,6 +124,8 @@ pub struct Shown {
     pub bytes: u64,
     /// Its files.
     pub files: Vec<Entry>,
+    /// Its empty directories.
+    pub empty_directories: Vec<String>,
     /// How it was made.
     pub made: Option<Provenance>,
     /// The parameters it was made with.
@@ -248,4 +250,17 @@ pub struct Rebuilt {
     pub runs: u64,
     /// Labels known.
     pub labels: u64,
+}
+
+/// A store that was made or shared.
+#[derive(Debug, Serialize)]
+pub struct Initialised {
+    /// The directory of the store.
+    pub store: PathBuf,
+    /// Whether its group has it in common.
+    pub shared: bool,
+    /// Whether there was none before.
+    pub made: bool,
+    /// How many files and directories were opened to the group.
+    pub changed: u64,
 }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use super::human::Human;
 use super::json::Json;
 use super::quiet::Quiet;
-use super::report::{Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why};
+use super::report::{
+    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+};
 use crate::commands::context::Format;
 
 /// Prints what a command found out. Every method writes one whole report, and nothing anywhere else.
@@ -35,6 +37,8 @@ pub trait Output {
     fn collected(&self, out: &mut dyn Write, report: &Collected) -> io::Result<()>;
     /// A rebuilt index. Quiet: nothing.
     fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()>;
+    /// A store that was made or shared. Quiet: its directory.
+    fn initialised(&self, out: &mut dyn Write, report: &Initialised) -> io::Result<()>;
 }
 
 /// The output of a format.

@@ -16,6 +16,19 @@ pub enum RunError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A node would have to run, and what it yields cannot be kept.
+    #[error("`{node}` has to run, and its artifact could not be kept")]
+    #[diagnostic(help(
+        "use a store of your own (`--store`), or have the owner of this one share it: `hyper-flow store init --shared`; \
+         what is cached can be used as it is"
+    ))]
+    Unwritable {
+        /// The first such node.
+        node: String,
+        /// What cannot be written.
+        #[source]
+        source: StoreError,
+    },
     /// The system refused what a scheduler needs.
     #[error("failed to {doing}")]
     System {

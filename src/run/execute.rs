@@ -1,5 +1,6 @@
 //! A run from its plan to its summary.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper_flow_cache::{Store, StoreError};
@@ -14,7 +15,7 @@ use super::show;
 use super::stop::{Stop, Urgency};
 use crate::display::Display;
 use crate::pipeline::Pipeline;
-use crate::plan::Plan;
+use crate::plan::{Plan, State};
 
 /// Threads for work on files. They wait more than they compute.
 const FILE_THREADS: usize = 16;
@@ -38,7 +39,7 @@ pub fn execute(
     options: Options,
     display: Box<dyn Display>,
 ) -> Result<Finished, RunError> {
-    let log = RunLog::create(&store, &pipeline, targets)?;
+    let log = RunLog::create(&place_for_log(&store, &plan)?, &pipeline, targets)?;
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
     let runtime = runtime.map_err(|source| RunError::System { doing: "start the scheduler", source })?;
     runtime.block_on(async {
@@ -46,6 +47,16 @@ pub fn execute(
         let context = Context::new((pipeline, plan), store, options, stop, log, display);
         Ok(run(Arc::new(context)).await)
     })
+}
+
+/// Where the run's log goes: into the store; but if all is cached in one that this user may only read, beside it, for
+/// what the run ends with is to be seen all the same.
+fn place_for_log(store: &Store, plan: &Plan) -> Result<PathBuf, RunError> {
+    let Err(source) = store.check_writable() else { return Ok(store.runs()) };
+    match plan.nodes.iter().find(|node| node.state != State::Cached) {
+        Some(node) => Err(RunError::Unwritable { node: node.name.clone(), source }),
+        None => Ok(std::env::temp_dir()),
+    }
 }
 
 async fn run(context: Arc<Context>) -> Finished {

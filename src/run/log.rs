@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hyper_flow_cache::{Digest, Store, StoreError};
+use hyper_flow_cache::{Digest, StoreError};
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,9 +22,9 @@ pub(super) struct RunLog {
 }
 
 impl RunLog {
-    /// Makes the directory of a new run.
-    pub(super) fn create(store: &Store, pipeline: &Pipeline, targets: &[String]) -> Result<RunLog, StoreError> {
-        let (id, root) = new_directory(&store.runs())?;
+    /// Makes the directory of a new run, in this one.
+    pub(super) fn create(runs: &Path, pipeline: &Pipeline, targets: &[String]) -> Result<RunLog, StoreError> {
+        let (id, root) = new_directory(runs)?;
         let path = root.join("run.json");
         write_json(&path, &description(&id, pipeline, targets)).map_err(io_error("write", &path))?;
         let path = root.join("events.jsonl");

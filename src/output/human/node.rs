@@ -31,7 +31,9 @@ pub(super) fn shown(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Re
     }
     section(out, paint, "parameters", params(report))?;
     section(out, paint, "inputs", report.inputs.iter().map(|(port, node)| [port.clone(), node.clone()]))?;
-    section(out, paint, "files", report.files.iter().map(|file| [file.path.clone(), bytes(file.size)]))?;
+    let files = report.files.iter().map(|file| [file.path.clone(), bytes(file.size)]);
+    let empty = report.empty_directories.iter().map(|path| [format!("{path}/"), "empty".to_owned()]);
+    section(out, paint, "files", files.chain(empty))?;
     if let Some(found) = &report.metrics {
         writeln!(out, "{}", paint.bold("metrics"))?;
         metrics(out, paint, found)?;

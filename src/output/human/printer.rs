@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{Paint, node, plan, store};
 use crate::output::Output;
 use crate::output::report::{
-    Collected, Drawn, Exported, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
 };
 
 /// Prints for people.
@@ -62,5 +62,9 @@ impl Output for Human {
 
     fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()> {
         store::rebuilt(out, report)
+    }
+
+    fn initialised(&self, out: &mut dyn Write, report: &Initialised) -> io::Result<()> {
+        store::initialised(out, report)
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::Paint;
 use super::table::Table;
 use super::units::{bytes, count};
-use crate::output::report::{Collected, Rebuilt, Stored, Verified};
+use crate::output::report::{Collected, Initialised, Rebuilt, Stored, Verified};
 
 pub(super) fn stored(out: &mut dyn Write, paint: Paint, report: &Stored) -> io::Result<()> {
     let mut table = Table::new(["PART", "FILES", "SIZE"]).right([1, 2]);
@@ -57,4 +57,14 @@ pub(super) fn collected(out: &mut dyn Write, report: &Collected) -> io::Result<(
 pub(super) fn rebuilt(out: &mut dyn Write, report: &Rebuilt) -> io::Result<()> {
     let (records, runs) = (count(report.records, "record"), count(report.runs, "run"));
     writeln!(out, "index made anew from {records} and {runs}; {} known", count(report.labels, "label"))
+}
+
+pub(super) fn initialised(out: &mut dyn Write, report: &Initialised) -> io::Result<()> {
+    let verb = if report.made { "made" } else { "there already" };
+    let access = if report.shared { "shared with its group" } else { "private" };
+    let opened = match report.changed {
+        0 => String::new(),
+        changed => format!("; {} opened to it", count(changed, "thing")),
+    };
+    writeln!(out, "{}: {verb}, {access}{opened}", report.store.display())
 }
