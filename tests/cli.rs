@@ -6,6 +6,7 @@ mod command_line {
     mod hub;
     mod reporting;
     mod scene;
+    mod sharing;
     mod storing;
     mod sweeping;
     mod worker;

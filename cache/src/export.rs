@@ -254,7 +254,8 @@ impl Export<'_> {
 
     /// Removes what an export that was killed left half written.
     fn remove_temporaries(&self) -> Result<()> {
-        let paths = self.wanted.iter().map(|wanted| &wanted.path).chain(self.before.files().iter().map(|put| &put.path));
+        let paths =
+            self.wanted.iter().map(|wanted| &wanted.path).chain(self.before.files().iter().map(|put| &put.path));
         let dirs: BTreeSet<PathBuf> = paths.map(|path| files::parent(&self.dest.join(path)).to_owned()).collect();
         for dir in dirs {
             for entry in files::list(&dir)? {

@@ -95,7 +95,9 @@ mod tests {
     fn another_format_is_told_from_a_damaged_one() {
         let other = |text: &str| Version::Other(text.to_owned());
         assert_eq!(Version::parse("hyper-flow store 2, of stone\n"), other("hyper-flow store 2, of stone"));
-        for text in ["", " \n", "hyper-flow store ", "hyper-flow store 1, sha", "hyper-fl", "\0\0\0", "hyper-flow store x"] {
+        for text in
+            ["", " \n", "hyper-flow store ", "hyper-flow store 1, sha", "hyper-fl", "\0\0\0", "hyper-flow store x"]
+        {
             assert!(matches!(Version::parse(text), Version::Damaged(_)), "{text:?}");
         }
     }

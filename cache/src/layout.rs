@@ -14,9 +14,8 @@ use crate::store::Store;
 pub(crate) const FILED: [&str; 4] = ["objects", "trees", "records", "preimages"];
 
 /// All directories of a store but the index, which mends itself.
-pub(crate) const AREAS: [&str; 11] = [
-    "objects", "trees", "records", "preimages", "runs", "scratch", "tmp", "damaged", "exports", "memos", "locks",
-];
+pub(crate) const AREAS: [&str; 11] =
+    ["objects", "trees", "records", "preimages", "runs", "scratch", "tmp", "damaged", "exports", "memos", "locks"];
 
 impl Store {
     /// Fails with the first thing in the way of a directory of the store.
@@ -43,7 +42,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unwritable`], naming what cannot be written.
     pub fn check_writable(&self) -> Result<()> {
-        let there = AREAS.iter().map(|area| self.root().join(area)).filter(|path| path.exists());
+        let there = AREAS.iter().map(|area| self.root().join(area)).filter(|path| path.is_dir());
         for path in std::iter::once(self.root().to_owned()).chain(there) {
             if let Err(error) = access(&path, Permission::WRITE_OK | Permission::EXEC_OK) {
                 return Err(StoreError::Unwritable { root: self.root().to_owned(), path, error: error.into() });

@@ -6,6 +6,7 @@
 //!
 //! | path | what |
 //! |---|---|
+//! | `version` | the format, and whether the store is shared by its group |
 //! | `objects/ab/cdef…` | contents, by blake3, mode 0444 and one fixed mtime |
 //! | `trees/ab/cdef…` | manifests: one JSON entry a line |
 //! | `records/ab/cdef…` | one JSON file a key, written last when publishing |
@@ -14,7 +15,7 @@
 //! | `scratch/<key>/` | checkpoints until the key is published |
 //! | `tmp/` | staging, in the same file system so that publishing is a rename |
 //! | `damaged/` | what was altered, set aside |
-//! | `exports/` | where [`Store::export`] has written, and what |
+//! | `exports/` | where [`Store::export`] has written, what, and for whom |
 //! | `memos/` | answers the caller remembers ([`Store::set_memo`]); can be deleted at any time |
 //! | `locks/` | files the operating system's locks are taken on |
 //! | `index/` | sled: last use, labels, stat memo; can be deleted at any time |

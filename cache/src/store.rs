@@ -81,7 +81,7 @@ impl Store {
             }
             None if is_store(root) => Store::at(root, Access::of_directory(root)),
             None => {
-                if root.is_dir() {
+                if root.exists() {
                     refuse_foreign(root)?;
                 }
                 let root = std::path::absolute(root).map_err(StoreError::io("find", root))?;
@@ -211,7 +211,7 @@ fn is_store(root: &Path) -> bool {
 
 /// The version file comes last: a creation that was cut off is simply done again.
 fn create(root: &Path) -> Result<Access> {
-    files::make_dir(root)?;
+    fs::create_dir_all(root).map_err(StoreError::io("create", root))?;
     refuse_foreign(root)?;
     let access = if is_store(root) { Access::of_directory(root) } else { Access::Private };
     // Of two who create it the first may be at garbage collection while the second still writes.

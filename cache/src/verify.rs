@@ -46,7 +46,13 @@ impl Store {
     /// Hashes every object, manifest and preimage, checks every record, and that everything is in its place. With
     /// `repair`, whatever is altered or in the way is set aside, and so are records that nothing whole stands
     /// behind, so that the next run makes anew what is needed, and a second verification finds nothing.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Unwritable`] if there is to be a repair and this user cannot make it.
     pub fn verify(&self, repair: bool) -> Result<VerifyReport> {
+        if repair {
+            self.check_writable()?;
+        }
         let mut pass = Pass { store: self, repair, report: VerifyReport::default() };
         pass.places()?;
         let _lock = self.keep_collection_away()?;

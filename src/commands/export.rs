@@ -65,9 +65,13 @@ fn names_of_lora(store: &Store, artifact: &Digest, node: &str) -> Result<BTreeMa
 /// others.
 fn file_stem(node: &str) -> String {
     let allowed = |c: char| !c.is_control() && !r#"/\:*?"<>|"#.contains(c);
-    let safe: String = node.chars().take(80).map(|c| if allowed(c) { c } else { '_' }).collect();
+    let safe: String = node.chars().take(50).map(|c| if allowed(c) { c } else { '_' }).collect();
     let safe = safe.trim_matches(['.', ' ']);
-    if safe == node { node.to_owned() } else { format!("{safe}-{}", Digest::of(node.as_bytes()).short()) }
+    if safe == node && !node.is_empty() {
+        node.to_owned()
+    } else {
+        format!("{safe}-{}", Digest::of(node.as_bytes()).short())
+    }
 }
 
 /// A destination that holds something else is the user's to decide about, not a failure of the store.

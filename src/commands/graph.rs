@@ -34,7 +34,7 @@ enum Language {
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, targets) = source::split(&args.words, context)?;
-    let pipeline = args.overriding.load(&file).map_err(Failure::user)?;
+    let pipeline = args.overriding.load(&file, context).map_err(Failure::user)?;
     let graph = Graph::new(&pipeline, targets)?;
     let mut report = report(&pipeline, &graph);
     report.text = match args.format {

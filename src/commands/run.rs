@@ -51,7 +51,7 @@ pub struct Args {
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, targets) = source::split(&args.words, context)?;
-    let pipeline = args.overriding.load(&file).map_err(Failure::user)?;
+    let pipeline = args.overriding.load(&file, context).map_err(Failure::user)?;
     context.warn(&pipeline.warnings);
     let store = if args.dry_run { context.look_into_store()? } else { context.open_store()? };
     // Before the plan, so that nothing is collected between looking it up and using it.

@@ -23,14 +23,11 @@ pub struct Overriding {
 }
 
 impl Overriding {
-    /// As the pipeline language takes them.
-    pub fn overrides(&self) -> Overrides {
-        Overrides { set: self.set.clone(), params: self.params.clone() }
-    }
-
     /// Reads and checks the pipeline.
-    pub fn load(&self, path: &Path) -> Result<Pipeline, PipelineErrors> {
-        pipeline::load(path, &self.overrides()).map_err(revisions::with_commits)
+    pub fn load(&self, path: &Path, context: &Context) -> Result<Pipeline, PipelineErrors> {
+        let overrides =
+            Overrides { set: self.set.clone(), params: self.params.clone(), store: Some(context.store.clone()) };
+        pipeline::load(path, &overrides).map_err(revisions::with_commits)
     }
 }
 
@@ -48,7 +45,7 @@ pub(crate) fn load(
     overriding: &Overriding,
     context: &Context,
 ) -> Result<Loaded, Failure> {
-    let pipeline = overriding.load(file).map_err(Failure::user)?;
+    let pipeline = overriding.load(file, context).map_err(Failure::user)?;
     let store = context.look_into_store()?;
     let classes = Classes::of(&pipeline, &store)?;
     let plan = plan(&pipeline, &store, targets, classes)?;

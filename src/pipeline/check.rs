@@ -7,13 +7,14 @@ use super::cycle::tell_cycles;
 use super::describe::{Description, Kinds};
 use super::draft::{Draft, Findings};
 use super::file::{File, Header, NodeSettings, OF_CHECKPOINTS, OF_TRAINING, Reproducibility};
+use super::files::{Files, resolved};
 use super::finding::PipelineErrors;
 use super::matrix::{Axes, Swept, sweep, tell_axes_twice};
 use super::model::{Node, Overrides, Pipeline};
 use super::nodes::{NodeReader, Sketch};
 use super::overrides::{apply_params, apply_set, is_unnamed};
 use super::params::Params;
-use super::references::{Files, Index, tell_references};
+use super::references::{Index, tell_references};
 use super::repeated::tell_repeated;
 use super::source::{Sources, Span};
 use super::suggest::instead;
@@ -34,7 +35,7 @@ pub(super) fn check(text: &str, path: &Path, overrides: &Overrides) -> Result<Pi
             let late = edit(&mut sources, &mut root, overrides, &mut findings);
             let mut checker = Checker { sources: &sources, findings: &mut findings, kinds: Kinds::default() };
             let swept = checker.expand(&mut root, &late);
-            checker.pipeline(root, swept, path)
+            checker.pipeline(root, swept, path, overrides.store.as_deref())
         }
         Err(draft) => {
             findings.push(*draft);
@@ -81,7 +82,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn pipeline(&mut self, root: Tree, swept: Option<Swept>, path: &Path) -> Option<Pipeline> {
+    fn pipeline(&mut self, root: Tree, swept: Option<Swept>, path: &Path, store: Option<&Path>) -> Option<Pipeline> {
         let header = self.header(&root);
         let Swept { axes, nodes: swept, seeds } = swept?;
         let nodes = self.map(&root, "nodes");
@@ -92,7 +93,7 @@ impl Checker<'_> {
         let settings = self.settings(&root, &sketches, &index);
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let base = path.parent().unwrap_or(Path::new(""));
-        let files = Files { base, sources: self.sources };
+        let files = Files { base, sources: self.sources, store: store.map(resolved) };
         let mut checked = BTreeMap::new();
         for (entry, sketch) in nodes.iter().zip(sketches) {
             files.tell_unlisted(entry, &sketch, self.findings);

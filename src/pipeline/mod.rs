@@ -5,7 +5,7 @@
 //!    makes one node many.
 //! 3. `nodes`, `typed`: every struct is rendered back to text (`fragment`) and parsed by ron into the
 //!    types of the kinds, whole if it is right, field by field if not.
-//! 4. `references`, `cycle`: what points out of a node is followed.
+//! 4. `references`, `cycle`, `files`: what points out of a node is followed.
 //!
 //! Every step adds to one list of findings (`draft`) and goes on.
 
@@ -14,6 +14,7 @@ mod cycle;
 mod describe;
 mod draft;
 mod file;
+mod files;
 mod finding;
 mod fragment;
 mod matrix;
@@ -34,5 +35,6 @@ mod words;
 
 pub use describe::{Description, Field, KindDescription};
 pub use file::json_schema;
+pub(crate) use files::is_on_path;
 pub use finding::{Branch, Finding, Label, PipelineErrors};
 pub use model::{Node, Overrides, Pipeline, Settings, load};

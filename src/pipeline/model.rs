@@ -81,13 +81,15 @@ impl Default for Settings {
     }
 }
 
-/// What the command line changes in a pipeline file.
+/// What the command line changes in a pipeline file, and what it says that the file must agree with.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// `--set`: `NODE.FIELD=RON`, `params.NAME=RON`, `settings.NODE.FIELD=RON`, `seed=RON`.
     pub set: Vec<String>,
     /// `--params`: a file that holds a RON map.
     pub params: Option<PathBuf>,
+    /// `--store`: the directory of the store. A folder that a node reads cannot hold it.
+    pub store: Option<PathBuf>,
 }
 
 /// Reads and checks a pipeline file.

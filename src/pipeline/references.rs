@@ -1,18 +1,14 @@
-//! Follows what points out of a node: references to other nodes, and files.
+//! Follows references to other nodes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
 
-use hyper_flow_spec::{Artifact, Kind};
+use hyper_flow_spec::Artifact;
 
 use super::draft::{Draft, Findings};
 use super::finding::SHOWN;
 use super::matrix::unknown_axis;
-use super::nodes::{FileUse, Reference, Sketch};
-use super::source::Sources;
-use super::suggest::{closest, instead, quoted};
-use super::tree::{Entry, Shape};
+use super::nodes::{Reference, Sketch};
+use super::suggest::{instead, quoted};
 use super::words::{any_of, with_article};
 
 /// The place of each node, by name.
@@ -67,87 +63,4 @@ fn tell_type<'s>(
     };
     let message = format!("`{port}` takes {takes}, but `{}` yields {output}", taken.name);
     findings.push(Draft::error(message).at(reference.place, format!("yields {output}")).help(help));
-}
-
-/// Looks for files, relative to the folder of the pipeline.
-pub(super) struct Files<'a> {
-    pub(super) base: &'a Path,
-    pub(super) sources: &'a Sources,
-}
-
-impl Files<'_> {
-    /// The absolute paths of a node's files; those that do not exist are told.
-    pub(super) fn of(&self, sketch: &Sketch, findings: &mut Findings) -> BTreeMap<String, PathBuf> {
-        let mut found = BTreeMap::new();
-        for file in &sketch.files {
-            let path = self.base.join(&file.path);
-            if let Some(draft) = self.missing(file, &path) {
-                findings.push(draft);
-            }
-            found.insert(file.port.clone(), path);
-        }
-        found
-    }
-
-    fn missing(&self, file: &FileUse, path: &Path) -> Option<Draft> {
-        if file.path.is_empty() {
-            return Some(Draft::error("a path is empty").at(file.place, "no path").help("write the path of a file"));
-        }
-        let error = std::fs::metadata(path).err()?;
-        let draft = match error.kind() {
-            ErrorKind::NotFound if path.is_symlink() => {
-                let message = format!("`{}` is a symbolic link to something that is not there", file.path);
-                return Some(Draft::error(message).at(file.place, "leads nowhere").help("mend the link, or remove it"));
-            }
-            ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                Draft::error(format!("there is no file `{}`", file.path)).at(file.place, "not found")
-            }
-            _ => Draft::error(format!("failed to look at `{}`: {error}", file.path)).at(file.place, "here"),
-        };
-        let place = format!("paths are relative to the pipeline file; looked at {}", path.display());
-        Some(draft.help(match neighbour(path, &file.path) {
-            Some(close) => format!("did you mean `{close}`? ({place})"),
-            None => place,
-        }))
-    }
-
-    /// Whether an argument names a file or folder; `.` is the command's own directory.
-    fn is_there(&self, argument: &str) -> bool {
-        let metadata = || std::fs::metadata(self.base.join(argument));
-        !matches!(argument, "" | "." | "..") && metadata().is_ok_and(|found| found.is_file() || found.is_dir())
-    }
-
-    /// Warns of arguments that name files which are not in `files`: a change of them would go unnoticed.
-    pub(super) fn tell_unlisted(&self, entry: &Entry, sketch: &Sketch, findings: &mut Findings) {
-        let (Some(Kind::Command(_)), Some(program)) = (&sketch.kind, entry.value.entry("program")) else { return };
-        let Shape::List(arguments) = &program.value.shape else { return };
-        let listed: HashSet<&Path> = sketch.files.iter().map(|file| Path::new(&file.path)).collect();
-        for (i, argument) in arguments.iter().enumerate() {
-            let Some(text) = argument.text(self.sources) else { continue };
-            // The program itself is looked for on the path, unless it is a path.
-            let is_path = i > 0 || text.contains('/') && !text.starts_with('/');
-            if !is_path || !self.is_there(&text) {
-                continue;
-            }
-            let help = if listed.contains(Path::new(&text)) {
-                "the command runs in an empty directory: write `$FLOW_FILE_…` in a `sh -c` script instead"
-            } else {
-                "a change of it runs nothing again, and the command does not run beside it: \
-                 name it in `files`, and write `$FLOW_FILE_…` in a `sh -c` script"
-            };
-            let draft = Draft::warning(format!("the argument `{text}` is a file that `files` does not give"));
-            findings.push(draft.at(argument.place(), "a file").help(help));
-        }
-    }
-}
-
-/// A file beside the missing one whose name is like it, written as the missing one was.
-fn neighbour(path: &Path, written: &str) -> Option<String> {
-    let wanted = path.file_name()?.to_str()?;
-    let entries = std::fs::read_dir(path.parent()?).ok()?;
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.retain(|name| name != wanted);
-    names.sort();
-    let close = closest(wanted, names.iter().map(String::as_str))?;
-    Some(Path::new(written).with_file_name(close).display().to_string())
 }

@@ -11,6 +11,7 @@ use super::capture::{Capture, LogFile};
 use super::error::NodeError;
 use super::event::Event;
 use super::process::{End, Process, signal_name};
+use crate::pipeline::is_on_path;
 
 /// Runs the program in the job's empty directory.
 pub(super) async fn run(attempt: &Attempt<'_>, command: &Command) -> Result<Report, NodeError> {
@@ -90,11 +91,6 @@ fn refused(program: &str, source: io::Error) -> NodeError {
         },
         _ => NodeError::Start { program, source },
     }
-}
-
-fn is_on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn capture(attempt: &Attempt<'_>, stream: impl tokio::io::AsyncRead + Unpin + Send + 'static, file: &str) -> Capture {

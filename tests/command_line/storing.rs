@@ -12,7 +12,13 @@ fn an_export_is_brought_up_to_date_and_never_linked() {
     assert_eq!(scene.read("out/merged.txt"), "ONE\nTWO\nTWO\n");
     scene.write("out/merged.txt", "mine");
     scene.write("out/notes.txt", "mine");
-    assert_eq!(scene.ok("export merged out -q"), "merged.txt\n");
+    insta::assert_snapshot!(scene.fails("export merged out"), @r"
+    exit 2
+      × export to `[DIR]/out`: it would overwrite `merged.txt`, which was edited since it was exported
+      help: move them, name another directory, or overwrite them with `--force`
+    ");
+    assert_eq!(scene.read("out/merged.txt"), "mine");
+    assert_eq!(scene.ok("export merged out -q --force"), "merged.txt\n");
     assert_eq!(scene.read("out/notes.txt"), "mine");
     fs::remove_file(scene.path().join("out/merged.txt")).unwrap();
     scene.ok("export test.ron merged out");
@@ -27,12 +33,46 @@ fn an_export_overwrites_nothing_of_others_unless_forced() {
     scene.write("mine/merged.txt", "mine");
     insta::assert_snapshot!(scene.fails("export merged mine"), @r"
     exit 2
-      × export to `[DIR]/mine`: it holds `merged.txt`, which this store did not put there; name a new or empty directory, or force
-      help: `--force` overwrites files of the same names
+      × export to `[DIR]/mine`: it would overwrite `merged.txt`, which is not from an export
+      help: move them, name another directory, or overwrite them with `--force`
     ");
     assert_eq!(scene.read("mine/merged.txt"), "mine");
     scene.ok("export merged mine --force");
     assert_eq!(scene.read("mine/merged.txt"), "ONE\nTWO\nTWO\n");
+}
+
+#[test]
+fn nodes_share_a_directory_and_never_overwrite_each_other() {
+    let scene = Scene::new();
+    scene.ok("run test.ron");
+    scene.ok("export b out");
+    scene.ok("export c out");
+    assert_eq!((scene.read("out/b.txt"), scene.read("out/c.txt")), ("ONE\nTWO\n".into(), "TWO\n".into()));
+    scene.edit("$FLOW_OUT/c.txt", "$FLOW_OUT/b.txt");
+    scene.ok("run test.ron");
+    let failed = scene.fails("export c out");
+    assert!(failed.contains("`b.txt`, which was exported for `b` of `test`"), "{failed}");
+    scene.ok("export b out");
+    assert_eq!((scene.read("out/b.txt"), scene.read("out/c.txt")), ("ONE\nTWO\n".into(), "TWO\n".into()));
+}
+
+#[test]
+fn a_lora_is_called_after_its_node() {
+    let scene = Scene::empty();
+    let lora = |text: &str| {
+        format!(
+            "Command(program: [\"sh\", \"-c\", \"echo {text} > $FLOW_OUT/lora.safetensors; echo {text} > $FLOW_OUT/guard.json\"], output: Lora)"
+        )
+    };
+    let text = format!("Pipeline(name: \"p\", nodes: {{\"tscd\": {}, \"a/b\": {}}})", lora("one"), lora("two"));
+    scene.write("p.ron", &text);
+    scene.ok("run");
+    assert_eq!(scene.ok("export tscd loras -q"), "tscd.guard.json\ntscd.safetensors\n");
+    assert_eq!(scene.ok("export a/b loras -q").lines().count(), 2);
+    assert_eq!(scene.read("loras/tscd.safetensors"), "one\n");
+    let names: Vec<_> = fs::read_dir(scene.path().join("loras")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let second = names.iter().filter_map(|name| name.to_str()).find(|name| name.starts_with("a_b-")).unwrap();
+    assert_eq!((names.len(), scene.read(&format!("loras/{second}")).as_str()), (4, "two\n"));
 }
 
 #[test]

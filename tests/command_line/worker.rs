@@ -42,6 +42,7 @@ fn exact() -> Scene {
 #[test]
 fn exact_reproducibility_asks_a_worker_once() {
     let scene = exact();
+    scene.ok("store init");
     worker(&scene, hyper_flow_spec::VERSION, "2.11.0");
     let first = key(&scene);
     assert_eq!(key(&scene), first);

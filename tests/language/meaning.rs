@@ -118,7 +118,8 @@ fn set_changes_the_file() {
 fn a_file_of_parameters_changes_them_and_set_wins() {
     let folder = Folder::new();
     std::fs::write(folder.path("more.ron"), "{\"guidance\": 4.0, \"threads\": 8}").unwrap();
-    let overrides = Overrides { set: vec!["params.threads=3".to_owned()], params: Some(folder.path("more.ron")) };
+    let overrides =
+        Overrides { set: vec!["params.threads=3".to_owned()], params: Some(folder.path("more.ron")), store: None };
     let pipeline = folder.parse(FULL, &overrides).unwrap();
     assert_eq!(pipeline.nodes["teacher"].settings.threads, Some(3));
     let Kind::ScoreDistill(unified) = &pipeline.nodes["unified"].kind else { panic!("another kind") };

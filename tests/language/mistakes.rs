@@ -133,7 +133,7 @@ fn mistakes_in_a_file_of_parameters_point_into_it() {
     let folder = Folder::new();
     let told = |name: &str, text: &str| {
         std::fs::write(folder.path(name), text).unwrap();
-        let overrides = Overrides { set: Vec::new(), params: Some(folder.path(name)) };
+        let overrides = Overrides { set: Vec::new(), params: Some(folder.path(name)), store: None };
         folder.render(&folder.parse(FULL, &overrides).unwrap_err())
     };
     insta::assert_snapshot!(
@@ -145,7 +145,7 @@ fn mistakes_in_a_file_of_parameters_point_into_it() {
         ]
         .join("\n")
     );
-    let overrides = Overrides { set: Vec::new(), params: Some(folder.path("absent.ron")) };
+    let overrides = Overrides { set: Vec::new(), params: Some(folder.path("absent.ron")), store: None };
     let errors = folder.parse(FULL, &overrides).unwrap_err();
     assert!(errors.findings[0].message.starts_with("failed to read the parameters in "), "{errors:?}");
 }
@@ -161,6 +161,50 @@ fn warnings_do_not_stop_a_pipeline() {
     let pipeline = folder.parse(text, &Overrides::default()).unwrap();
     let told: Vec<String> = pipeline.warnings.iter().map(|warning| folder.render(warning)).collect();
     insta::assert_snapshot!("warnings", told.join("\n"));
+}
+
+#[test]
+fn a_program_that_names_a_file_beside_it_is_told() {
+    let folder = Folder::new();
+    for name in ["tool.sh", "script.py", "small.json"] {
+        std::fs::write(folder.path(name), "").unwrap();
+    }
+    let absolute = folder.path("tool.sh");
+    let told = |kind: &str, program: &str, files: &str| {
+        let text = format!("Pipeline(name: \"p\", nodes: {{\"a\": {kind}(program: [{program}]{files})}})");
+        let warnings =
+            folder.parse(&text, &Overrides::default()).unwrap_or_else(|e| panic!("{}", folder.render(&e))).warnings;
+        warnings.into_iter().map(|warning| (warning.message, warning.help.unwrap())).collect::<Vec<_>>()
+    };
+    for (program, message) in [
+        (r#""tool.sh""#, "the program `tool.sh` is a file"),
+        (r#""./tool.sh""#, "the program `./tool.sh` is a file"),
+        (r#""python3", "script.py""#, "the argument `script.py` is a file"),
+        (r#""python3", "-u", "./script.py", "x""#, "the argument `./script.py` is a file"),
+        (r#""python3", "--config=small.json""#, "the argument `small.json` is a file"),
+        (r#""sh", "-c", "set -e; python3 script.py > $FLOW_OUT/x""#, "the script's word `script.py` is a file"),
+        (&format!("{absolute:?}"), "the program `"),
+    ] {
+        for kind in ["Command", "CommandScorer"] {
+            let warnings = told(kind, program, "");
+            assert_eq!(warnings.len(), 1, "{program}: {warnings:?}");
+            assert!(warnings[0].0.starts_with(message) && warnings[0].0.ends_with("that `files` does not give"));
+            assert!(warnings[0].1.contains("name it in `files`, and write `$FLOW_FILE_"), "{warnings:?}");
+        }
+    }
+    let warnings = told("Command", r#""python3", "./script.py""#, r#", files: {"script": "script.py"}"#);
+    assert!(warnings[0].1.starts_with("the command runs in an empty directory"), "{warnings:?}");
+    for program in [
+        r#""sh", "-c", "python3 $FLOW_FILE_SCRIPT""#,
+        r#""sh", "-c", "cd $FLOW_FILE_SRC && python3 script.py""#,
+        r#""/bin/sh", "-c", "true""#,
+        r#""python3", "no-such-script.py""#,
+        r#""true", ".""#,
+    ] {
+        assert_eq!(told("Command", program, ""), [], "{program}");
+    }
+    std::fs::write(folder.path("true"), "").unwrap();
+    assert_eq!(told("Command", r#""true""#, ""), [], "what the system finds is meant");
 }
 
 #[test]

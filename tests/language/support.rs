@@ -35,7 +35,7 @@ impl Folder {
 }
 
 pub(crate) fn set(arguments: &[&str]) -> Overrides {
-    Overrides { set: arguments.iter().map(|argument| (*argument).to_owned()).collect(), params: None }
+    Overrides { set: arguments.iter().map(|argument| (*argument).to_owned()).collect(), params: None, store: None }
 }
 
 /// The mistakes of a text, as the user reads them.

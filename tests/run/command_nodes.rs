@@ -110,3 +110,18 @@ fn names_can_be_any_text() {
     let log = lab.stored("runs").into_iter().find(|path| path.ends_with("stdout.log")).unwrap();
     assert!(log.parent().unwrap().parent().unwrap().ends_with("nodes"), "{}", log.display());
 }
+
+#[test]
+fn empty_directories_of_the_output_are_kept() {
+    let lab = Lab::new();
+    let make = "mkdir -p $FLOW_OUT/empty/deep; echo x > $FLOW_OUT/n";
+    let look = "cd $FLOW_IN_MAKE; find . | sort > $FLOW_OUT/seen";
+    lab.pipeline(&[("make", sh(make, "")), ("look", sh(look, r#"inputs: {"make": "make"}"#))], "");
+    lab.run(&[]).expect_ran(&["look", "make"]);
+    assert_eq!(lab.artifact("look", "seen"), ".\n./empty\n./empty/deep\n./n\n");
+    lab.artifact("make", "n");
+    assert!(lab.path("exported/make/empty/deep").is_dir());
+    let shown = String::from_utf8(lab.flow(&["show", "p.ron", "make"]).stdout).unwrap();
+    assert!(shown.contains("empty/deep/  empty"), "{shown}");
+    lab.run(&[]).expect_ran(&[]);
+}

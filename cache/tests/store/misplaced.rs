@@ -137,7 +137,8 @@ fn a_directory_where_a_file_belongs() {
     for path in &places {
         misplace(path, true);
     }
-    let named = |refused: StoreError| refused.to_string().contains("a directory, where a file belongs; `hyper-flow cache");
+    let named =
+        |refused: StoreError| refused.to_string().contains("a directory, where a file belongs; `hyper-flow cache");
     assert!(named(store.export(&kept.artifact, &out, &options).unwrap_err()));
     assert!(named(store.set_memo(&question, b"x").unwrap_err()));
     assert!(named(store.try_lock_key(&key("kept"), "me").unwrap_err()));

@@ -40,6 +40,11 @@ fn a_directory_of_somebody_is_no_store_to_read_either() {
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
+    let file = dir.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    for opened in [Store::open_existing(&file), Store::open(&file), Store::open_to_mend(&file)] {
+        assert!(matches!(&opened, Err(StoreError::Io { path, .. }) if *path == file), "{opened:?}");
+    }
 }
 
 #[test]
@@ -69,6 +74,7 @@ fn reader() {
     assert_eq!(store.last_used().unwrap().len(), 2);
     assert_eq!(store.lookup(&key("touched")).unwrap().map(|record| record.files), Some(1), "hashed, not restored");
     assert_eq!(store.verify(false).unwrap().problems, []);
+    assert!(matches!(store.verify(true), Err(StoreError::Unwritable { .. })), "a repair that cannot be made");
     let out = tempfile::tempdir().unwrap();
     let options = hyper_flow_cache::ExportOptions::default();
     assert_eq!(store.export(&record.artifact, out.path(), &options).unwrap().written, ["a"]);
