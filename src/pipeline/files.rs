@@ -85,11 +85,12 @@ impl Files<'_> {
             let is_script = i > 0 && texts[i - 1].as_deref().is_some_and(|before| before == "-c");
             let named = match i {
                 0 => self.is_ours(text).then_some((text.as_str(), "program")),
-                _ if is_script => self.in_script(text).map(|word| (word, "script's word")),
+                _ if is_script => self.in_script(text).map(|word| (word, "script's")),
                 _ => self.in_argument(text).map(|word| (word, "argument")),
             };
             if let Some((word, what)) = named {
-                let is_listed = listed.contains(&resolved(&self.base.join(word)));
+                let path = resolved(&self.base.join(word));
+                let is_listed = path.ancestors().any(|above| listed.contains(above));
                 findings.push(unlisted(word, what, argument.place(), is_listed));
             }
         }

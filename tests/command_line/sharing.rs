@@ -114,6 +114,7 @@ fn a_folder_with_the_store_in_it_is_no_source() {
     assert!(scene.fails("check").contains("the folder `link` holds the store"), "through a link");
     assert!(!scene.path().join(".hyper-flow").exists());
 
+    fs::remove_file(scene.path().join("link")).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     scene.write("p.ron", &pipeline("."));
     scene.ok(&format!("run --store {}", elsewhere.path().join("store").display()));

@@ -182,7 +182,7 @@ fn a_program_that_names_a_file_beside_it_is_told() {
         (r#""python3", "script.py""#, "the argument `script.py` is a file"),
         (r#""python3", "-u", "./script.py", "x""#, "the argument `./script.py` is a file"),
         (r#""python3", "--config=small.json""#, "the argument `small.json` is a file"),
-        (r#""sh", "-c", "set -e; python3 script.py > $FLOW_OUT/x""#, "the script's word `script.py` is a file"),
+        (r#""sh", "-c", "set -e; python3 script.py > $FLOW_OUT/x""#, "the script's `script.py` is a file"),
         (&format!("{absolute:?}"), "the program `"),
     ] {
         for kind in ["Command", "CommandScorer"] {
