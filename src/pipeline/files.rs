@@ -79,7 +79,8 @@ impl Files<'_> {
         };
         let Shape::List(arguments) = &program.value.shape else { return };
         let texts: Vec<_> = arguments.iter().map(|argument| argument.text(self.sources)).collect();
-        let listed: HashSet<PathBuf> = sketch.files.iter().map(|file| resolved(&self.base.join(&file.path))).collect();
+        let listed =
+            || -> HashSet<PathBuf> { sketch.files.iter().map(|file| resolved(&self.base.join(&file.path))).collect() };
         for (i, (argument, text)) in arguments.iter().zip(&texts).enumerate() {
             let Some(text) = text else { continue };
             let is_script = i > 0 && texts[i - 1].as_deref().is_some_and(|before| before == "-c");
@@ -89,7 +90,7 @@ impl Files<'_> {
                 _ => self.in_argument(text).map(|word| (word, "argument")),
             };
             if let Some((word, what)) = named {
-                let path = resolved(&self.base.join(word));
+                let (path, listed) = (resolved(&self.base.join(word)), listed());
                 let is_listed = path.ancestors().any(|above| listed.contains(above));
                 findings.push(unlisted(word, what, argument.place(), is_listed));
             }
