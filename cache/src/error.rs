@@ -112,6 +112,14 @@ pub enum StoreError {
         /// The files there, each with what it is.
         files: Vec<String>,
     },
+    /// A source that the store is in.
+    #[error("`{}` holds the store `{}`, which every run changes; keep that elsewhere, or name what is needed", path.display(), root.display())]
+    HoldsStore {
+        /// The source.
+        path: PathBuf,
+        /// The store's directory.
+        root: PathBuf,
+    },
     /// A file changed while it was read.
     #[error("`{}` changes while it is read; wait until it is written", path.display())]
     Changing {

@@ -66,7 +66,7 @@ fn no_directories(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// A symbolic link may lead to a directory elsewhere.
-fn is_in_the_way(path: &Path) -> bool {
+pub(crate) fn is_in_the_way(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok() && !fs::metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 

@@ -64,14 +64,6 @@ impl Store {
 
     pub(crate) fn move_aside(&self, path: &Path) -> Result<()> {
         let damaged = self.root().join("damaged");
-        if damaged.is_file() {
-            let (aside, place) = (self.root().join("damaged.aside"), damaged.join("damaged"));
-            let moved = fs::rename(&damaged, &aside).and_then(|()| fs::create_dir(&damaged));
-            moved.and_then(|()| fs::rename(aside, place)).map_err(StoreError::io("set aside", &damaged))?;
-            if path == damaged {
-                return Ok(());
-            }
-        }
         files::make_dir(&damaged)?;
         let name = path.strip_prefix(self.root()).unwrap_or(path).to_string_lossy().replace('/', "-");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();

@@ -64,6 +64,7 @@ fn take(path: &Path, dest: &Path, limit: u64) -> Result<Option<Digest>> {
     }
     if scan.kind == SourceKind::Folder {
         files::make_dir(dest)?;
+        scan.empty.iter().try_for_each(|dir| files::make_dir(&dest.join(dir)))?;
     }
     Ok(Some(scan.digest_of(entries)))
 }

@@ -59,15 +59,27 @@ impl Store {
     /// time is so young that a later change might not show in it.
     ///
     /// # Errors
-    /// Something missing or unreadable, a socket, fifo or device, a loop of links, a name that is not
+    /// A folder that holds the store; something missing or unreadable, a socket, fifo or device, a loop of links, a name that is not
     /// UTF-8, a file that changes while it is read; each named.
     pub fn digest_path(&self, path: &Path) -> Result<SourceDigest> {
         let mut attempt = 1;
         loop {
-            match self.digest_scan(&Scan::of(path)?) {
+            let scan = Scan::of(path)?;
+            self.refuse_itself(path, &scan)?;
+            match self.digest_scan(&scan) {
                 Err(StoreError::Changing { .. }) if attempt < ATTEMPTS => attempt += 1,
                 other => return other,
             }
+        }
+    }
+
+    /// A folder that holds the store, in whatever way, is never the same twice.
+    fn refuse_itself(&self, path: &Path, scan: &Scan) -> Result<()> {
+        let id = |meta: &Metadata| (meta.dev(), meta.ino());
+        let Ok(root) = fs::metadata(self.root()) else { return Ok(()) };
+        match scan.dirs.iter().any(|dir| id(&dir.meta) == id(&root)) {
+            true => Err(StoreError::HoldsStore { path: path.to_owned(), root: self.root().to_owned() }),
+            false => Ok(()),
         }
     }
 
@@ -154,6 +166,9 @@ fn changed_if_gone<T: Default>(looked: Result<T>) -> Result<T> {
 pub(crate) struct Scan {
     pub(crate) kind: SourceKind,
     pub(crate) files: Vec<Found>,
+    dirs: Vec<Found>,
+    /// The directories that nothing is in, which count for nothing.
+    pub(crate) empty: Vec<String>,
     pub(crate) bytes: u64,
     fingerprint: Digest,
     /// From before the first stat: a change after it has this time or a later one.
@@ -181,7 +196,7 @@ impl Scan {
         let seen = || files.iter().chain(&dirs);
         let settled = seen().all(|found| is_settled(&found.meta, when));
         let fingerprint = fingerprint(kind, seen());
-        Ok(Scan { kind, bytes, fingerprint, when, settled, files })
+        Ok(Scan { kind, bytes, fingerprint, when, settled, files, dirs, empty })
     }
 
     /// The digest of the source, whose files have these entries.

@@ -1,6 +1,7 @@
 //! Reading everything again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
 use crate::format::Version;
+use crate::layout;
 use crate::ledger;
 use crate::lock::StoreLock;
 use crate::record::Record;
@@ -85,6 +87,9 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// What is not where it belongs, or not what belongs there.
     fn places(&mut self) -> Result<()> {
+        if self.repair {
+            self.clear_damaged()?;
+        }
         for path in self.store.in_the_way()? {
             self.problem(&path, "a directory belongs here");
         }
@@ -100,6 +105,20 @@ impl Pass<'_> {
                 store::write_version(self.store.root(), self.store.access())?;
             }
         }
+        Ok(())
+    }
+
+    /// What is in the way of the directory for what is set aside is the first thing in it.
+    fn clear_damaged(&mut self) -> Result<()> {
+        let (damaged, aside) = (self.store.root().join("damaged"), self.store.root().join("damaged.aside"));
+        if !layout::is_in_the_way(&damaged) {
+            return Ok(());
+        }
+        let moved = fs::rename(&damaged, &aside).and_then(|()| fs::create_dir(&damaged));
+        moved
+            .and_then(|()| fs::rename(aside, damaged.join("damaged")))
+            .map_err(StoreError::io("set aside", &damaged))?;
+        self.report.problems.push(Problem { path: "damaged".into(), what: "a directory belongs here".to_owned() });
         Ok(())
     }
 

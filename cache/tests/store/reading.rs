@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hyper_flow_cache::{Digest, GcPolicy, Store, StoreError};
+use hyper_flow_cache::{Digest, GcPolicy, Reader, Store, StoreError};
 
 use crate::common::*;
 
@@ -79,7 +79,7 @@ fn reader() {
     let options = hyper_flow_cache::ExportOptions::default();
     assert_eq!(store.export(&record.artifact, out.path(), &options).unwrap().written, ["a"]);
     let to = out.path().join("in");
-    store.link_into(&record.artifact, &to).unwrap();
+    store.link_into(&record.artifact, &to, Reader::Known).unwrap();
     hyper_flow_cache::remove_tree(&to).unwrap();
     assert!(store.gc(&GcPolicy::default()).is_err() && store.staging().is_err());
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use hyper_flow_cache::{Access, ExportOptions, GcPolicy, Store};
+use hyper_flow_cache::{Access, ExportOptions, GcPolicy, Reader, Store};
 
 use crate::common::*;
 
@@ -73,10 +73,10 @@ fn anna() {
     // As a killed one leaves them.
     fs::write(store.root().join("locks").join(key("unfinished").to_string()), "anna's run").unwrap();
     let staging = store.staging().unwrap();
-    store.link_into(&store.lookup(&key("n")).unwrap().unwrap().artifact, &staging.path().join("in")).unwrap();
+    let artifact = store.lookup(&key("n")).unwrap().unwrap().artifact;
+    store.link_into(&artifact, &staging.path().join("in"), Reader::Known).unwrap();
     staging.keep();
     let out = told_store().root().parent().unwrap().join("out");
-    let artifact = store.lookup(&key("n")).unwrap().unwrap().artifact;
     store.export(&artifact, &out.join("anna"), &ExportOptions::default()).unwrap();
     assert_eq!(fs::metadata(out.join("anna/a")).unwrap().permissions().mode() & 0o777, 0o600, "her own umask");
     assert_eq!(fs::metadata(out.join("anna")).unwrap().permissions().mode() & 0o777, 0o700);
@@ -104,7 +104,7 @@ fn bert() {
     fs::rename(scratch.join("checkpoint.new"), scratch.join("checkpoint")).unwrap();
     store.clear_scratch(&key("unfinished")).unwrap();
     let staging = store.staging().unwrap();
-    store.link_into(&record.artifact, &staging.path().join("in")).unwrap();
+    store.link_into(&record.artifact, &staging.path().join("in"), Reader::Known).unwrap();
     drop(staging);
     store.touch(&[key("mine")]);
     assert_eq!(store.label("p/n").unwrap(), Some(key("n")));

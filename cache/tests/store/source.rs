@@ -176,3 +176,31 @@ fn a_snapshot_that_would_take_too_much_room_is_none() {
         taken => assert_eq!(taken, Snapshot::Taken),
     }
 }
+
+#[test]
+fn a_folder_that_holds_the_store_is_refused() {
+    let Home { store, dir } = &home();
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(dir.path(), elsewhere.path().join("link")).unwrap();
+    for folder in [dir.path(), store.root(), elsewhere.path()] {
+        let refused = store.digest_path(folder);
+        assert!(matches!(refused, Err(StoreError::HoldsStore { .. })), "{refused:?}");
+    }
+    // What is inside the store, and another store, are folders like any other.
+    fs::create_dir_all(store.runs().join("1")).unwrap();
+    store.digest_path(&store.runs()).unwrap();
+    home().store.digest_path(store.root()).unwrap();
+}
+
+#[test]
+fn empty_directories_are_in_a_snapshot_and_not_in_a_digest() {
+    let Home { store, dir } = &home();
+    let (source, copy) = (dir.path().join("source"), dir.path().join("copy"));
+    write_files(&source, &[("a", "x")]);
+    let without = store.digest_path(&source).unwrap().digest;
+    fs::create_dir_all(source.join("empty/deeper")).unwrap();
+    let digest = store.digest_path(&source).unwrap();
+    assert_eq!(digest.digest, without);
+    assert_eq!(store.snapshot(&source, &digest, &copy, 1 << 20).unwrap(), Snapshot::Taken);
+    assert!(copy.join("empty/deeper").is_dir());
+}
