@@ -33,8 +33,8 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// The directory of the store [default: .hyper-flow]. One that is named here must be there, but for `run` and
-    /// `store init`, which make it.
+    /// The directory of the store [default: .hyper-flow]. One that is named must be there, but for `run` and `store
+    /// init`, which make it, and for `plan` and `why`, which tell what a run would do.
     #[arg(long, global = true, value_name = "DIR", env = "HYPER_FLOW_STORE")]
     store: Option<PathBuf>,
     /// Trust no size and no time: read every source and every cached artifact again, before what is cached is believed.

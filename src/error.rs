@@ -1,6 +1,7 @@
 //! How a command ends when it does not succeed: what is printed, and the exit code.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hyper_flow_cache::StoreError;
@@ -93,6 +94,12 @@ struct Usage {
 #[error("{0} files of the store are not as they were written")]
 #[diagnostic(help("`hyper-flow cache verify --repair` sets them aside, and the next run makes anew what it needs"))]
 struct Altered(usize);
+
+/// What a plan says of a store that was named and is not there.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("there is no store at `{}`", .0.display())]
+#[diagnostic(severity(Warning), help("`hyper-flow run` makes it; is it another one that is meant?"))]
+pub(crate) struct NoStoreYet(pub(crate) PathBuf);
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the store failed")]

@@ -77,7 +77,7 @@ TRAINS = {"TrainClip", "TrainJudge", "TrainSegmenter", "TrainTeacher", "TrainVae
 
 def pipeline(options, folder):
     engine = Engine(options, options.model, folder)
-    nodes = json.loads(engine.call("ls", "--json"))["nodes"]
+    nodes = json.loads(engine.call("plan", "--json"))["nodes"]
     engine.call("run", "--quiet")
     unet = sum(unet_bytes(engine, node["name"]) for node in nodes if node["kind"] == "TrainTeacher")
     head(options.model)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hyper_flow_cache::{Store, StoreError};
 
-use crate::error::{self, Failure};
+use crate::error::{self, Failure, NoStoreYet};
 use crate::output::{Output, output};
 use crate::pipeline::Finding;
 
@@ -43,11 +43,21 @@ impl Context {
         self.opened(Store::open(&self.store))
     }
 
-    /// Opens the store to look things up, creating none: where there is none, it is as an empty one. But one
-    /// that was named must be there, for it may be a slip of the pen.
+    /// Opens the store to look things up, creating none: where there is none, it is as an empty one.
     pub fn look_into_store(&self) -> Result<Store, Failure> {
-        let store = self.opened(Store::open_existing(&self.store))?;
-        if self.store_is_named && !store.is_there() { Err(self.no_store()) } else { Ok(store) }
+        self.opened(Store::open_existing(&self.store))
+    }
+
+    /// For what tells of artifacts: a store that was named must be there, for the name may be a slip of the pen.
+    pub(crate) fn require(&self, store: &Store) -> Result<(), Failure> {
+        if self.store_is_named && !store.is_there() { Err(self.no_store()) } else { Ok(()) }
+    }
+
+    /// For what tells what a run would do: it would make the store that was named.
+    pub(crate) fn warn_if_missing(&self, store: &Store) {
+        if self.store_is_named && !store.is_there() && self.format == Format::Human {
+            error::print(&NoStoreYet(self.store.clone()), self.format, self.color_stderr);
+        }
     }
 
     /// Opens the store that must be there: for what looks after it.

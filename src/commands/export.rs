@@ -37,6 +37,7 @@ pub struct Args {
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, [name, dest]) = source::split_exactly(&args.words, ["NODE", "DEST"], context)?;
     let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;
+    context.require(&store)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
     let record = planned.record.as_ref().ok_or_else(|| artifact::missing(name, &planned.reason))?;
     let dest = PathBuf::from(dest);

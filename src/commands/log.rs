@@ -27,6 +27,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, [name]) = source::split_exactly(&args.words, ["NODE"], context)?;
     let file = file.canonicalize().unwrap_or(file);
     let store = context.look_into_store()?;
+    context.require(&store)?;
     let mut runs =
         runs::newest_first(&store).into_iter().filter(|run| run.pipeline().is_some_and(|of| same(&of, &file)));
     let report = runs.find_map(|run| logged(&run, name)).ok_or_else(|| {

@@ -29,6 +29,7 @@ pub struct Args {
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, targets) = source::split(&args.words, context)?;
     let loaded = source::load(&file, targets, &args.overriding, context)?;
+    context.require(&loaded.store)?;
     let used = loaded.store.last_used()?;
     let records = artifact::records(&loaded)?;
     let nodes = loaded.plan.nodes.iter().zip(records);

@@ -54,6 +54,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let pipeline = args.overriding.load(&file, context).map_err(Failure::user)?;
     context.warn(&pipeline.warnings);
     let store = if args.dry_run { context.look_into_store()? } else { context.open_store()? };
+    context.warn_if_missing(&store);
     // Before the plan, so that nothing is collected between looking it up and using it.
     let _lock = if args.dry_run { None } else { Some(lock(&store, context)?) };
     let classes = Classes::of(&pipeline, &store)?;

@@ -37,6 +37,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         _ => return Err(Failure::usage("no node is named", "`hyper-flow show NODE`; `hyper-flow ls` lists them")),
     };
     let loaded = source::load_one(&file, name, &args.overriding, context)?;
+    context.require(&loaded.store)?;
     let planned = &loaded.plan.nodes[loaded.plan.nodes.len() - 1];
     let record = artifact::records(&loaded)?.pop().flatten().ok_or_else(|| artifact::missing(name, &planned.reason))?;
     match path {
