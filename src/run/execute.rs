@@ -39,14 +39,21 @@ pub fn execute(
     options: Options,
     display: Box<dyn Display>,
 ) -> Result<Finished, RunError> {
-    let log = RunLog::create(&place_for_log(&store, &plan)?, &pipeline, targets)?;
+    let place = place_for_log(&store, &plan)?;
+    let log = RunLog::create(&place, &pipeline, targets)?;
+    let aside = (place != store.runs()).then(|| log.root().to_owned());
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
     let runtime = runtime.map_err(|source| RunError::System { doing: "start the scheduler", source })?;
-    runtime.block_on(async {
+    let finished = runtime.block_on(async {
         let stop = Stop::on_signals().map_err(|source| RunError::System { doing: "listen to signals", source })?;
         let context = Context::new((pipeline, plan), store, options, stop, log, display);
         Ok(run(Arc::new(context)).await)
-    })
+    });
+    // Beside the store, what is to be looked at stays, and nothing else.
+    if let Some(aside) = aside.filter(|aside| !show::folder(aside).exists()) {
+        let _ = std::fs::remove_dir_all(aside);
+    }
+    finished
 }
 
 /// Where the run's log goes: into the store; but if all is cached in one that this user may only read, beside it, for

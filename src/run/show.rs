@@ -27,9 +27,14 @@ pub(super) fn show(context: &Context, records: &[Option<Record>]) {
     }
 }
 
+/// Where the copies are, in the directory of a run.
+pub(super) fn folder(run: &Path) -> PathBuf {
+    run.join("show")
+}
+
 fn copy(context: &Context, node: &str, record: &Record, path: &str) -> Result<(PathBuf, Option<String>), StoreError> {
     let content = context.store.read(&record.artifact, path)?;
-    let copy = context.directory.join("show").join(file_name(node)).join(inside(path));
+    let copy = folder(&context.directory).join(file_name(node)).join(inside(path));
     let folder = copy.parent().unwrap_or(&context.directory);
     fs::create_dir_all(folder).map_err(io_error("create", folder))?;
     fs::write(&copy, &content).map_err(io_error("write", &copy))?;

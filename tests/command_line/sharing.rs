@@ -198,6 +198,8 @@ impl Open {
         }
         let scene = Scene::new();
         fs::set_permissions(scene.path(), Permissions::from_mode(0o777)).unwrap();
+        fs::create_dir(scene.path().join("tmp")).unwrap();
+        fs::set_permissions(scene.path().join("tmp"), Permissions::from_mode(0o777)).unwrap();
         let binary = scene.path().join("hyper-flow");
         fs::copy(env!("CARGO_BIN_EXE_hyper-flow"), &binary).unwrap();
         Some(Open { scene, binary })
@@ -208,7 +210,7 @@ impl Open {
         command.args(["-c", &format!("umask {}; exec {} {line}", user.umask, self.binary.display())]);
         command.uid(user.uid).gid(user.gid).current_dir(self.scene.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.scene.path());
-        command.output().unwrap()
+        command.env("TMPDIR", self.scene.path().join("tmp")).output().unwrap()
     }
 
     #[track_caller]
@@ -239,6 +241,7 @@ fn what_is_cached_in_a_store_of_anothers_is_cached() {
     let ran = open.ok(STRANGER, "run --json test.ron");
     let summary: serde_json::Value = serde_json::from_str(ran.lines().last().unwrap()).unwrap();
     assert_eq!(summary["cached"].as_array().map(Vec::len), Some(4), "{ran}");
+    assert_eq!(below(&open.scene.path().join("tmp")).len(), 1, "nothing to look at is left beside it");
     assert_eq!(open.ok(STRANGER, "plan -q test.ron"), "");
     assert_eq!(open.ok(STRANGER, "ls -q test.ron"), "a\nb\nc\nmerged\n");
     assert_eq!(open.ok(STRANGER, "show test.ron merged merged.txt"), "ONE\nTWO\nTWO\n");
