@@ -6,7 +6,7 @@ use std::path::Path;
 use reqwest::Url;
 
 use crate::client::Client;
-use crate::partial::{Partial, hash_of};
+use crate::partial::{Partial, hash_of, remove_odd};
 use crate::reply::Question;
 use crate::transfer::Transfer;
 use crate::{Hash, HubError, Patience, Watch, space};
@@ -64,6 +64,7 @@ pub(crate) async fn fetch(transfer: &Transfer<'_>, hash: &Hash, to: &Path) -> Re
 
 /// Whether the right file is there; a wrong one is deleted.
 fn is_there(to: &Path, hash: &Hash, transfer: &Transfer<'_>) -> Result<bool, HubError> {
+    remove_odd(to)?;
     let Ok(found) = fs::metadata(to) else { return Ok(false) };
     let fits = transfer.size.is_none_or(|size| size == found.len()) && hash_of(to, hash, transfer.watch)? == *hash;
     match fits {

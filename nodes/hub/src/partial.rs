@@ -22,6 +22,7 @@ impl Partial {
         let folder = to.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder).map_err(HubError::io("create", folder))?;
         let path = name(to);
+        remove_odd(&path)?;
         let file = File::options().create(true).append(true).open(&path).map_err(HubError::io("write", &path))?;
         let len = file.metadata().map_err(HubError::io("look at", &path))?.len();
         Ok(Partial { path, file, len, mixed: len > 0 })
@@ -70,6 +71,16 @@ impl Partial {
     pub(crate) fn discard(self) -> Result<(), HubError> {
         fs::remove_file(&self.path).map_err(HubError::io("delete", &self.path))
     }
+}
+
+/// Removes what is there and is no file: a pipe would be waited for, and a link written through.
+pub(crate) fn remove_odd(path: &Path) -> Result<(), HubError> {
+    let removed = match fs::symlink_metadata(path).map(|found| found.file_type()) {
+        Ok(kind) if kind.is_dir() => fs::remove_dir_all(path),
+        Ok(kind) if !kind.is_file() => fs::remove_file(path),
+        _ => Ok(()),
+    };
+    removed.map_err(HubError::io("delete", path))
 }
 
 /// What a file is called until it is whole.

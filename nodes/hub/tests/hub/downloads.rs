@@ -1,12 +1,14 @@
 //! Downloads that end right in spite of everything.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
 use hyper_flow_hub::{HubError, Patience, download_url};
 use proptest::prelude::*;
 use ring::digest::{SHA256, digest};
+use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::lab::{Ear, LARGE, Lab, SOON, bytes, patience};
 use hyper_flow_flaky_hub::{COMMIT, Fault, Server};
@@ -69,6 +71,22 @@ fn a_wrong_file_under_the_final_name_is_replaced() {
     let lab = Lab::new();
     fs::write(lab.to(), vec![1; 100_000]).unwrap();
     lab.downloads();
+}
+
+#[test]
+fn what_is_no_file_under_either_name_is_replaced() {
+    type Make = fn(&Path);
+    let things: [Make; 3] = [
+        |path| fs::create_dir(path).and_then(|()| fs::write(path.join("x"), "y")).unwrap(),
+        |path| mkfifoat(CWD, path, Mode::RWXU).unwrap(),
+        |path| symlink("nowhere", path).unwrap(),
+    ];
+    for make in things {
+        let lab = Lab::new();
+        make(&lab.to());
+        make(&lab.partial());
+        lab.downloads();
+    }
 }
 
 #[test]
