@@ -1,7 +1,7 @@
 //! Small files of an artifact.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), NodeEr
 /// Writes a file that is never seen by half: a kill leaves what was there before.
 pub(crate) fn replace(path: &Path, content: &str) -> Result<(), NodeError> {
     let partial = path.with_extension("partial");
-    let written = File::create(&partial).and_then(|mut file| {
+    let written = remove_any(&partial).and_then(|()| File::create(&partial)).and_then(|mut file| {
         file.write_all(content.as_bytes())?;
         // The content first, then the name: a name without its content would be half a file.
         file.sync_all()?;
@@ -66,11 +66,28 @@ pub(crate) fn make_empty(folder: &Path) -> Result<(), NodeError> {
     fs::create_dir_all(folder).map_err(NodeError::io("create", folder))
 }
 
-/// Removes a folder, if it is there.
-pub(crate) fn remove(folder: &Path) -> Result<(), NodeError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(NodeError::io("remove", folder)(error)),
+/// Removes a folder, or whatever is in its place, if anything is.
+pub(crate) fn remove(path: &Path) -> Result<(), NodeError> {
+    remove_any(path).map_err(NodeError::io("remove", path))
+}
+
+/// Removes a file, a folder with all that is in it, or any other thing, if it is there.
+pub(crate) fn remove_any(path: &Path) -> io::Result<()> {
+    let removed = fs::symlink_metadata(path).and_then(|found| match found.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    });
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Opens a file, and nothing else: a pipe would wait for whoever writes to it.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    match fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("not a file")),
     }
 }
 
@@ -91,12 +108,17 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, NodeError
     serde_json::from_str(&read(path)?).map_err(|e| NodeError::content(path, e))
 }
 
-/// Writes one JSON value a line.
-pub(crate) fn write_lines<T: Serialize>(path: &Path, values: &[T]) -> Result<(), NodeError> {
+/// One JSON value a line, for a file.
+pub(crate) fn lines<T: Serialize>(path: &Path, values: &[T]) -> Result<String, NodeError> {
     let lines: Result<Vec<_>, _> = values.iter().map(serde_json::to_string).collect();
     let mut text = lines.map_err(|e| NodeError::content(path, e))?.join("\n");
     text.push('\n');
-    write(path, text)
+    Ok(text)
+}
+
+/// Writes one JSON value a line.
+pub(crate) fn write_lines<T: Serialize>(path: &Path, values: &[T]) -> Result<(), NodeError> {
+    write(path, lines(path, values)?)
 }
 
 /// A mistake in one line, which the parser takes for the first.

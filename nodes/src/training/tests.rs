@@ -3,16 +3,17 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::sink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hyper_flow_diffusion::Tape;
-use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
+use hyper_flow_diffusion::weights::read_tensors;
 use hyper_flow_spec::kinds::{Precision, TrainJudge, Training};
 use hyper_flow_spec::{Job, Kind, PROTOCOL};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
-use super::{Draw, Group, Losses, Recipe, checkpoint, train};
+use super::checkpoint::Generations;
+use super::{Draw, Group, Losses, Recipe, train};
 use crate::NodeError;
 use crate::worker::{Cancel, Context, Reporter};
 
@@ -132,8 +133,18 @@ fn run(folder: &Path, toy: &Toy, training: &Training) -> Result<Tensor, NodeErro
     Ok(average)
 }
 
+/// The newest checkpoint.
+fn newest(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension() == Some("safetensors".as_ref())).max()
+}
+
+fn tensors(path: &Path) -> BTreeMap<String, Tensor> {
+    read_tensors(path, tch::Kind::Float, Device::Cpu).unwrap()
+}
+
 fn kept(folder: &Path) -> i64 {
-    read_tensors(&checkpoint::path(folder), tch::Kind::Float, Device::Cpu).unwrap()["step"].int64_value(&[])
+    tensors(&newest(folder).unwrap())["step"].int64_value(&[])
 }
 
 #[test]
@@ -163,19 +174,23 @@ fn a_checkpoint_of_other_weights_is_set_aside() {
     let whole = run(tempfile::tempdir().unwrap().path(), &Toy::new(), &training).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let _ = run(folder.path(), &Toy::new(), &training).unwrap();
-    let path = checkpoint::path(folder.path());
-    let good = read_tensors(&path, tch::Kind::Float, Device::Cpu).unwrap();
+    let good = tensors(&newest(folder.path()).unwrap());
     let changes: [(&str, Change); 3] = [
         ("missing", |tensors| drop(tensors.remove("main/optimiser/w.exp_avg"))),
         ("left over", |tensors| drop(tensors.insert("discriminator/parameter/w".to_owned(), Tensor::from(1f32)))),
         ("another shape", |tensors| drop(tensors.insert("average/w".to_owned(), Tensor::from_slice(&[1f32])))),
     ];
     for (what, change) in changes {
+        while let Some(path) = newest(folder.path()) {
+            std::fs::remove_file(path).unwrap();
+        }
         let mut tensors = good.iter().map(|(name, x)| (name.clone(), x.copy())).collect();
         change(&mut tensors);
-        write_tensors(&path, &tensors, None).unwrap();
+        let job = context(folder.path(), &Cancel::default()).identity();
+        Generations::new(folder.path(), job, 6).write(6, tensors).unwrap();
+        let aside = newest(folder.path()).unwrap();
         assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole, "{what}");
-        assert!(path.with_extension("damaged").exists(), "{what}");
+        assert!(aside.with_extension("safetensors.damaged").exists(), "{what}");
     }
 }
 
@@ -186,7 +201,7 @@ fn a_mistake_in_the_first_step_leaves_no_checkpoint() {
     toy.wrong.set(Some(Wrong::Loss(0)));
     let error = run(folder.path(), &toy, &training(json!({}))).unwrap_err().to_string();
     assert!(error.contains("nothing after step 0 is kept"), "{error}");
-    assert!(!checkpoint::path(folder.path()).exists());
+    assert_eq!(newest(folder.path()), None);
 }
 
 #[test]

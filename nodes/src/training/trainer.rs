@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper_flow_diffusion::optim::{
     AdamW, AdamWConfig, Decay, LrSchedule, clip_gradients, scale_gradients, update_average,
 };
-use hyper_flow_diffusion::weights::remove_partials;
 use hyper_flow_diffusion::{DiffusionError, Tape};
 use hyper_flow_spec::kinds::{LrDecay, Precision, Training};
 use hyper_flow_spec::{Event, Level};
 use tch::{Tensor, no_grad};
 
-use super::{Draw, Group, Recipe, checkpoint};
+use super::checkpoint::{self, Begin, Checkpoint, Generations};
+use super::{Draw, Group, Recipe};
 use crate::picture::{Canvas, to_bytes, write_png};
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -39,12 +39,11 @@ struct Trainer<'a, R> {
     groups: Vec<(Group, AdamW)>,
     averages: Vec<(String, Tensor)>,
     schedule: LrSchedule,
+    checkpoints: Generations,
     /// The last step that is in a checkpoint; 0 is none.
     kept: u64,
-}
-
-fn is_finite(tensor: &Tensor) -> bool {
-    tensor.isfinite().all().int64_value(&[]) == 1
+    /// Whether it was told that steps after that one could not be kept.
+    told: bool,
 }
 
 /// Gradients are multiplied by it where they pass through float16, whose smallest number is 6e-8: those of a mean over a
@@ -78,7 +77,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         let schedule =
             LrSchedule { warmup: training.lr_warmup.get() as u64, steps: training.steps.get() as u64, decay };
         let groups = groups.into_iter().map(optimised).collect();
-        Self { context, training, recipe, groups, averages, schedule, kept: 0 }
+        let checkpoints = Generations::new(&context.job.scratch, context.identity(), schedule.steps);
+        Self { context, training, recipe, groups, averages, schedule, checkpoints, kept: 0, told: false }
     }
 
     fn run(mut self) -> Result<(), NodeError> {
@@ -107,9 +107,9 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             }
             if self.context.cancel.requested() {
                 self.save(step)?;
-                return Err(NodeError::Interrupted { step });
+                return Err(NodeError::Interrupted { step: self.kept });
             }
-            let due = saved.elapsed() >= Duration::from_secs_f64(self.context.job.checkpoint_seconds);
+            let due = saved.elapsed() >= self.context.between_checkpoints();
             // The last one too: should writing the artifact fail, nothing is trained twice.
             if due || step == steps || self.recipe.is_done() {
                 self.save(step)?;
@@ -200,14 +200,16 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         let Some(pictures) = no_grad(|| self.recipe.sample())? else { return Ok(()) };
         let path = PathBuf::from(format!("step-{step:06}.png"));
         let file = self.context.job.log.join(&path);
-        files::make_parent(&file)?;
-        write_png(&file, &Canvas::grid(&to_bytes(&pictures)))?;
-        self.context.reporter.event(&Event::Sample { step, path });
+        match files::make_parent(&file).and_then(|()| write_png(&file, &Canvas::grid(&to_bytes(&pictures)))) {
+            Ok(()) => self.context.reporter.event(&Event::Sample { step, path }),
+            // It is for whoever watches: a full disk there is no reason to give up what was trained.
+            Err(error) => self.warn(format!("the picture after step {step} is missing ({error})")),
+        }
         Ok(())
     }
 
-    fn checkpoint_path(&self) -> PathBuf {
-        checkpoint::path(&self.context.job.scratch)
+    fn warn(&self, text: String) {
+        self.context.reporter.message(Level::Warning, text);
     }
 
     /// All that the next step depends on.
@@ -229,47 +231,65 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     fn save(&mut self, step: u64) -> Result<(), NodeError> {
         let tensors = self.state();
         // Finite losses and gradients may still lead to weights that overflow: those must not replace the good ones.
-        if let Some((name, tensor)) = tensors.iter().find(|(_, tensor)| !is_finite(tensor)) {
+        if let Some((name, tensor)) = tensors.iter().find(|(_, tensor)| !checkpoint::is_finite(tensor)) {
             let (term, value) = (format!("the weight `{name}`"), tensor.abs().max().double_value(&[]));
             return Err(NodeError::NonFinite { step, term, value, checkpoint: self.kept });
         }
-        checkpoint::write(&self.checkpoint_path(), step, tensors)?;
-        self.kept = step;
-        self.context.reporter.event(&Event::Checkpoint { step });
+        match self.checkpoints.write(step, tensors) {
+            Ok(()) => {
+                (self.kept, self.told) = (step, false);
+                self.context.reporter.event(&Event::Checkpoint { step });
+            }
+            Err(error @ DiffusionError::Io { .. }) => self.tell_unkept(step, &error),
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 
-    /// The step to go on from: the checkpoint's, or 0. A damaged checkpoint is told of and set aside: the node then
-    /// starts anew, which costs time but nothing else.
-    fn resume(&mut self) -> Result<u64, NodeError> {
-        let path = self.checkpoint_path();
-        // A kill while one was written left it by half: as large as a checkpoint, and another with every kill.
-        remove_partials(&path)?;
-        match checkpoint::read(&path, self.context.device, &self.state()) {
-            Ok(None) => Ok(0),
-            Ok(Some(found)) => {
-                let step = self.restore(found)?;
-                self.context.reporter.event(&Event::Resumed { step });
-                Ok(step)
-            }
-            Err(error @ DiffusionError::Io { .. }) => Err(error.into()),
-            Err(error) => {
-                let aside = path.with_extension("damaged");
-                std::fs::rename(&path, &aside).map_err(NodeError::io("set aside", &path))?;
-                let text = format!("the checkpoint is damaged ({error}); it is set aside and the node starts anew");
-                self.context.reporter.message(Level::Warning, text);
-                Ok(0)
-            }
+    /// A disk that refuses, as a full one, takes nothing from the training but the way back: told once, until it is well.
+    fn tell_unkept(&mut self, step: u64, error: &DiffusionError) {
+        if !std::mem::replace(&mut self.told, true) {
+            let last = if self.kept == 0 {
+                "there is none before".into()
+            } else {
+                format!("that after step {} stays", self.kept)
+            };
+            self.warn(format!(
+                "the checkpoint after step {step} is not kept ({error}); {last}, and the training goes on"
+            ));
         }
     }
 
-    fn restore(&mut self, mut found: checkpoint::Checkpoint) -> Result<u64, DiffusionError> {
+    /// The step to go on from: the checkpoint's, or 0. What is wrong with one is told: it costs time, but nothing else.
+    fn resume(&mut self) -> Result<u64, NodeError> {
+        let Begin { checkpoint, is_old, damaged } = self.checkpoints.begin(&self.state(), self.context.device)?;
+        let step = checkpoint.as_ref().map_or(0, |found| found.step);
+        if !damaged.is_empty() {
+            let on = if step == 0 { "starts anew".into() } else { format!("goes on after step {step}") };
+            let damaged = damaged.join("; ");
+            self.warn(format!(
+                "what is kept of the training is damaged ({damaged}); it is set aside, and the training {on}"
+            ));
+        }
+        if is_old {
+            let text = format!(
+                "the checkpoint after step {step} is of a version that kept no digest: it fits, and is trusted"
+            );
+            self.warn(text);
+        }
+        if let Some(found) = checkpoint {
+            self.restore(found)?;
+            self.context.reporter.event(&Event::Resumed { step });
+        }
+        Ok(step)
+    }
+
+    fn restore(&mut self, mut found: Checkpoint) -> Result<(), DiffusionError> {
         for (group, optimiser) in &mut self.groups {
             checkpoint::restore(&group.parameters, &found.take(&format!("{}/parameter/", group.name)))?;
             optimiser.load_state(&found.take(&format!("{}/optimiser/", group.name)))?;
         }
         checkpoint::restore(&self.averages, &found.take("average/"))?;
-        checkpoint::restore(&self.recipe.memory(), &found.take("memory/"))?;
-        Ok(found.step)
+        checkpoint::restore(&self.recipe.memory(), &found.take("memory/"))
     }
 }

@@ -1,8 +1,10 @@
 //! What every kind works with.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hyper_flow_spec::{ArtifactType, Event, File, Job, JobError, Ref};
+use serde_json::json;
 use tch::Device;
 
 use super::{Cancel, Reporter, memory};
@@ -46,6 +48,20 @@ impl Context {
     /// A file of the artifact.
     pub(crate) fn output(&self, name: &str) -> PathBuf {
         self.job.output.join(name)
+    }
+
+    /// How long to compute before the next checkpoint.
+    pub(crate) fn between_checkpoints(&self) -> Duration {
+        Duration::try_from_secs_f64(self.job.checkpoint_seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// Stands for all that the job's result depends on, so that what is kept of one job is not taken for another's.
+    pub(crate) fn identity(&self) -> String {
+        let (kind, seed) = (&self.job.kind, self.job.seed);
+        // The engine names this directory by the node's key, in which the contents of the inputs are.
+        let name = self.job.scratch.file_name().map(|name| name.to_string_lossy());
+        let all = json!([kind.name(), kind.version(), kind.value().to_key(), seed, name]);
+        blake3::hash(all.to_string().as_bytes()).to_string()
     }
 
     /// The seed.

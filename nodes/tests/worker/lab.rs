@@ -87,6 +87,13 @@ impl Work {
         self.start_by(Command::new(WORKER))
     }
 
+    /// Starts the worker in a shell that ignores signals, as `nohup` does.
+    pub(crate) fn start_ignoring(&self, signals: &str) -> Worker {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("trap '' {signals}; exec \"$0\" \"$@\""), WORKER]);
+        self.start_by(shell)
+    }
+
     /// Starts the worker in a shell that forbids files of more than so many blocks of 512 bytes: the disk is full there.
     pub(crate) fn start_with_disk_of(&self, blocks: u64) -> Worker {
         let mut shell = Command::new("sh");
@@ -134,9 +141,25 @@ impl Work {
         files
     }
 
-    /// The checkpoint's file.
+    /// The files of the checkpoints, the newest last.
+    pub(crate) fn checkpoints(&self) -> Vec<PathBuf> {
+        let mut names = self.left_in_scratch();
+        names.retain(|name| name.starts_with("checkpoint-") && name.ends_with(".safetensors"));
+        names.iter().map(|name| self.job.scratch.join(name)).collect()
+    }
+
+    /// The newest checkpoint's file.
+    #[track_caller]
     pub(crate) fn checkpoint(&self) -> PathBuf {
-        self.job.scratch.join("checkpoint.safetensors")
+        self.checkpoints().pop().expect("there is a checkpoint")
+    }
+
+    /// The names of what is in the scratch directory, sorted.
+    pub(crate) fn left_in_scratch(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.job.scratch).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     /// A picture that was drawn after a step, as the bytes of its file.
@@ -222,8 +245,13 @@ impl Worker {
 
     /// Sends a signal, and listens to the end.
     pub(crate) fn signal(self, signal: Signal) -> Ended {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self.send(signal);
         self.end()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Closes standard input, as the engine's death does, and listens to the end.

@@ -3,12 +3,17 @@
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hyper_flow_diffusion::rng::Rng;
+use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
 use hyper_flow_spec::{Event, Level};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
+use tch::{Device, Kind};
 
 use crate::chain::{
     clip, perceived, reward_finetune, score_distill, segment_distill, train_clip, train_judge, train_segmenter,
@@ -41,12 +46,13 @@ fn check(work: impl Fn() -> Work) {
     lives[lives.len() - 1].succeeded();
     assert_lives(&lives);
     assert_same("the artifacts", &broken.files(), &whole.files());
-    assert_eq!(left_in_scratch(&broken), ["checkpoint.safetensors"], "what kills left is gone");
+    assert_only_checkpoints(&broken);
 }
 
-fn left_in_scratch(work: &Work) -> Vec<String> {
-    let entries = fs::read_dir(&work.job.scratch).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+/// Two of them, and nothing that a kill or a full disk left.
+fn assert_only_checkpoints(work: &Work) {
+    let names = work.left_in_scratch();
+    assert!(names.len() == 2 && work.checkpoints().len() == 2, "{names:?}");
 }
 
 #[expect(clippy::print_stdout, reason = "cargo shows what a test that fails has printed")]
@@ -192,54 +198,223 @@ fn score_distill_in_a_few_steps_goes_on() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_set_aside_and_the_training_starts_anew() {
-    let work = train_judge(json!({"steps": 6})).with(|job| job.checkpoint_seconds = 0.0);
-    let whole = work.artifact();
-    let bytes = fs::read(work.checkpoint()).unwrap();
-    let no_header = (bytes[..5].to_vec(), "shorter than a header");
-    let cut = (bytes[..bytes.len() - 9].to_vec(), "truncated or damaged");
-    let nonsense = (b"this is no file of weights at all".to_vec(), "not a safetensors file");
-    for (damaged, why) in [no_header, cut, nonsense] {
-        fs::write(work.checkpoint(), &damaged).unwrap();
-        let ended = work.run();
-        assert_eq!(ended.succeeded().steps().first(), Some(&1));
-        assert_eq!(ended.resumed(), None);
-        let warnings = ended.messages(Level::Warning);
-        assert!(matches!(&warnings[..], [text] if text.contains("is damaged") && text.contains(why)), "{warnings:?}");
-        assert_eq!(fs::read(work.checkpoint().with_extension("damaged")).unwrap(), damaged);
-        assert_same(why, &work.files(), &whole);
+fn whatever_asks_it_to_stop_stops_it_with_a_checkpoint() {
+    let work = || train_judge(json!({"steps": STEPS, "batch": 64}));
+    let (whole, broken) = (work().artifact(), work());
+    let mut before = None;
+    for signal in [Signal::USR1, Signal::USR2, Signal::XCPU, Signal::HUP, Signal::INT, Signal::TERM] {
+        let mut worker = broken.start();
+        worker.until_step(1);
+        let ended = assert_interrupted(worker.signal(signal));
+        assert_eq!(ended.resumed(), before, "{signal:?}");
+        before = ended.interrupted();
     }
+    assert_eq!(broken.run().succeeded().resumed(), before);
+    assert_same("the artifacts", &broken.files(), &whole);
+}
+
+#[test]
+fn what_is_ignored_at_the_start_does_not_stop_it() {
+    let work = train_judge(json!({"steps": STEPS, "batch": 64}));
+    let mut worker = work.start_ignoring("HUP INT USR1");
+    worker.until_step(1);
+    for signal in [Signal::HUP, Signal::INT, Signal::USR1] {
+        worker.send(signal);
+    }
+    worker.until_step(3);
+    // Others are not ignored.
+    let interrupted = assert_interrupted(worker.signal(Signal::TERM)).interrupted();
+    assert!(interrupted >= Some(3));
+    let mut worker = work.start_ignoring("HUP");
+    worker.until_step(1);
+    assert_eq!(worker.signal(Signal::HUP).succeeded().steps().last(), Some(&STEPS));
+}
+
+/// A judge of six steps, with the checkpoints after the fifth and the sixth, and what it yields undisturbed.
+struct Kept {
+    work: Work,
+    whole: Files,
+    /// The older and the newer one.
+    good: [(PathBuf, Vec<u8>); 2],
+}
+
+impl Kept {
+    fn new() -> Self {
+        let work = train_judge(json!({"steps": 6})).with(|job| job.checkpoint_seconds = 0.0);
+        let whole = work.artifact();
+        let good = work.checkpoints().into_iter().map(|path| (path.clone(), fs::read(path).unwrap()));
+        let good = good.collect::<Vec<_>>().try_into().unwrap();
+        Self { work, whole, good }
+    }
+
+    /// Changes the newer or both, and trains to the end: what was told, and from where it went on.
+    fn after(&self, what: &str, both: bool, damage: impl Fn(&Path, &[u8])) -> String {
+        fs::remove_dir_all(&self.work.job.scratch).unwrap();
+        fs::create_dir(&self.work.job.scratch).unwrap();
+        for (i, (path, bytes)) in self.good.iter().enumerate() {
+            if both || i == 1 { damage(path, bytes) } else { fs::write(path, bytes).unwrap() }
+        }
+        let ended = self.work.run();
+        let first = if both { 1 } else { 6 };
+        assert_eq!(ended.succeeded().steps().first(), Some(&first), "{what}: {ended:#?}");
+        assert_eq!(ended.resumed(), (!both).then_some(5), "{what}");
+        assert_same(what, &self.work.files(), &self.whole);
+        let warnings = ended.messages(Level::Warning);
+        let end = if both { "the training starts anew" } else { "the training goes on after step 5" };
+        assert!(
+            matches!(&warnings[..], [text] if text.contains("is damaged") && text.ends_with(end)),
+            "{what}: {warnings:?}"
+        );
+        let aside = self.work.left_in_scratch().iter().filter(|name| name.ends_with(".damaged")).count();
+        assert_eq!(aside, if both { 2 } else { 1 }, "{what}");
+        warnings[0].clone()
+    }
+}
+
+/// Where in a checkpoint its header is, and where the step begins.
+fn header_of(bytes: &[u8]) -> (Range<usize>, usize) {
+    let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..end]).unwrap();
+    (8..end, end + header["step"]["data_offsets"][0].as_u64().unwrap() as usize)
+}
+
+#[test]
+fn every_part_of_a_checkpoint_is_held_to_its_digest() {
+    let kept = Kept::new();
+    let bytes = &kept.good[1].1;
+    let (header, step) = header_of(bytes);
+    let positions = [
+        ("the header's length", 0),
+        ("the header's length, far too much", 7),
+        ("the header's first byte", header.start),
+        ("whose it is", 8 + String::from_utf8_lossy(&bytes[8..]).find("\"job\":\"").unwrap() + 9),
+        ("the header", header.end / 2),
+        ("the first tensor", header.end),
+        ("a tensor", (header.end + bytes.len()) / 2),
+        ("the last byte", bytes.len() - 1),
+        ("the step", step),
+    ];
+    for (what, position) in positions {
+        let flip = |path: &Path, bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            bytes[position] ^= 1;
+            fs::write(path, bytes).unwrap();
+        };
+        for both in [false, true] {
+            kept.after(what, both, flip);
+        }
+    }
+    type Damage = fn(&Path, &[u8]);
+    let damages: [(&str, Damage, &str); 6] = [
+        ("truncated", |path, bytes| fs::write(path, &bytes[..bytes.len() - 1]).unwrap(), "truncated or damaged"),
+        ("longer", |path, bytes| fs::write(path, [bytes, b"x"].concat()).unwrap(), "truncated or damaged"),
+        ("no header", |path, bytes| fs::write(path, &bytes[..5]).unwrap(), "shorter than a header"),
+        ("the digest", |path, bytes| fs::write(other_digest(path), bytes).unwrap(), "are not those that were written"),
+        ("a directory", |path, _| fs::create_dir(path).unwrap(), "not a file"),
+        ("a pipe", |path, _| mkfifoat(CWD, path, Mode::RWXU).unwrap(), "not a file"),
+    ];
+    for (what, damage, why) in damages {
+        for both in [false, true] {
+            let told = kept.after(what, both, damage);
+            assert!(told.contains(why), "{told}");
+        }
+    }
+}
+
+/// The path with another digest in it.
+fn other_digest(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let digit = if &name[20..21] == "0" { "1" } else { "0" };
+    path.with_file_name(format!("{}{digit}{}", &name[..20], &name[21..]))
+}
+
+#[test]
+fn a_checkpoint_of_another_seed_or_parameter_is_refused() {
+    let kept = Kept::new();
+    let others = [
+        train_judge(json!({"steps": 6})).with(|job| job.seed += 1),
+        train_judge(json!({"steps": 6, "lr": 1.5e-3})),
+        train_judge(json!({"steps": 7})),
+    ];
+    for other in others {
+        other.run().succeeded();
+        let told = kept.after("another training's", true, |path, _| {
+            let from = other.checkpoint();
+            let name = from.file_name().unwrap().to_str().unwrap().to_owned();
+            let step = path.file_name().unwrap().to_str().unwrap()[11..19].to_owned();
+            // The two of them: one as it was, and one that says another step.
+            fs::copy(&from, path.with_file_name(name.replace(&name[11..19], &step))).unwrap();
+        });
+        assert!(told.contains("it belongs to another training"), "{told}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_a_version_without_digests_is_gone_on_with() {
+    let Kept { work, whole, good } = Kept::new();
+    let tensors = read_tensors(&good[0].0, Kind::Float, Device::Cpu).unwrap();
+    good.iter().for_each(|(path, _)| fs::remove_file(path).unwrap());
+    write_tensors(&work.job.scratch.join("checkpoint.safetensors"), &tensors, None).unwrap();
+    let ended = work.run();
+    assert_eq!(ended.succeeded().resumed(), Some(5));
+    let warnings = ended.messages(Level::Warning);
+    assert!(matches!(&warnings[..], [text] if text.contains("a version that kept no digest")), "{warnings:?}");
+    assert_same("the artifacts", &work.files(), &whole);
 }
 
 #[test]
 fn what_a_kill_left_of_a_checkpoint_goes_with_the_next_start() {
     let work = train_judge(json!({"steps": 4})).with(|job| job.checkpoint_seconds = 0.0);
     let whole = work.artifact();
-    let left = work.checkpoint().with_extension("safetensors.partial-1");
-    fs::create_dir(&left).unwrap();
-    fs::write(left.join(".tmp1"), "half").unwrap();
-    let ended = work.run();
-    assert_eq!(ended.succeeded().resumed(), Some(4));
-    assert!(!left.exists());
+    for left in ["checkpoint.new", "checkpoint.new.partial-1", "checkpoint.safetensors.partial-1"] {
+        let left = work.job.scratch.join(left);
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(".tmp1"), "half").unwrap();
+    }
+    assert_eq!(work.run().succeeded().resumed(), Some(4));
+    assert_only_checkpoints(&work);
     assert_same("the artifacts", &work.files(), &whole);
 }
 
 #[test]
-fn a_full_disk_fails_the_training_keeps_its_checkpoint_and_costs_no_more_than_a_step() {
-    let whole = train_judge(json!({"steps": 6})).artifact();
-    let work = train_judge(json!({"steps": 6})).with(|job| job.checkpoint_seconds = 0.0);
+fn a_full_disk_is_told_and_takes_nothing_but_the_way_back() {
+    let work = train_judge(json!({"steps": 9})).with(|job| job.checkpoint_seconds = 0.0);
+    let whole = work.artifact();
+    work.checkpoints().iter().for_each(|path| fs::remove_file(path).unwrap());
     let mut worker = work.start();
     worker.until(|event| matches!(event, Event::Checkpoint { step: 2 }));
     worker.signal(Signal::KILL);
-    let kept = fs::read(work.checkpoint()).unwrap();
-    let message = work.start_with_disk_of(4).end().failed();
-    assert!(message.contains("write") && message.contains("checkpoint.safetensors: File too large"), "{message}");
-    assert!(!message.contains("partial"), "{message}");
-    assert_eq!(fs::read(work.checkpoint()).unwrap(), kept, "the good one is there");
-    assert_eq!(left_in_scratch(&work), ["checkpoint.safetensors"], "and nothing else");
-    let ended = work.run();
-    assert!(ended.succeeded().resumed() >= Some(2));
+    let kept: Vec<_> = work.checkpoints().iter().map(|path| fs::read(path).unwrap()).collect();
+    // There is room for each file of the artifact, and for no checkpoint.
+    let largest = whole.values().map(Vec::len).max().unwrap() as u64;
+    assert!(largest * 2 < kept[0].len() as u64);
+    let ended = work.start_with_disk_of(largest.div_ceil(512) + 1).end();
+    let from = ended.succeeded().resumed().unwrap();
+    let warnings = ended.messages(Level::Warning);
+    let told = format!("; that after step {from} stays, and the training goes on");
+    assert!(
+        matches!(&warnings[..], [text] if text.contains("File too large") && text.ends_with(&told)),
+        "{warnings:?}"
+    );
     assert_same("the artifacts", &work.files(), &whole);
+    let left: Vec<_> = work.checkpoints().iter().map(|path| fs::read(path).unwrap()).collect();
+    assert_eq!(left, kept, "the good ones are there");
+    assert_eq!(work.left_in_scratch().len(), kept.len(), "and nothing else");
+    assert_eq!(work.run().succeeded().resumed(), Some(from));
+    assert_same("the artifacts", &work.files(), &whole);
+}
+
+#[test]
+fn asked_to_stop_on_a_full_disk_it_says_which_step_is_kept() {
+    let work = train_judge(json!({"steps": STEPS, "batch": 64}));
+    let mut worker = work.start();
+    worker.until_step(1);
+    let kept = assert_interrupted(worker.signal(Signal::TERM)).interrupted();
+    let mut worker = work.start_with_disk_of(4);
+    worker.until_step(1);
+    let ended = worker.signal(Signal::TERM);
+    assert_eq!((ended.status.code(), ended.interrupted()), (Some(143), kept));
+    assert_eq!(work.run().succeeded().resumed(), kept);
 }
 
 #[test]

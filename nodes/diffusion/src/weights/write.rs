@@ -94,7 +94,10 @@ pub fn remove_partials(path: &Path) -> Result<(), DiffusionError> {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
             if entry.file_name().as_encoded_bytes().starts_with(&prefix) {
-                std::fs::remove_dir_all(entry.path())?;
+                match entry.file_type()?.is_dir() {
+                    true => std::fs::remove_dir_all(entry.path())?,
+                    false => std::fs::remove_file(entry.path())?,
+                }
             }
         }
         Ok(())
