@@ -60,6 +60,7 @@ impl<'a> Writer<'a> {
             return Err(NodeError::Unfit(message));
         }
         let path = context.job.scratch.join("pixels");
+        files::remove(&path)?;
         let pixels = BufWriter::new(File::create(&path).map_err(NodeError::io("write", &path))?);
         Ok(Self { context, shape, masks, path, pixels, captions: Vec::new() })
     }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
-use hyper_flow_spec::Event;
+use hyper_flow_spec::{Event, Level};
 use insta::assert_snapshot;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use crate::bad_inputs::copy;
+use crate::bad_inputs::{copy, copy_into};
 use crate::chain::{digits, ode_pairs, pairs, score_distill, train_teacher};
 use crate::lab::{Files, assert_same};
 
@@ -74,6 +77,113 @@ fn interrupted_it_goes_on_and_yields_the_same_bytes() {
     let ended = broken.run();
     assert!(ended.succeeded().resumed() >= Some(15));
     assert_same("the artifacts", &broken.files(), &whole);
+}
+
+/// Flips a bit of the byte at a share of a file.
+fn flip(path: &Path, at: f64) {
+    let mut bytes = fs::read(path).unwrap();
+    let position = (bytes.len() as f64 * at) as usize;
+    bytes[position] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_is_damaged_of_the_rows_before_is_computed_anew() {
+    let work = || ode_pairs(json!({"count": 300, "steps": 4})).with(|job| job.checkpoint_seconds = 0.0);
+    let (whole, broken) = (work().artifact(), work());
+    let mut worker = broken.start();
+    worker.until(|event| matches!(event, Event::Progress { done, .. } if *done >= 60));
+    worker.signal(Signal::KILL);
+    let (scratch, kept) = (broken.job.scratch.clone(), copy(&broken.job.scratch));
+    let noted = fs::read_to_string(scratch.join("noise.done")).unwrap();
+    let rows = |line: &str| serde_json::from_str::<Value>(line).unwrap()["rows"].as_u64().unwrap();
+    let points: Vec<u64> = noted.lines().map(rows).collect();
+    let (last, before) = (points[points.len() - 1], points[points.len() - 2]);
+
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage, Option<Range<u64>>); 9] = [
+        ("nothing", |_| (), Some(last..last + 1)),
+        ("a row", |folder| flip(&folder.join("samples.safetensors"), 0.6), Some(1..last)),
+        ("the header", |folder| flip(&folder.join("noise.safetensors"), 0.0), None),
+        ("the last note", |folder| flip(&folder.join("noise.done"), 0.999), Some(before..before + 1)),
+        ("the first note", |folder| flip(&folder.join("noise.done"), 0.001), None),
+        (
+            "a number of rows",
+            |folder| {
+                let note = folder.join("noise.done");
+                let text = fs::read_to_string(&note).unwrap();
+                fs::write(note, text.replace("\"rows\":", "\"rows\":1")).unwrap();
+            },
+            None,
+        ),
+        (
+            "a directory for the note",
+            |folder| {
+                fs::remove_file(folder.join("noise.done")).unwrap();
+                fs::create_dir(folder.join("noise.done")).unwrap();
+            },
+            None,
+        ),
+        (
+            "a pipe for the rows",
+            |folder| {
+                fs::remove_file(folder.join("noise.safetensors")).unwrap();
+                mkfifoat(CWD, folder.join("noise.safetensors"), Mode::RWXU).unwrap();
+            },
+            None,
+        ),
+        (
+            "a link to nowhere for the rows",
+            |folder| {
+                fs::remove_file(folder.join("samples.safetensors")).unwrap();
+                symlink("nowhere", folder.join("samples.safetensors")).unwrap();
+            },
+            None,
+        ),
+    ];
+    for (what, damage, resumed) in damages {
+        fs::remove_dir_all(&scratch).unwrap();
+        copy_into(kept.path(), &scratch);
+        damage(&scratch);
+        let ended = broken.run();
+        let from = ended.succeeded().resumed();
+        assert!(
+            from.is_some() == resumed.is_some() && from.is_none_or(|from| resumed.unwrap().contains(&from)),
+            "{what}: {from:?}"
+        );
+        let warnings = ended.messages(Level::Warning);
+        match what {
+            "nothing" => assert_eq!(warnings, [""; 0]),
+            _ => assert!(matches!(&warnings[..], [text] if text.contains("is damaged")), "{what}: {warnings:?}"),
+        }
+        assert_same(what, &broken.files(), &whole);
+    }
+}
+
+#[test]
+fn rows_of_another_job_are_refused_and_those_of_a_version_without_digests_trusted() {
+    let work =
+        |seed| ode_pairs(json!({"count": 40, "steps": 4})).with(|job| (job.checkpoint_seconds, job.seed) = (0.0, seed));
+    let (mine, other) = (work(1), work(2));
+    let whole = mine.artifact();
+    let mut worker = other.start();
+    worker.until(|event| matches!(event, Event::Progress { .. }));
+    worker.signal(Signal::TERM);
+    copy_into(&other.job.scratch, &mine.job.scratch);
+    let ended = mine.run();
+    assert_eq!(ended.succeeded().resumed(), None);
+    assert!(ended.messages(Level::Warning)[0].contains("is damaged"));
+    assert_same("the artifacts", &mine.files(), &whole);
+
+    let mut worker = mine.start();
+    worker.until(|event| matches!(event, Event::Progress { .. }));
+    let rows = worker.signal(Signal::TERM).interrupted().unwrap();
+    fs::write(mine.job.scratch.join("noise.done"), rows.to_string()).unwrap();
+    let ended = mine.run();
+    assert_eq!(ended.succeeded().resumed(), Some(rows));
+    let warnings = ended.messages(Level::Warning);
+    assert!(matches!(&warnings[..], [text] if text.contains("a version that kept no digest")), "{warnings:?}");
+    assert_same("the artifacts", &mine.files(), &whole);
 }
 
 #[test]
