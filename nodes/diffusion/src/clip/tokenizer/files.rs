@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 const MAX_LENGTH: usize = 77;
 /// Transformers writes 1e30 for "no limit".
 const NO_LIMIT: f64 = 1e9;
+/// Every text is padded to its length: it must not decide how much memory is taken.
+const LONGEST: usize = 1 << 16;
 
 impl ClipTokenizer {
     /// Opens a `tokenizer/` folder.
@@ -22,7 +24,15 @@ impl ClipTokenizer {
         let config = read_optional(folder, "tokenizer_config.json")?;
         let map = read_optional(folder, "special_tokens_map.json")?;
         let (special, max_length) = (special_tokens(&config, &map), max_length(&config));
-        Self::new(Parts { vocab, merges, special, max_length })
+        if max_length > LONGEST {
+            let message = format!("model_max_length is {max_length}, and no text encoder takes more than {LONGEST}");
+            return Err(malformed(&folder.join("tokenizer_config.json"), message));
+        }
+        let parts = Parts { vocab, merges, special, max_length };
+        Self::new(parts).map_err(|error| match error {
+            DiffusionError::Config { message, .. } => malformed(folder, message),
+            error => error,
+        })
     }
 
     /// Writes a folder that `CLIPTokenizer.from_pretrained` opens, made if need be.
