@@ -1,12 +1,20 @@
 //! Reading pictures of any size as squares.
 
 use std::io::{BufRead, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use image::error::{DecodingError, ImageFormatHint};
 use image::imageops::FilterType;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, ImageResult, Limits, Luma, RgbImage, RgbaImage};
+use image::{
+    DynamicImage, GrayImage, ImageDecoder, ImageError, ImageReader, ImageResult, Limits, Luma, RgbImage, RgbaImage,
+};
 
 /// What the names of pictures end in, in lower case.
 pub(crate) const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+/// Bytes of a pixel while it is laid on white.
+const RGBA: u64 = 4;
+/// Bytes of a picture then: a file of little may be one of very many grey pixels.
+const RGBA_LIMIT: u64 = 1 << 30;
 /// Bytes of a pixel while it is resized.
 const RGB_F32: u64 = 12;
 
@@ -38,7 +46,7 @@ pub(crate) struct Wanted {
 /// But for the transparency this is what the training scripts of diffusers do: torchvision's `Resize` by Lanczos and
 /// `CenterCrop`.
 pub(crate) fn read_square(file: impl BufRead + Seek, wanted: Wanted) -> ImageResult<Square> {
-    let picture = upright(file)?;
+    let picture = guarded(|| upright(file))?;
     let square = |picture| resize(&picture, wanted.side).map(|picture| center_crop(picture, wanted.side));
     let rgba = picture.to_rgba8();
     let mask = wanted.masks.then(|| square(alpha(&rgba).into())).transpose()?;
@@ -50,16 +58,30 @@ pub(crate) fn read_square(file: impl BufRead + Seek, wanted: Wanted) -> ImageRes
     })
 }
 
+/// A decoder that panics has met something that it does not expect: the picture's fault, as far as anybody can tell.
+fn guarded<T>(decode: impl FnOnce() -> ImageResult<T>) -> ImageResult<T> {
+    let gave_up = || DecodingError::new(ImageFormatHint::Unknown, "its decoder gave up: it is damaged");
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(ImageError::Decoding(gave_up())))
+}
+
 /// The whole picture.
 fn upright(file: impl BufRead + Seek) -> ImageResult<DynamicImage> {
     // By content: many a PNG in the wild is a JPEG by another name.
     let mut decoder = ImageReader::new(file).with_guessed_format()?.into_decoder()?;
     // A small file may promise a picture that no memory holds.
     Limits::default().reserve(decoder.total_bytes())?;
+    let (width, height) = decoder.dimensions();
+    at_most(RGBA_LIMIT).reserve(u64::from(width) * u64::from(height) * RGBA)?;
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+fn at_most(bytes: u64) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(bytes);
+    limits
 }
 
 fn on_white(picture: &RgbaImage) -> RgbImage {
@@ -149,6 +171,13 @@ mod tests {
         let error = |file: Vec<u8>| read_square(Cursor::new(file), wanted).unwrap_err().to_string();
         assert_eq!(error(wide), "Memory limit exceeded");
         assert_eq!(error(picture(1, 60_000, 0)), "Memory limit exceeded");
+    }
+
+    #[test]
+    fn a_decoder_that_panics_is_an_error() {
+        let error = guarded::<()>(|| panic!("outside")).unwrap_err().to_string();
+        assert!(error.contains("its decoder gave up"), "{error}");
+        assert!(guarded(|| Ok(())).is_ok());
     }
 
     fn crc32(bytes: &[u8]) -> u32 {

@@ -1,9 +1,11 @@
 //! Reading a tar shard, sample by sample.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 use tar::{Archive, Entry};
@@ -12,6 +14,8 @@ use crate::NodeError;
 
 /// A member that is larger is taken for a mistake: it would be in memory as a whole.
 const LARGEST: u64 = 256 << 20;
+/// Headers and names between two members that take more are taken for one, too.
+const LONGEST_NAME: u64 = 1 << 20;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Members that follow each other and have one key.
@@ -40,10 +44,14 @@ pub(super) fn read(
     mut each: impl FnMut(Sample) -> Result<(), NodeError>,
 ) -> Result<(), Stopped> {
     let inner = open(path).map_err(|error| Stopped::Failed(NodeError::io("read", path)(error)))?;
-    let mut archive = Archive::new(Watched { inner, ended: false });
+    let left = Rc::new(Cell::new(LONGEST_NAME));
+    let mut archive = Archive::new(Watched { inner, ended: false, left: left.clone() });
     let mut sample = Sample::default();
-    for entry in archive.entries().map_err(damaged)? {
+    let mut entries = archive.entries().map_err(damaged)?;
+    while let Some(entry) = entries.next() {
         let mut entry = entry.map_err(damaged)?;
+        // What of the member is not read is skipped on the way to the next.
+        left.set(entry.size().saturating_add(LONGEST_NAME));
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let Some((key, extension)) = split(&name).filter(|_| entry.header().entry_type().is_file()) else { continue };
         if key != sample.key {
@@ -106,16 +114,24 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     Ok(if packed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
 }
 
-/// Remembers whether somebody wanted to read beyond the end.
+/// Remembers whether somebody wanted to read beyond the end, and lets nobody read more than is left: names are read whole,
+/// and packed, one of any length is small.
 struct Watched<R> {
     inner: R,
     ended: bool,
+    left: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let left = self.left.get();
+        if left == 0 {
+            return Err(io::Error::other("the name of a member is too long"));
+        }
+        let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let read = self.inner.read(&mut buffer[..length])?;
         self.ended |= read == 0 && !buffer.is_empty();
+        self.left.set(left - read as u64);
         Ok(read)
     }
 }
@@ -123,11 +139,35 @@ impl<R: Read> Read for Watched<R> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
 
     use super::*;
 
     fn fixture(name: &str) -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/parity/fixtures").join(name)
+    }
+
+    #[test]
+    fn a_packed_name_of_any_length_does_not_fill_the_memory() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("././@LongLink").unwrap();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(2 * LONGEST_NAME);
+        header.set_cksum();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("long.tar.gz");
+        let mut gzip = GzEncoder::new(File::create(&path).unwrap(), Compression::fast());
+        gzip.write_all(header.as_bytes()).unwrap();
+        gzip.write_all(&vec![b'a'; 2 * LONGEST_NAME as usize]).unwrap();
+        gzip.finish().unwrap();
+        let stopped = read(&path, &["txt"], |_| Ok(())).unwrap_err();
+        assert!(
+            matches!(&stopped, Stopped::Damaged(why) if why.ends_with("the name of a member is too long")),
+            "{stopped:?}"
+        );
     }
 
     #[test]
