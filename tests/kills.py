@@ -6,7 +6,8 @@
 Each node runs twice, in a store each: to the end at once, and killed so many times that it must go on from its checkpoint.
 The engine and its worker are killed together (SIGKILL, as by a power cut) or one of them alone, at moments that are
 uniform over the time that the undisturbed run took. What a node needs runs undisturbed first. It fails unless every life
-after the first checkpoint goes on from one, and every artifact has the digest of the undisturbed one.
+after the first checkpoint goes on from one, and every artifact has the digest of the undisturbed one. With `--damage 0.5`
+a bit of the newest checkpoint is flipped after every other kill: the one before it is then gone on with.
 
 Wants the release binaries (`make build`), or `--engine PATH`. What comes after `--` goes to every `hyper-flow run`.
 """
@@ -32,6 +33,7 @@ def arguments():
     parser.add_argument("nodes", nargs="+")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--every", type=float, default=0.001, help="seconds between checkpoints")
+    parser.add_argument("--damage", type=float, default=0.0, help="the share of kills after which a bit is flipped")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--engine", type=pathlib.Path, default=ROOT / "target/release/hyper-flow")
     parser.add_argument("--store", type=pathlib.Path, help="a folder for both stores, which is kept [default: a temporary one]")
@@ -70,6 +72,17 @@ class Store:
         if process.returncode != 0:
             sys.exit(f"{node} does not run undisturbed: {[e for e in events if e['event'] == 'node_failed']}")
         return [event for event in events if event.get("node") == node]
+
+    def damage(self, moments):
+        """Flips a bit of the newest checkpoint, if there is another; whether one was flipped."""
+        for scratch in (self.path / "scratch").iterdir():
+            checkpoints = sorted(scratch.glob("checkpoint-*.safetensors"))
+            if len(checkpoints) == 2:
+                content = bytearray(checkpoints[1].read_bytes())
+                content[moments.randrange(len(content))] ^= 1 << moments.randrange(8)
+                checkpoints[1].write_bytes(content)
+                return True
+        return False
 
     def digest(self, node):
         return subprocess.run(self.command("show", node, "--quiet"), capture_output=True, text=True, check=True).stdout.strip()
@@ -116,7 +129,7 @@ def check(node, whole, broken, options, moments):
     if not any(event["event"] == "step" for event in undisturbed):
         sys.exit(f"{node} trains nothing that could be killed, or was there already")
     ran = next(event for event in undisturbed if event["event"] == "node_ran")
-    resumed, lives = [], 0
+    resumed, lives, damaged = [], 0, []
     for number in range(options.kills):
         # Lives go on where the last ended: short ones, so that ten of them fit into the training.
         after = moments.uniform(0.0, 2 * ran["seconds"] / (options.kills + 1))
@@ -125,13 +138,17 @@ def check(node, whole, broken, options, moments):
         steps = [event["step"] for event in events if event["event"] == "step"]
         resumed += [event["step"] for event in events if event["event"] == "resumed"]
         lives += 1
+        # A worker whose engine was killed writes one more by itself; what it is about to replace must not be damaged.
+        if not ended and whom != "engine" and moments.random() < options.damage and broken.damage(moments):
+            damaged.append(number + 1)
         print(f"  {node}: kill {number + 1} of the {whom} after {after:.3f} s, {steps[:1]} to {steps[-1:]}", flush=True)
         if ended:
             break
     resumed += [event["step"] for event in broken.run(node) if event["event"] == "resumed"]
     same = whole.digest(node) == broken.digest(node)
-    forward = all(1 <= a <= b for a, b in zip(resumed, resumed[1:]))
-    print(f"{node}: {lives} lives killed, resumed after steps {resumed}: {'the same' if same else 'ANOTHER'} artifact")
+    forward = bool(damaged) or all(1 <= a <= b for a, b in zip(resumed, resumed[1:]))
+    flips = f", a bit flipped after {damaged}" if damaged else ""
+    print(f"{node}: {lives} lives killed{flips}, resumed after steps {resumed}: {'the same' if same else 'ANOTHER'} artifact")
     return same and forward and bool(resumed)
 
 

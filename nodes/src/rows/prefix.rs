@@ -64,9 +64,11 @@ impl Prefix {
 
 /// How many points, from the first one on, the files still bear out.
 pub(super) fn whole(prefixes: &mut [Prefix], points: &[Point]) -> usize {
+    let count = prefixes.len();
     let is_whole = |point: &&Point| {
         let mut parts = prefixes.iter_mut().zip(&point.parts);
-        parts.all(|(prefix, part)| prefix.part(part.bytes).is_ok_and(|found| found == *part))
+        let fits = |(prefix, part): (&mut Prefix, &Part)| prefix.part(part.bytes).is_ok_and(|found| found == *part);
+        point.parts.len() == count && parts.all(fits)
     };
     points.iter().take_while(is_whole).count()
 }

@@ -203,7 +203,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         match files::make_parent(&file).and_then(|()| write_png(&file, &Canvas::grid(&to_bytes(&pictures)))) {
             Ok(()) => self.context.reporter.event(&Event::Sample { step, path }),
             // It is for whoever watches: a full disk there is no reason to give up what was trained.
-            Err(error) => self.warn(format!("the picture after step {step} is missing ({error})")),
+            Err(error) => self.warn(format!("the sample after step {step} is missing ({error})")),
         }
         Ok(())
     }

@@ -405,6 +405,21 @@ fn a_full_disk_is_told_and_takes_nothing_but_the_way_back() {
 }
 
 #[test]
+fn a_sample_that_cannot_be_written_is_told_and_takes_nothing() {
+    let work = || segment_distill(json!({"steps": 2, "student": "student"})).with(|job| job.sample_every = 1);
+    let (whole, broken) = (work().artifact(), work());
+    fs::create_dir_all(broken.job.log.join("step-000001.png")).unwrap();
+    let ended = broken.run();
+    let warnings = ended.succeeded().messages(Level::Warning);
+    assert!(
+        matches!(&warnings[..], [text] if text.starts_with("the sample after step 1 is missing (")),
+        "{warnings:?}"
+    );
+    assert!(!broken.sample(2).is_empty());
+    assert_same("the artifacts", &broken.files(), &whole);
+}
+
+#[test]
 fn asked_to_stop_on_a_full_disk_it_says_which_step_is_kept() {
     let work = train_judge(json!({"steps": STEPS, "batch": 64}));
     let mut worker = work.start();

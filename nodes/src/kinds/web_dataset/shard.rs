@@ -47,8 +47,7 @@ pub(super) fn read(
     let left = Rc::new(Cell::new(LONGEST_NAME));
     let mut archive = Archive::new(Watched { inner, ended: false, left: left.clone() });
     let mut sample = Sample::default();
-    let mut entries = archive.entries().map_err(damaged)?;
-    while let Some(entry) = entries.next() {
+    for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
         // What of the member is not read is skipped on the way to the next.
         left.set(entry.size().saturating_add(LONGEST_NAME));
