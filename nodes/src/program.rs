@@ -64,6 +64,8 @@ impl Program {
         let child = self.start(folder, pictures, &work, &out).map_err(|error| self.trouble(error))?;
         let status = wait(context, child, |error| self.trouble(error))?;
         if !status.success() {
+            // A signal to all processes of a group ends it, too.
+            context.stop_if_asked()?;
             return Err(self.trouble(format!("it ended with {status}; what it printed is in the node's log")));
         }
         let scores: Vec<f64> = files::read_json(&out.join(SCORES)).map_err(|error| self.trouble(error))?;

@@ -150,6 +150,12 @@ fn a_program_that_fails_is_told() {
 }
 
 #[test]
+fn a_program_that_ends_with_what_asks_the_node_to_stop_has_not_failed() {
+    let ended = scored_by(&scorer("kill -HUP $PPID; exit 129")).run();
+    assert_eq!((ended.status.code(), ended.interrupted()), (Some(143), Some(0)), "{ended:#?}");
+}
+
+#[test]
 fn a_program_ends_when_the_node_is_asked_to() {
     let scorer = scorer("touch \"$FLOW_OUT/began\"; exec sleep 600");
     let work = scored_by(&scorer);
