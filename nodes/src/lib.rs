@@ -11,6 +11,8 @@ mod download;
 mod error;
 mod feedback;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod kinds;
 mod latents;
