@@ -77,4 +77,5 @@ pub mod output;
 pub mod pipeline;
 pub mod plan;
 pub mod run;
+pub mod runs;
 pub mod worker;

@@ -4,6 +4,7 @@ mod command_line {
     mod choosing;
     mod failing;
     mod hub;
+    mod keeping;
     mod reporting;
     mod scene;
     mod sharing;

@@ -58,6 +58,11 @@ pub(crate) fn is_shard(path: &Path) -> bool {
     name.len() == 2 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// The key that a file or directory has for a name.
+pub(crate) fn key_named(path: &Path) -> Option<Key> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
 /// `…/ab/cdef…` as a digest.
 fn name_of(path: &Path) -> Option<[u8; 32]> {
     let shard = path.parent()?.file_name()?.to_str()?;

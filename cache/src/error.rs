@@ -104,6 +104,14 @@ pub enum StoreError {
         /// The preimage's key.
         derived: Key,
     },
+    /// A pin that cannot be read: what it keeps is not known, so that nothing may be collected.
+    #[error("`{}` is no pin ({why}); remove it, and pin again what it was to keep", path.display())]
+    NoPin {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// An export would overwrite what is not its own.
     #[error("export to `{}`: it would overwrite {}", dest.display(), listed(files))]
     Foreign {

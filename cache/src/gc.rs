@@ -1,38 +1,38 @@
 //! Garbage collection.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::areas;
 use crate::digest::{Digest, Key};
 use crate::error::Result;
-use crate::files;
-use crate::format::Access;
-use crate::ledger;
+use crate::index::later;
+use crate::lock::StoreLock;
 use crate::store::Store;
-use crate::usage;
-
-/// Staging that is still in use, where locks do not say so, is younger than this.
-const STAGING_AGE: Duration = Duration::from_secs(24 * 3600);
+use crate::sweep::Sweep;
 
 /// What was remembered of sources, and by the caller, is forgotten after this time.
-const MEMO_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
+pub(crate) const MEMO_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// What garbage collection keeps. With the default, nothing but `keep` (which is empty).
+/// What garbage collection keeps. With the default, nothing but `keep` (which is empty) and what is pinned
+/// or still worked on, which no policy removes.
 #[derive(Debug, Clone)]
 pub struct GcPolicy {
     /// Records that are kept in any case.
     pub keep: BTreeSet<Key>,
+    /// When keys were used, as far as the caller knows of it.
+    pub used: BTreeMap<Key, SystemTime>,
     /// Also keep what was used within this time.
     pub keep_newer_than: Option<Duration>,
     /// Of what is not in `keep`, retain the most recently used that fits into so many bytes of
     /// artifacts (together with `keep`). Without `keep_newer_than` this alone decides.
     pub max_bytes: Option<u64>,
-    /// Left-overs that may still be of use (checkpoints of unfinished keys, what was set aside) go
-    /// when they are older than this.
+    /// Keys whose checkpoints are kept in any case, also beside a record.
+    pub keep_checkpoints: BTreeSet<Key>,
+    /// Other checkpoints go when they did not change within this time, or beside a record.
+    pub checkpoints_older_than: Duration,
+    /// What was set aside goes when it is older than this.
     pub leftovers_older_than: Duration,
     /// Only say what would go.
     pub dry_run: bool,
@@ -42,8 +42,11 @@ impl Default for GcPolicy {
     fn default() -> Self {
         GcPolicy {
             keep: BTreeSet::new(),
+            used: BTreeMap::new(),
             keep_newer_than: None,
             max_bytes: None,
+            keep_checkpoints: BTreeSet::new(),
+            checkpoints_older_than: Duration::from_secs(90 * 24 * 3600),
             leftovers_older_than: Duration::from_secs(14 * 24 * 3600),
             dry_run: false,
         }
@@ -57,14 +60,20 @@ pub struct GcReport {
     pub records: Vec<Key>,
     /// Records that stay.
     pub kept: u64,
+    /// Keys whose checkpoints went.
+    pub checkpoints: Vec<Key>,
+    /// Keys that processes still work on whose engine is gone: all of theirs stays.
+    pub busy: Vec<Key>,
     /// Objects that no record needs.
     pub objects: u64,
     /// Manifests that no record needs.
     pub trees: u64,
     /// Preimages without a record.
     pub preimages: u64,
-    /// Staging, checkpoints, what was set aside, notes on exports, memos: entries of these directories.
+    /// Staging, what was set aside, notes on exports, memos: entries of these directories.
     pub leftovers: u64,
+    /// Those of them, and checkpoints, that cannot go because somebody writes to them this moment.
+    pub written: u64,
     /// The bytes of all of it.
     pub bytes: u64,
 }
@@ -76,28 +85,37 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Busy`] while a run holds the store.
     pub fn gc(&self, policy: &GcPolicy) -> Result<GcReport> {
-        let lock = self.try_lock_exclusive()?;
-        let kept = self.choose(policy)?;
-        let mut sweep = Sweep { store: self, policy, kept: &kept, report: GcReport::default() };
+        self.collect(&self.try_lock_exclusive()?, policy)
+    }
+
+    /// As [`Store::gc`], for one who has [`Store::try_lock_exclusive`] since before it made the policy.
+    pub fn collect(&self, lock: &StoreLock, policy: &GcPolicy) -> Result<GcReport> {
+        let busy = self.held_keys()?;
+        let kept = self.choose(policy, &busy)?;
+        let report = GcReport { busy: busy.iter().copied().collect(), ..GcReport::default() };
+        let mut sweep = Sweep { store: self, policy, kept: &kept, busy: &busy, report };
         sweep.records()?;
         sweep.unneeded()?;
         sweep.leftovers(lock.works)?;
         if !policy.dry_run {
-            let oldest = SystemTime::now().checked_sub(MEMO_AGE).unwrap_or(SystemTime::UNIX_EPOCH);
-            self.with_index(0, |index| index.prune(&|key| kept.contains(key), oldest));
+            let now = SystemTime::now();
+            let memorable = now.checked_sub(MEMO_AGE).unwrap_or(SystemTime::UNIX_EPOCH)..now;
+            self.with_index(0, |index| index.prune(&|key| kept.contains(key), &memorable));
         }
         Ok(sweep.report)
     }
 
     /// The keys whose records stay.
-    fn choose(&self, policy: &GcPolicy) -> Result<BTreeSet<Key>> {
-        let used = self.last_used()?;
+    fn choose(&self, policy: &GcPolicy, busy: &BTreeSet<Key>) -> Result<BTreeSet<Key>> {
+        let now = SystemTime::now();
+        let pinned: BTreeSet<Key> = self.pins()?.into_iter().map(|pin| pin.key).collect();
         let (mut kept, mut others): (BTreeSet<Key>, Vec<_>) = (BTreeSet::new(), Vec::new());
-        for (key, time) in used {
-            if policy.keep.contains(&key) {
+        for (key, noted) in self.last_used()? {
+            let used = policy.used.get(&key).map_or(noted, |told| later(noted, *told, now));
+            if [&policy.keep, &pinned, busy].iter().any(|keys| keys.contains(&key)) {
                 kept.insert(key);
-            } else if policy.allows_age(time) {
-                others.push((time, key));
+            } else if policy.allows_age(now, used) {
+                others.push((used, key));
             }
         }
         let Some(max) = policy.max_bytes else {
@@ -118,7 +136,7 @@ impl Store {
         Ok(kept)
     }
 
-    fn objects_of(&self, key: &Key) -> Result<BTreeMap<Digest, u64>> {
+    pub(crate) fn objects_of(&self, key: &Key) -> Result<BTreeMap<Digest, u64>> {
         let Some(record) = self.record(key)? else { return Ok(BTreeMap::new()) };
         let tree = self.find_tree(&record.artifact)?.unwrap_or_default();
         Ok(tree.entries().iter().map(|entry| (entry.digest, entry.size)).collect())
@@ -126,9 +144,10 @@ impl Store {
 }
 
 impl GcPolicy {
-    fn allows_age(&self, used: SystemTime) -> bool {
+    /// What was used at a time that has not come yet was used just now.
+    fn allows_age(&self, now: SystemTime, used: SystemTime) -> bool {
         match self.keep_newer_than {
-            Some(limit) => used.elapsed().is_ok_and(|age| age <= limit) || used > SystemTime::now(),
+            Some(limit) => now.duration_since(used).unwrap_or_default() < limit,
             None => self.max_bytes.is_some(),
         }
     }
@@ -150,127 +169,4 @@ impl Budget<'_> {
         }
         Ok(self.bytes)
     }
-}
-
-/// What the records that stay need.
-#[derive(Default)]
-struct Needed {
-    artifacts: BTreeSet<Digest>,
-    objects: BTreeSet<Digest>,
-}
-
-struct Sweep<'a> {
-    store: &'a Store,
-    policy: &'a GcPolicy,
-    kept: &'a BTreeSet<Key>,
-    report: GcReport,
-}
-
-impl Sweep<'_> {
-    /// Records go first: what is then not needed any more can go at any later time.
-    fn records(&mut self) -> Result<()> {
-        for filed in self.store.filed_in("records")? {
-            let key = filed.name.map(Key::from_bytes);
-            if key.is_some_and(|key| self.kept.contains(&key)) {
-                self.report.kept += 1;
-                continue;
-            }
-            self.report.records.extend(key);
-            self.remove(&filed.path)?;
-        }
-        Ok(())
-    }
-
-    fn unneeded(&mut self) -> Result<()> {
-        let kept = self.kept;
-        let needed = self.needed()?;
-        self.report.objects = self.sweep("objects", |name| needed.objects.contains(&name.into()))?;
-        self.report.trees = self.sweep("trees", |name| needed.artifacts.contains(&name.into()))?;
-        self.report.preimages = self.sweep("preimages", |name| kept.contains(&Key::from_bytes(name)))?;
-        Ok(())
-    }
-
-    fn needed(&self) -> Result<Needed> {
-        let mut needed = Needed::default();
-        for key in self.kept {
-            needed.artifacts.extend(self.store.record(key)?.map(|record| record.artifact));
-            needed.objects.extend(self.store.objects_of(key)?.into_keys());
-        }
-        Ok(needed)
-    }
-
-    fn sweep(&mut self, area: &str, is_needed: impl Fn([u8; 32]) -> bool) -> Result<u64> {
-        let mut removed = 0;
-        for filed in self.store.filed_in(area)? {
-            if !filed.name.is_some_and(&is_needed) {
-                self.remove(&filed.path)?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
-    }
-
-    fn leftovers(&mut self, locks_work: bool) -> Result<()> {
-        // Nobody runs while the lock is held, so nobody stages either.
-        let staging_age = if locks_work { Duration::ZERO } else { STAGING_AGE };
-        self.sweep_dir("tmp", |path| is_older(path, staging_age))?;
-        let age = self.policy.leftovers_older_than;
-        self.sweep_dir("damaged", |path| is_older(path, age))?;
-        let kept = self.kept;
-        let finished = |path: &Path| key_named(path).is_some_and(|key| kept.contains(&key));
-        self.sweep_dir("scratch", |path| Ok(finished(path) || is_older(path, age)?))?;
-        self.sweep_dir("exports", |path| Ok(!ledger::is_current(path)?))?;
-        self.sweep_dir("memos", |path| is_older(path, MEMO_AGE))?;
-        if locks_work && !self.policy.dry_run {
-            self.lock_files()?;
-        }
-        Ok(())
-    }
-
-    fn sweep_dir(&mut self, dir: &str, goes: impl Fn(&Path) -> Result<bool>) -> Result<()> {
-        for path in areas::children(&self.store.root().join(dir))? {
-            if goes(&path)? {
-                self.remove(&path)?;
-                self.report.leftovers += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Those that killed processes left: taking and releasing the lock removes its file.
-    fn lock_files(&self) -> Result<()> {
-        for path in areas::children(&self.store.root().join("locks"))? {
-            if let Some(key) = key_named(&path) {
-                drop(self.store.try_lock_key(&key, "garbage collection"));
-            }
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, path: &Path) -> Result<()> {
-        self.report.bytes += usage::measure(path)?.bytes;
-        if self.policy.dry_run {
-            return Ok(());
-        }
-        match files::remove_tree(path) {
-            // In a shared store, what another user's job protected is left to that user, or to root.
-            Err(error) if self.store.access() == Access::Group && error.is_forbidden() => {
-                tracing::warn!(%error, "left to its owner");
-                Ok(())
-            }
-            removed => removed,
-        }
-    }
-}
-
-fn key_named(path: &Path) -> Option<Key> {
-    path.file_name()?.to_str()?.parse().ok()
-}
-
-/// Whether nothing at this path changed within `age`. By ctime: an object that was set aside keeps
-/// the fixed mtime.
-fn is_older(path: &Path, age: Duration) -> Result<bool> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let limit = now.saturating_sub(age).as_secs() as i64;
-    Ok(usage::newest_change(path)?.is_none_or(|ctime| ctime <= limit))
 }

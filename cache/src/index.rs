@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::thread;
@@ -17,7 +18,6 @@ use serde::Serialize;
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
-use crate::labels::{Labels, RunStamp};
 use crate::quiet::catch_quietly;
 use crate::store::Store;
 
@@ -30,20 +30,12 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub struct RebuildReport {
     /// Records whose last use (for want of better, their writing) is known again.
     pub records: u64,
-    /// Runs whose labels were read.
-    pub runs: u64,
-    /// Labels known.
-    pub labels: u64,
 }
 
 /// The open index.
 pub(crate) struct Index {
     /// Key → milliseconds since 1970.
     used: sled::Tree,
-    /// Label → key and run.
-    labels: sled::Tree,
-    /// Run → what its labels file looked like when it was read.
-    runs: sled::Tree,
     /// Fingerprint of a source → its digest and when that was noted.
     memo: sled::Tree,
     db: sled::Db,
@@ -103,12 +95,14 @@ impl Store {
         });
     }
 
-    /// When each key was last used: as noted, or else when its record was written.
+    /// When each key was last used: as noted, or else when its record was written. A time in the future,
+    /// which a wrong clock has written, counts only where there is no other.
     pub fn last_used(&self) -> Result<BTreeMap<Key, SystemTime>> {
+        let now = SystemTime::now();
         let mut used = self.record_times()?;
         for (key, time) in self.read_index(Index::all_used).unwrap_or_default() {
             // Only of what still has a record, and never before it had one.
-            used.entry(key).and_modify(|known| *known = time.max(*known));
+            used.entry(key).and_modify(|known| *known = later(*known, time, now));
         }
         Ok(used)
     }
@@ -200,19 +194,12 @@ impl Store {
 
     fn fill_index(&self, index: &Index) -> Result<RebuildReport> {
         let times = self.record_times()?;
-        let labels = self.read_labels(Labels::default())?;
-        let report = RebuildReport {
-            records: times.len() as u64,
-            runs: labels.runs.len() as u64,
-            labels: labels.keys.len() as u64,
-        };
-        let written = index.add_used(&times).and_then(|()| index.add_labels(&labels));
-        written.map_err(|e| StoreError::Io {
+        index.add_used(&times).map_err(|e| StoreError::Io {
             doing: "write the index in",
             path: self.index_path(),
             error: io::Error::other(e),
         })?;
-        Ok(report)
+        Ok(RebuildReport { records: times.len() as u64 })
     }
 
     fn index_path(&self) -> PathBuf {
@@ -225,13 +212,7 @@ impl Index {
         // Without a flusher thread: every batch is flushed by hand.
         let config = sled::Config::new().path(path).flush_every_ms(None).cache_capacity(4 << 20);
         let db = config.open()?;
-        Ok(Index {
-            used: db.open_tree("used")?,
-            labels: db.open_tree("labels")?,
-            runs: db.open_tree("runs")?,
-            memo: db.open_tree("memo")?,
-            db,
-        })
+        Ok(Index { used: db.open_tree("used")?, memo: db.open_tree("memo")?, db })
     }
 
     fn flush(&self) -> sled::Result<()> {
@@ -255,39 +236,6 @@ impl Index {
         self.flush()
     }
 
-    pub(crate) fn all_labels(&self) -> sled::Result<Labels> {
-        let mut known = Labels::default();
-        for row in self.labels.iter() {
-            let (label, value) = row?;
-            let (key, run) = value.split_at_checked(32).unwrap_or_default();
-            if let Some(key) = to_digest(key) {
-                known.set(&to_text(&label), &to_text(run), Key::from_bytes(key));
-            }
-        }
-        for row in self.runs.iter() {
-            let (run, stamp) = row?;
-            if let Ok(stamp) = RunStamp::try_from(stamp.as_ref()) {
-                known.runs.insert(to_text(&run), stamp);
-            }
-        }
-        Ok(known)
-    }
-
-    pub(crate) fn add_labels(&self, all: &Labels) -> sled::Result<()> {
-        let mut batch = sled::Batch::default();
-        for (label, (run, key)) in &all.keys {
-            batch.insert(label.as_bytes(), [key.as_bytes(), run.as_bytes()].concat());
-        }
-        self.labels.apply_batch(batch)?;
-        // After the labels, so that a run which is noted as read was.
-        let mut batch = sled::Batch::default();
-        for (run, stamp) in &all.runs {
-            batch.insert(run.as_bytes(), stamp.as_slice());
-        }
-        self.runs.apply_batch(batch)?;
-        self.flush()
-    }
-
     fn all_memo(&self) -> sled::Result<HashMap<Digest, Digest>> {
         let rows = self.memo.iter().map(|row| {
             let (print, value) = row?;
@@ -307,18 +255,31 @@ impl Index {
         self.flush()
     }
 
-    /// Forgets the use of what has no record any more, and what was remembered before `oldest`.
-    pub(crate) fn prune(&self, kept: &dyn Fn(&Key) -> bool, oldest: SystemTime) -> sled::Result<()> {
+    /// Forgets the use of what has no record any more, what was remembered outside of `memorable`, and what
+    /// an earlier version kept here.
+    pub(crate) fn prune(&self, kept: &dyn Fn(&Key) -> bool, memorable: &Range<SystemTime>) -> sled::Result<()> {
+        for tree in ["labels", "runs"] {
+            self.db.drop_tree(tree)?;
+        }
         for key in self.all_used()?.keys().filter(|key| !kept(key)) {
             self.used.remove(key.as_bytes())?;
         }
         for row in self.memo.iter() {
             let (print, value) = row?;
-            if value.get(32..).and_then(to_time).is_none_or(|noted| noted < oldest) {
+            if value.get(32..).and_then(to_time).is_none_or(|noted| !memorable.contains(&noted)) {
                 self.memo.remove(print)?;
             }
         }
         self.flush()
+    }
+}
+
+/// The later of two times, one that has not come yet only for want of a better.
+pub(crate) fn later(a: SystemTime, b: SystemTime, now: SystemTime) -> SystemTime {
+    match (a > now, b > now) {
+        (true, false) => b,
+        (false, true) => a,
+        _ => a.max(b),
     }
 }
 
@@ -334,8 +295,4 @@ fn to_time(bytes: &[u8]) -> Option<SystemTime> {
 
 fn to_digest(bytes: &[u8]) -> Option<[u8; 32]> {
     bytes.try_into().ok()
-}
-
-fn to_text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -14,8 +14,20 @@ use crate::store::Store;
 pub(crate) const FILED: [&str; 4] = ["objects", "trees", "records", "preimages"];
 
 /// All directories of a store but the index, which mends itself.
-pub(crate) const AREAS: [&str; 11] =
-    ["objects", "trees", "records", "preimages", "runs", "scratch", "tmp", "damaged", "exports", "memos", "locks"];
+pub(crate) const AREAS: [&str; 12] = [
+    "objects",
+    "trees",
+    "records",
+    "preimages",
+    "runs",
+    "scratch",
+    "tmp",
+    "damaged",
+    "exports",
+    "memos",
+    "pins",
+    "locks",
+];
 
 impl Store {
     /// Fails with the first thing in the way of a directory of the store.

@@ -11,18 +11,19 @@
 //! | `trees/ab/cdef…` | manifests: one JSON entry a line |
 //! | `records/ab/cdef…` | one JSON file a key, written last when publishing |
 //! | `preimages/ab/cdef…` | the bytes a key was derived from |
-//! | `runs/<id>/` | the caller's logs and events; `labels.json` is [`Store::set_labels`]' |
+//! | `runs/<id>/` | the caller's logs and events |
 //! | `scratch/<key>/` | checkpoints until the key is published |
 //! | `tmp/` | staging, in the same file system so that publishing is a rename |
 //! | `damaged/` | what was altered, set aside |
 //! | `exports/` | where [`Store::export`] has written, what, and for whom |
 //! | `memos/` | answers the caller remembers ([`Store::set_memo`]); can be deleted at any time |
+//! | `pins/` | names under which keys are kept for good ([`Store::pin`]) |
 //! | `locks/` | files the operating system's locks are taken on |
-//! | `index/` | sled: last use, labels, stat memo; can be deleted at any time |
+//! | `index/` | sled: last use, stat memo; can be deleted at any time |
 //!
 //! Invariants: a reader sees a whole artifact or none; nothing that was altered is ever handed out;
-//! no file grows with the number of records; no lock outlives its process; the index holds nothing
-//! that the files do not.
+//! no file grows with the number of records; no lock outlives its process and those that
+//! inherited it ([`KeyLock::inherited`]); the index holds nothing that the files do not.
 
 mod areas;
 mod clone;
@@ -30,10 +31,10 @@ mod digest;
 mod error;
 mod export;
 mod files;
+mod forget;
 mod format;
 mod gc;
 mod index;
-mod labels;
 mod layout;
 mod ledger;
 mod link;
@@ -41,6 +42,7 @@ mod lock;
 mod lookup;
 mod memo;
 mod objects;
+mod pins;
 mod publish;
 mod quiet;
 mod record;
@@ -49,6 +51,7 @@ mod snapshot;
 mod source;
 mod staging;
 mod store;
+mod sweep;
 mod tree;
 mod usage;
 mod verify;
@@ -63,6 +66,7 @@ pub use gc::{GcPolicy, GcReport};
 pub use index::RebuildReport;
 pub use link::{Linked, Reader};
 pub use lock::{KeyLock, StoreLock};
+pub use pins::Pin;
 pub use record::Record;
 pub use snapshot::Snapshot;
 pub use source::{SourceDigest, SourceKind};

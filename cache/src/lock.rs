@@ -1,13 +1,16 @@
 //! The operating system's locks, freed at death.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::areas;
 use crate::digest::Key;
 use crate::error::{Result, StoreError};
 use crate::files;
@@ -18,15 +21,31 @@ use crate::store::Store;
 #[derive(Debug)]
 pub struct KeyLock {
     path: PathBuf,
-    /// Closed after `drop` has removed its name, so that nobody locks a file without one.
-    _file: File,
+    file: File,
+}
+
+impl KeyLock {
+    /// A descriptor that is inherited by the processes started while it is there. If this process is killed,
+    /// the lock stays with them, until the last of them has ended. It is not closed at exec, so that it is to
+    /// be dropped as soon as the process is started.
+    pub fn inherited(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::io::dup(&self.file)?)
+    }
+
+    /// What others are told from now on.
+    pub fn tell(&self, who: &str) -> Result<()> {
+        tell(&self.file, who).map_err(StoreError::io("write", &self.path))
+    }
 }
 
 impl Drop for KeyLock {
+    /// The name goes first, so that nobody locks a file without one. Closing would not do: a process that
+    /// inherited the lock, and escaped those who end it, still has it.
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path) {
             tracing::debug!(path = %self.path.display(), %error, "lock file stays");
         }
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
@@ -87,15 +106,16 @@ impl Store {
     fn take_key(&self, key: &Key, who: &str, how: FlockOperation) -> Result<KeyLock> {
         let path = self.key_lock_path(key);
         loop {
-            let mut file = self.open_lock(&path)?;
+            let file = self.open_lock(&path)?;
             if ask(&file, how).map_err(StoreError::io("lock", &path))? == Asked::Busy {
                 let holder = read_holder(&path, "another run");
                 return Err(StoreError::Busy { what: format!("key {}", key.short()), holder });
             }
             // The holder we waited for may have removed the file: then another one counts now.
             if is_still(&path, &file) {
-                tell(&mut file, who).map_err(StoreError::io("write", &path))?;
-                return Ok(KeyLock { path, _file: file });
+                let lock = KeyLock { path, file };
+                lock.tell(who)?;
+                return Ok(lock);
             }
         }
     }
@@ -118,6 +138,22 @@ impl Store {
                 Err(StoreError::Busy { what, holder: holder.to_owned() })
             }
         }
+    }
+
+    /// The keys whose locks somebody has.
+    pub(crate) fn held_keys(&self) -> Result<BTreeSet<Key>> {
+        let mut held = BTreeSet::new();
+        for path in areas::children(&self.root().join("locks"))? {
+            let Some(key) = areas::key_named(&path) else { continue };
+            let Some(file) = files::absent_is_none(File::open(&path)).map_err(StoreError::io("open", &path))? else {
+                continue;
+            };
+            if ask(&file, FlockOperation::NonBlockingLockShared).map_err(StoreError::io("lock", &path))? == Asked::Busy
+            {
+                held.insert(key);
+            }
+        }
+        Ok(held)
     }
 
     /// The lock that keeps other processes out of the index, if it is free.
@@ -172,11 +208,11 @@ fn ask(file: &File, how: FlockOperation) -> io::Result<Asked> {
 }
 
 /// Writes the holder into a lock file, over what a killed one left.
-fn tell(file: &mut File, who: &str) -> io::Result<()> {
+fn tell(file: &File, who: &str) -> io::Result<()> {
     if file.metadata()?.len() > 0 {
         file.set_len(0)?;
     }
-    file.write_all(who.as_bytes())
+    file.write_all_at(who.as_bytes(), 0)
 }
 
 fn is_still(path: &Path, file: &File) -> bool {

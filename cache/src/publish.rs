@@ -45,13 +45,29 @@ impl Store {
     /// A symbolic link, socket, fifo, device or name that is not UTF-8, named; a preimage of another
     /// key; whatever the file system refuses.
     pub fn publish(&self, key: &Key, preimage: &[u8], dir: &Path, meta: Value) -> Result<Record> {
-        let derived = Key::derive(preimage);
-        if derived != *key {
-            return Err(StoreError::WrongPreimage { key: *key, derived });
-        }
+        check_preimage(key, preimage)?;
         if let Some(first) = self.lookup(key)? {
             return Ok(first);
         }
+        self.take(key, preimage, dir, meta, Store::file)
+    }
+
+    /// As [`Store::publish`], but the last writer wins: what the key had produced before gives way in the
+    /// moment in which the new record is there.
+    pub fn publish_anew(&self, key: &Key, preimage: &[u8], dir: &Path, meta: Value) -> Result<Record> {
+        check_preimage(key, preimage)?;
+        self.take(key, preimage, dir, meta, Store::file_over)
+    }
+
+    /// Takes everything in, and then makes the record visible with `file`.
+    fn take(
+        &self,
+        key: &Key,
+        preimage: &[u8],
+        dir: &Path,
+        meta: Value,
+        file: impl FnOnce(&Store, Record, TempPath) -> Result<Record>,
+    ) -> Result<Record> {
         let (tree, mut moves) = self.take_in(dir)?;
         let artifact = tree.digest();
         moves.extend(self.write(self.tree_path(&artifact), &tree.encode())?);
@@ -59,7 +75,7 @@ impl Store {
         let files = tree.entries().len() as u64;
         let record = Record { key: *key, artifact, bytes: tree.bytes(), files, meta };
         let last = files::temp_file(&self.tmp(), &record.encode())?.into_temp_path();
-        let published = self.settle(&moves, &last).and_then(|()| self.file(record, last));
+        let published = self.settle(&moves, &last).and_then(|()| file(self, record, last));
         published.inspect_err(|_| moves.iter().for_each(Move::give_back))
     }
 
@@ -144,6 +160,23 @@ impl Store {
         files::sync_dir(files::parent(&path))?;
         Ok(record)
     }
+
+    /// The last step of publishing anew.
+    fn file_over(&self, record: Record, last: TempPath) -> Result<Record> {
+        let path = self.record_path(&record.key);
+        files::make_dir(files::parent(&path))?;
+        if files::stat(&path)?.is_some_and(|there| !there.is_file()) {
+            self.move_aside(&path)?;
+        }
+        last.persist(&path).map_err(|refused| StoreError::io("write", &path)(refused.error))?;
+        files::sync_dir(files::parent(&path))?;
+        Ok(record)
+    }
+}
+
+fn check_preimage(key: &Key, preimage: &[u8]) -> Result<()> {
+    let derived = Key::derive(preimage);
+    if derived == *key { Ok(()) } else { Err(StoreError::WrongPreimage { key: *key, derived }) }
 }
 
 impl Move {

@@ -16,7 +16,7 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory is a store of hyper-flow: what is in it can be made again.\n";
 
 /// Every name a store's root may have.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "version",
     ".gitignore",
     "CACHEDIR.TAG",
@@ -30,6 +30,7 @@ const NAMES: [&str; 15] = [
     "damaged",
     "exports",
     "memos",
+    "pins",
     "locks",
     "index",
 ];
@@ -134,8 +135,7 @@ impl Store {
         &self.inner.root
     }
 
-    /// `runs/`: one directory a run, the caller's to fill. Run ids must sort by time, because the
-    /// newest of two runs that set the same label wins.
+    /// `runs/`: one directory a run, the caller's to fill.
     pub fn runs(&self) -> PathBuf {
         self.root().join("runs")
     }
@@ -155,7 +155,13 @@ impl Store {
     /// A fresh directory in the store's file system, removed on drop. Hold [`Store::lock_shared`]
     /// meanwhile: garbage collection removes what it takes for left over.
     pub fn staging(&self) -> Result<Staging> {
-        Staging::new(&self.tmp())
+        Staging::new(&self.tmp(), ".tmp")
+    }
+
+    /// As [`Store::staging`], for the processes that work on `key`: left alone by garbage collection as long as
+    /// one of them has the key's lock ([`crate::KeyLock::inherited`]).
+    pub fn staging_for(&self, key: &Key) -> Result<Staging> {
+        Staging::new(&self.tmp(), &format!("{}-", key.short()))
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

@@ -4,15 +4,15 @@ use hyper_flow_cache::{Record, StoreError};
 
 use crate::commands::source::Loaded;
 use crate::error::Failure;
-use crate::plan::label;
+use crate::runs::LastKeys;
 
 /// The record of each planned node: of its key, or else of its last run.
 pub(crate) fn records(loaded: &Loaded) -> Result<Vec<Option<Record>>, StoreError> {
-    let labels = loaded.store.labels()?;
+    let last = LastKeys::of(&loaded.pipeline, &loaded.store);
     let record = |planned: &crate::plan::Planned| match &planned.record {
         Some(record) => Ok(Some(record.clone())),
-        None => match labels.get(&label(&loaded.pipeline, &planned.name)) {
-            Some(key) => loaded.store.lookup(key),
+        None => match last.get(&planned.name)? {
+            Some(key) => loaded.store.lookup(&key),
             None => Ok(None),
         },
     };

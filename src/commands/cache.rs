@@ -1,15 +1,17 @@
 //! `hyper-flow cache`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Subcommand;
-use hyper_flow_cache::{GcPolicy, Key, Store};
+use hyper_flow_cache::{GcPolicy, GcReport, Store, remove_tree};
 
 use crate::commands::context::Context;
-use crate::commands::retention;
+use crate::commands::pins;
+use crate::commands::retention::Retention;
 use crate::error::Failure;
-use crate::output::report::{Collected, Rebuilt, Stored, Verified};
+use crate::output::report::{Collected, Gone, NodeOf, Rebuilt, Stored, Verified};
+use crate::runs::Run;
 
 const DAY: u64 = 24 * 3600;
 
@@ -32,11 +34,21 @@ enum Command {
     },
     /// Removes what is not needed
     ///
-    /// Kept in any case is the last artifact of every node of every pipeline whose file still exists, as
-    /// far as runs of this store tell. Of all others, those are kept that were used within `--keep-days`,
-    /// and of these, with `--max-size`, the most recent that fit together with what is kept in any case.
-    /// Logs of runs go after `--keep-days` too, unless a node was last run in one.
+    /// Kept in any case is what is pinned (`hyper-flow pin`), and the last artifact of every node of every
+    /// pipeline whose file still exists, as runs of this store tell: also if the file was renamed, or moved
+    /// with the store. Of all others, those are kept that were used within `--keep-days`, and of these, with
+    /// `--max-size`, the most recent that fit together with what is kept in any case.
+    ///
+    /// Checkpoints of nodes that were not finished have a time of their own, `--keep-checkpoints`, and none
+    /// goes that such a pipeline would go on from: no option removes it, but `hyper-flow rm NODE` does.
+    ///
+    /// Logs of runs go after `--keep-days`, unless a node was last run in one or has a checkpoint from it.
+    ///
+    /// It prints which nodes had what goes. Where a process still works on a node though its engine is gone,
+    /// all that it works on stays.
     Gc(Gc),
+    /// Lists what is kept for good
+    Pins,
     /// Makes the index anew from the files
     Rebuild,
 }
@@ -46,10 +58,13 @@ struct Gc {
     /// Days since its last use after which an artifact goes, and after which a run's log does.
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     keep_days: u64,
+    /// Days since its last change after which a checkpoint goes that no pipeline would go on from.
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    keep_checkpoints: u64,
     /// Size to shrink the artifacts to, such as `20GiB`.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Keep no artifact only because it is a node's last.
+    /// Keep no artifact only because it is a node's last; pins and checkpoints stay as they would.
     #[arg(long)]
     all: bool,
     /// Only say what would go.
@@ -73,9 +88,12 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
             let report = collect(&store, gc)?;
             context.print(|output, out| output.collected(out, &report))
         }
+        Command::Pins => {
+            let report = pins::list(&store, store.pins()?)?;
+            context.print(|output, out| output.pins(out, &report))
+        }
         Command::Rebuild => {
-            let made = store.rebuild()?;
-            let report = Rebuilt { records: made.records, runs: made.runs, labels: made.labels };
+            let report = Rebuilt { records: store.rebuild()?.records };
             context.print(|output, out| output.rebuilt(out, &report))
         }
     }
@@ -89,18 +107,37 @@ fn verify(store: &Store, repair: bool, context: &Context) -> Result<(), Failure>
 }
 
 fn collect(store: &Store, gc: &Gc) -> Result<Collected, Failure> {
-    let age = Duration::from_secs(gc.keep_days.saturating_mul(DAY));
-    let keep: BTreeSet<Key> = if gc.all { BTreeSet::new() } else { retention::last_keys(store)? };
+    let [age, checkpoint_age] =
+        [gc.keep_days, gc.keep_checkpoints].map(|days| Duration::from_secs(days.saturating_mul(DAY)));
+    // Before the runs are read: what one made meanwhile would not be known to be of use.
+    let lock = store.try_lock_exclusive()?;
+    let known = Retention::of(store)?;
     let policy = GcPolicy {
-        keep,
+        keep: if gc.all { BTreeSet::new() } else { known.keep.clone() },
+        used: known.used.clone(),
         keep_newer_than: Some(age),
         max_bytes: gc.max_size,
+        keep_checkpoints: known.unfinished.clone(),
+        checkpoints_older_than: checkpoint_age,
         leftovers_older_than: age.min(GcPolicy::default().leftovers_older_than),
         dry_run: gc.dry_run,
     };
-    let report = store.gc(&policy)?;
-    let runs = retention::collect_runs(store, age, gc.dry_run)?;
-    Ok(Collected { report, runs, dry_run: gc.dry_run })
+    let report = store.collect(&lock, &policy)?;
+    for run in known.old_runs(age).filter(|_| !gc.dry_run) {
+        remove_tree(&run.path)?;
+    }
+    let busy = report.busy.iter().map(|key| known.name(key)).collect();
+    let nodes = gone(&known, &report);
+    Ok(Collected { report, nodes, busy, runs: known.old_runs(age).map(Run::id).collect(), dry_run: gc.dry_run })
+}
+
+/// Whose artifacts and checkpoints go.
+fn gone(known: &Retention, report: &GcReport) -> Vec<Gone> {
+    let mut counts: BTreeMap<NodeOf, (u64, u64)> = BTreeMap::new();
+    report.records.iter().for_each(|key| counts.entry(known.name(key)).or_default().0 += 1);
+    report.checkpoints.iter().for_each(|key| counts.entry(known.name(key)).or_default().1 += 1);
+    let gone = |(node, (artifacts, checkpoints))| Gone { node, artifacts, checkpoints };
+    counts.into_iter().map(gone).collect()
 }
 
 /// Bytes with a unit: `500MB`, `20GiB`, `1.5 TiB`.

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hyper_flow_cache::{Digest, ExportOptions, Store, StoreError};
+use hyper_flow_cache::{Digest, ExportOptions, Record, Store, StoreError};
 use hyper_flow_spec::Artifact;
 
 use crate::commands::artifact;
 use crate::commands::context::Context;
+use crate::commands::pins;
 use crate::commands::source::{self, Loaded, Overriding};
 use crate::error::Failure;
 use crate::output::report::Exported;
+use crate::plan::Provenance;
 
 /// Copies a node's artifact out of the store
 ///
@@ -18,9 +20,12 @@ use crate::output::report::Exported;
 /// node put into DEST is brought up to date, and other files there are left alone; so several nodes can be
 /// exported to one directory. A LoRA is called after its node: `unified.safetensors`.
 ///
-/// Only what the node's key produces is exported; a node that has to run is an error.
+/// Only what the node's key produces is exported; a node that has to run is an error. `@NAME` is what was
+/// pinned under that name.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "hyper-flow export [OPTIONS] [FILE] NODE DEST")]
+#[command(
+    override_usage = "hyper-flow export [OPTIONS] [FILE] NODE DEST\n       hyper-flow export [OPTIONS] @NAME DEST"
+)]
 pub struct Args {
     /// The pipeline, if it is not the only one here or that of the last run; the node; and the directory
     /// to copy to.
@@ -35,20 +40,43 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
+    if let [name, dest] = args.words.as_slice()
+        && name.starts_with(pins::MARK)
+    {
+        let store = context.existing_store()?;
+        let record = pins::find(name, &store)?;
+        let output = Provenance::of(&record).map(|made| made.output);
+        let what = What { name: pins::unmarked(name), by: format!("`{name}`"), output, record: &record };
+        return export(args, &store, &what, dest, context);
+    }
     let (file, [name, dest]) = source::split_exactly(&args.words, ["NODE", "DEST"], context)?;
     let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;
     context.require(&store)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
     let record = planned.record.as_ref().ok_or_else(|| artifact::missing(name, &planned.reason))?;
+    let (by, output) = (format!("`{name}` of `{}`", pipeline.name), pipeline.nodes[name].kind.output());
+    export(args, &store, &What { name, by, output: Some(output), record }, dest, context)
+}
+
+/// What is exported.
+struct What<'a> {
+    name: &'a str,
+    /// In whose name.
+    by: String,
+    output: Option<Artifact>,
+    record: &'a Record,
+}
+
+fn export(args: &Args, store: &Store, what: &What<'_>, dest: &str, context: &Context) -> Result<(), Failure> {
     let dest = PathBuf::from(dest);
-    let names = match pipeline.nodes[name].kind.output() {
-        Artifact::Lora => names_of_lora(&store, &record.artifact, name)?,
+    let names = match what.output {
+        Some(Artifact::Lora) => names_of_lora(store, &what.record.artifact, what.name)?,
         _ => BTreeMap::new(),
     };
-    let options = ExportOptions { force: args.force, by: format!("`{name}` of `{}`", pipeline.name), names };
-    let done = store.export(&record.artifact, &dest, &options).map_err(failure)?;
-    let report =
-        Exported { node: name.clone(), dest, written: done.written, unchanged: done.unchanged, removed: done.removed };
+    let options = ExportOptions { force: args.force, by: what.by.clone(), names };
+    let done = store.export(&what.record.artifact, &dest, &options).map_err(failure)?;
+    let node = what.name.to_owned();
+    let report = Exported { node, dest, written: done.written, unchanged: done.unchanged, removed: done.removed };
     context.print(|output, out| output.exported(out, &report))
 }
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::commands::context::Context;
-use crate::commands::runs::{self, Run};
 use crate::commands::source;
 use crate::error::Failure;
 use crate::output::report::{Logged, Step};
 use crate::run::node_directory;
+use crate::runs::{self, Origin, Run};
 
 /// Prints the log of a node's last run: losses, messages, standard error
 ///
@@ -25,20 +25,15 @@ pub struct Args {
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, [name]) = source::split_exactly(&args.words, ["NODE"], context)?;
-    let file = file.canonicalize().unwrap_or(file);
     let store = context.look_into_store()?;
     context.require(&store)?;
-    let mut runs =
-        runs::newest_first(&store).into_iter().filter(|run| run.pipeline().is_some_and(|of| same(&of, &file)));
+    let origin = Origin::of(&file, &store);
+    let mut runs = runs::newest_first(&store).into_iter().filter(|run| run.origin().is_some_and(|of| of.is(&origin)));
     let report = runs.find_map(|run| logged(&run, name)).ok_or_else(|| {
-        let message = format!("node `{name}` of {} was not started in any run that is kept", file.display());
+        let message = format!("node `{name}` of {} was not started in any run that is kept", origin.path().display());
         Failure::usage(message, "`hyper-flow ls` lists the nodes; `hyper-flow run` starts those that are not cached")
     })?;
     context.print(|output, out| output.logged(out, &report))
-}
-
-fn same(a: &Path, b: &Path) -> bool {
-    a == b || a.canonicalize().is_ok_and(|a| a == b)
 }
 
 /// What a run says of a node; `None` if the node was not started in it.

@@ -1,5 +1,6 @@
 //! `hyper-flow run`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hyper_flow_cache::{Store, StoreError, StoreLock};
@@ -31,6 +32,10 @@ pub struct Args {
     /// After a failure, goes on with the nodes that do not need the failed one.
     #[arg(long, short)]
     keep_going: bool,
+    /// Runs this node, though the store may have what it yields; may be given several times. The new result
+    /// takes the place of the old one when it is there, and if it is the same, nothing after it runs.
+    #[arg(long, value_name = "NODE")]
+    force: Vec<String>,
     /// Says what would run, and why, and runs nothing: the same as `plan`.
     #[arg(long)]
     dry_run: bool,
@@ -58,23 +63,24 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     // Before the plan, so that nothing is collected between looking it up and using it.
     let _lock = if args.dry_run { None } else { Some(lock(&store, context)?) };
     let classes = Classes::of(&pipeline, &store)?;
-    let plan = plan::plan(&pipeline, &store, targets, classes)?;
+    let mut plan = plan::plan(&pipeline, &store, targets, classes)?;
+    let forced = plan.force(&pipeline, &args.force)?;
     if args.dry_run {
         let report = Planned { pipeline: pipeline.name, nodes: plan.nodes.iter().map(state).collect() };
         return context.print(|output, out| output.planned(out, &report));
     }
     let display = display::choose(context);
-    let finished = run::execute((pipeline, plan), targets, store.clone(), args.options(), display)?;
+    let finished = run::execute((pipeline, plan), targets, store.clone(), args.options(forced), display)?;
     exit(finished)
 }
 
 impl Args {
-    fn options(&self) -> Options {
+    fn options(&self, forced: BTreeSet<String>) -> Options {
         let mut machine = Machine::detect();
         machine.threads = self.threads.map_or(machine.threads, usize::from);
         machine.memory = self.memory.map_or(machine.memory, |gib| u64::from(gib) << 30);
         machine.gpus.truncate(self.gpus.map_or(usize::MAX, usize::from));
-        Options { keep_going: self.keep_going, machine, grace: Duration::from_secs(self.grace.into()) }
+        Options { keep_going: self.keep_going, machine, grace: Duration::from_secs(self.grace.into()), forced }
     }
 }
 
@@ -88,7 +94,7 @@ fn exit(finished: Finished) -> Result<(), Failure> {
 }
 
 /// Keeps garbage collection away, and says so if it has to wait for one.
-fn lock(store: &Store, context: &Context) -> Result<StoreLock, StoreError> {
+pub(super) fn lock(store: &Store, context: &Context) -> Result<StoreLock, StoreError> {
     match store.try_lock_shared() {
         Err(StoreError::Busy { .. }) => {
             if context.format == Format::Human {

@@ -3,22 +3,27 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hyper_flow_cache::{Entry, Record, Store, StoreError, Tree};
+use hyper_flow_cache::{Entry, Key, Record, Store, StoreError, Tree};
+use hyper_flow_spec::{Artifact, Kind};
 use serde_json::Value;
 
 use crate::commands::artifact;
 use crate::commands::context::Context;
+use crate::commands::pins;
 use crate::commands::plan::state;
-use crate::commands::source::{self, Loaded, Overriding};
+use crate::commands::source::{self, Overriding};
 use crate::error::Failure;
-use crate::output::report::Shown;
-use crate::plan::Provenance;
+use crate::output::report::{NodeState, Shown};
+use crate::plan::{Provenance, State};
 
 /// Shows what a node produced: its files, how it was made, its parameters, metrics and pictures
 ///
-/// Of a node that will run, the artifact of its last run is shown, and that it is one.
+/// Of a node that will run, the artifact of its last run is shown, and that it is one. `@NAME` is what was pinned
+/// under that name.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "hyper-flow show [OPTIONS] [FILE] NODE [PATH]")]
+#[command(
+    override_usage = "hyper-flow show [OPTIONS] [FILE] NODE [PATH]\n       hyper-flow show [OPTIONS] @NAME [PATH]"
+)]
 pub struct Args {
     /// The pipeline, if it is not the only one here or that of the last run; the node; and a file of its
     /// artifact, to have its content alone.
@@ -30,6 +35,14 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
+    if let [word, path @ ..] = args.words.as_slice()
+        && word.starts_with(pins::MARK)
+        && path.len() < 2
+    {
+        let store = context.existing_store()?;
+        let record = pins::find(word, &store)?;
+        return show(&store, record, path.first(), context, pinned);
+    }
     let (file, words) = source::split(&args.words, context)?;
     let (name, path) = match words {
         [name] => (name, None),
@@ -40,10 +53,47 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     context.require(&loaded.store)?;
     let planned = &loaded.plan.nodes[loaded.plan.nodes.len() - 1];
     let record = artifact::records(&loaded)?.pop().flatten().ok_or_else(|| artifact::missing(name, &planned.reason))?;
+    let made_by = |_: &Store, _: &Record| {
+        let node = &loaded.pipeline.nodes[name];
+        Ok(MadeBy { node: state(planned), output: node.kind.output(), inputs: node.inputs.clone() })
+    };
+    show(&loaded.store, record, path, context, made_by)
+}
+
+/// What is told beside the record.
+struct MadeBy {
+    node: NodeState,
+    output: Artifact,
+    inputs: BTreeMap<String, String>,
+}
+
+/// Of what is pinned, that is what its record says.
+fn pinned(store: &Store, record: &Record) -> Result<MadeBy, Failure> {
+    let made = Provenance::of(record);
+    let made = made.ok_or_else(|| Failure::usage("nothing is known of how it was made", "name a file of it"))?;
+    let name_of = |key: Key| {
+        let made = store.record(&key)?.as_ref().and_then(Provenance::of);
+        Ok::<_, StoreError>(made.map_or_else(|| key.short(), |made| made.node))
+    };
+    let inputs = made.inputs.into_iter().map(|(port, key)| Ok((port, name_of(key)?)));
+    let inputs = inputs.collect::<Result<_, StoreError>>()?;
+    let kind = Kind::NAMES.iter().find(|name| **name == made.kind).copied().unwrap_or_default();
+    let (state, reason) = (State::Cached, "pinned".to_owned());
+    Ok(MadeBy { node: NodeState { name: made.node, kind, state, reason, key: None }, output: made.output, inputs })
+}
+
+fn show(
+    store: &Store,
+    record: Record,
+    path: Option<&String>,
+    context: &Context,
+    made_by: impl Fn(&Store, &Record) -> Result<MadeBy, Failure>,
+) -> Result<(), Failure> {
     match path {
-        Some(path) => content(&loaded.store, &record, path, context),
+        Some(path) => content(store, &record, path, context),
         None => {
-            let report = report(&loaded, record)?;
+            let made_by = made_by(store, &record)?;
+            let report = report(store, record, made_by)?;
             context.print(|output, out| output.shown(out, &report))
         }
     }
@@ -61,25 +111,21 @@ fn content(store: &Store, record: &Record, path: &str, context: &Context) -> Res
     }
 }
 
-/// The last of the plan's nodes is the one that was asked for.
-fn report(loaded: &Loaded, record: Record) -> Result<Shown, Failure> {
-    let Loaded { pipeline, store, plan } = loaded;
-    let planned = &plan.nodes[plan.nodes.len() - 1];
-    let node = &pipeline.nodes[&planned.name];
+fn report(store: &Store, record: Record, made_by: MadeBy) -> Result<Shown, Failure> {
+    let MadeBy { mut node, output, inputs } = made_by;
     let tree = store.tree(&record.artifact)?;
     let preimage: Value =
         store.preimage(&record.key)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let mut state = state(planned);
-    state.key = Some(record.key);
+    node.key = Some(record.key);
     let made = Provenance::of(&record);
     Ok(Shown {
-        node: state,
-        output: made.as_ref().map_or(node.kind.output(), |made| made.output),
+        node,
+        output: made.as_ref().map_or(output, |made| made.output),
         artifact: record.artifact,
         bytes: record.bytes,
         made,
         params: preimage["params"].clone(),
-        inputs: node.inputs.clone(),
+        inputs,
         metrics: metrics(store, &record, &tree)?,
         pictures: pictures(store, &tree),
         files: tree.entries().to_vec(),

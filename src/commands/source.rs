@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use hyper_flow_cache::Store;
 
 use crate::commands::context::Context;
-use crate::commands::{revisions, runs};
+use crate::commands::revisions;
 use crate::error::Failure;
 use crate::pipeline::suggest::quoted;
 use crate::pipeline::{self, Overrides, Pipeline, PipelineErrors};
 use crate::plan::{Classes, Plan, plan};
+use crate::runs;
 
 /// Changes to the pipeline file.
 #[derive(Debug, Clone, clap::Args)]
@@ -127,5 +128,5 @@ fn in_working_directory() -> Vec<PathBuf> {
 
 /// The pipeline file of the newest run that says so, if it is still there.
 fn last_run(store: &Store) -> Option<PathBuf> {
-    runs::newest_first(store).into_iter().find_map(|run| run.pipeline().filter(|file| file.is_file()))
+    runs::newest_first(store).into_iter().find_map(|run| run.origin()?.find(store))
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Output;
 use super::report::{
-    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
+    Verified, Why,
 };
 
 pub(super) struct Json;
@@ -28,6 +29,6 @@ macro_rules! as_json {
 
 as_json! {
     planned: Planned, why: Why, drawn: Drawn, listed: Listed, shown: Shown, logged: Logged, exported: Exported,
-    stored: Stored, verified: Verified, collected: Collected, rebuilt: Rebuilt,
+    pinned: Pins, unpinned: Pins, pins: Pins, forgotten: Forgotten, stored: Stored, verified: Verified, collected: Collected, rebuilt: Rebuilt,
     initialised: Initialised
 }

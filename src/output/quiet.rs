@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use super::Output;
 use super::report::{
-    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
+    Verified, Why,
 };
 use crate::plan::State;
 
@@ -45,6 +46,22 @@ impl Output for Quiet {
 
     fn exported(&self, out: &mut dyn Write, report: &Exported) -> io::Result<()> {
         lines(out, &report.written)
+    }
+
+    fn pinned(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()> {
+        self.pins(out, report)
+    }
+
+    fn unpinned(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()> {
+        self.pins(out, report)
+    }
+
+    fn pins(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()> {
+        lines(out, report.pins.iter().map(|pin| &pin.name))
+    }
+
+    fn forgotten(&self, out: &mut dyn Write, report: &Forgotten) -> io::Result<()> {
+        lines(out, &report.taken_by)
     }
 
     fn stored(&self, out: &mut dyn Write, report: &Stored) -> io::Result<()> {

@@ -6,7 +6,8 @@ use super::human::Human;
 use super::json::Json;
 use super::quiet::Quiet;
 use super::report::{
-    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
+    Verified, Why,
 };
 use crate::commands::context::Format;
 
@@ -29,6 +30,14 @@ pub trait Output {
     fn logged(&self, out: &mut dyn Write, report: &Logged) -> io::Result<()>;
     /// An export. Quiet: the files that were written.
     fn exported(&self, out: &mut dyn Write, report: &Exported) -> io::Result<()>;
+    /// What is kept from now on. Quiet: the names of the pins.
+    fn pinned(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()>;
+    /// What is kept no longer. Quiet: the names of the pins.
+    fn unpinned(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()>;
+    /// All that is kept. Quiet: the names of the pins.
+    fn pins(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()>;
+    /// A node that will run again. Quiet: the nodes that take its artifact.
+    fn forgotten(&self, out: &mut dyn Write, report: &Forgotten) -> io::Result<()>;
     /// What the store holds. Quiet: the bytes in all.
     fn stored(&self, out: &mut dyn Write, report: &Stored) -> io::Result<()>;
     /// A verification. Quiet: the files that are altered.

@@ -19,6 +19,13 @@ pub enum PlanError {
         #[help]
         help: String,
     },
+    /// A node that is to run in any case, and is not among those that are run at all.
+    #[error("node `{node}` cannot be forced to run: none of the nodes that are asked for needs it")]
+    #[diagnostic(help("name it with them, or name none to run all"))]
+    NotSelected {
+        /// The node.
+        node: String,
+    },
     /// A file or folder of a node that cannot be read.
     #[error("node `{node}` cannot use {path}")]
     Source {

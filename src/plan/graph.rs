@@ -131,7 +131,7 @@ fn order<'a>(selected: &BTreeMap<&'a str, &'a Node>) -> Vec<&'a str> {
     order
 }
 
-fn unknown(pipeline: &Pipeline, name: &str) -> PlanError {
+pub(super) fn unknown(pipeline: &Pipeline, name: &str) -> PlanError {
     let nearest = pipeline
         .nodes
         .keys()

@@ -1,19 +1,19 @@
 //! What the store remembers of a node's last record.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use hyper_flow_cache::{Digest, Key, Store, StoreError};
 
-use super::{Difference, Plan, Provenance, differences, label};
+use super::{Difference, Plan, Provenance, differences};
 use crate::pipeline::{Node, Pipeline};
+use crate::runs::LastKeys;
 
 /// Reads what is remembered; nothing at all as long as nobody asks, so that a plan in which everything is
 /// cached does without.
 pub(super) struct History<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) store: &'a Store,
-    labels: OnceCell<BTreeMap<String, Key>>,
+    keys: LastKeys<'a>,
 }
 
 /// A node's last record.
@@ -27,16 +27,12 @@ pub(super) struct Last {
 
 impl<'a> History<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, store: &'a Store) -> Self {
-        Self { pipeline, store, labels: OnceCell::new() }
+        Self { pipeline, store, keys: LastKeys::of(pipeline, store) }
     }
 
     /// The last record of a node, by its name.
     pub(super) fn last(&self, node: &str) -> Result<Option<Last>, StoreError> {
-        if self.labels.get().is_none() {
-            let _ = self.labels.set(self.store.labels()?);
-        }
-        let key = self.labels.get().and_then(|labels| labels.get(&label(self.pipeline, node)));
-        key.map(|key| self.record(*key)).transpose()
+        self.keys.get(node)?.map(|key| self.record(key)).transpose()
     }
 
     /// What is known of the record of a key.

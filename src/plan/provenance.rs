@@ -6,8 +6,6 @@ use hyper_flow_cache::{Key, Record};
 use hyper_flow_spec::{Artifact, Memory};
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::Pipeline;
-
 /// The `meta` of a [`Record`]: who made the artifact, when, where, and from what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -49,9 +47,4 @@ impl Provenance {
     pub fn of(record: &Record) -> Option<Provenance> {
         serde_json::from_value(record.meta.clone()).ok()
     }
-}
-
-/// The name under which the store remembers the last key of a node.
-pub fn label(pipeline: &Pipeline, node: &str) -> String {
-    format!("{}/{node}", pipeline.name)
 }

@@ -18,7 +18,7 @@ use super::log::{io_error, node_directory};
 use super::made::{Made, Said};
 use super::process::Limits;
 use super::resources::{Grant, Need};
-use super::{command, worker};
+use super::{command, holder, worker};
 use crate::pipeline::Node;
 use crate::plan::{Provenance, State};
 
@@ -55,7 +55,7 @@ pub(super) async fn look_up(context: Arc<Context>, index: usize, inputs: BTreeMa
         let preimage = context.plan.preimage(&context.pipeline, node, &artifacts).bytes();
         let key = Key::derive(&preimage);
         let need = Need::of(node, &context.options.machine);
-        let found = context.store.lookup(&key)?;
+        let found = look(&context, index, &key)?;
         Ok(found.map_or_else(|| Step::Miss(Box::new(Work { index, inputs, key, preimage, need })), Step::Hit))
     });
     looked_up.await.unwrap_or_else(Step::Failed)
@@ -64,15 +64,20 @@ pub(super) async fn look_up(context: Arc<Context>, index: usize, inputs: BTreeMa
 /// Looks up again what another run works on.
 pub(super) async fn look_again(context: Arc<Context>, work: Box<Work>) -> Step {
     let looked_up = blocking(move || {
-        let found = context.store.lookup(&work.key)?;
+        let found = look(&context, work.index, &work.key)?;
         Ok(found.map_or_else(|| Step::Miss(work), Step::Hit))
     });
     looked_up.await.unwrap_or_else(Step::Failed)
 }
 
+/// What the store has; nothing for a node that is to run in any case.
+fn look(context: &Context, index: usize, key: &Key) -> Result<Option<Record>, StoreError> {
+    if context.is_forced(index) { Ok(None) } else { context.store.lookup(key) }
+}
+
 /// Runs a node that has what it needs, unless another run is at it or has just done it.
 pub(super) async fn perform(context: Arc<Context>, work: Box<Work>, grant: Grant) -> Step {
-    let lock = match lock(&context, work.key).await {
+    let lock = match lock(&context, work.index, work.key).await {
         Ok(Locked::Ours(lock)) => lock,
         Ok(Locked::Theirs(holder)) => return Step::Busy(work, holder),
         Ok(Locked::Done(record)) => return Step::Hit(record),
@@ -80,7 +85,7 @@ pub(super) async fn perform(context: Arc<Context>, work: Box<Work>, grant: Grant
     };
     let gpus = grant.gpus.iter().map(|gpu| context.options.machine.gpus[*gpu].clone()).collect();
     let step = match finished_before(&context, &work).await {
-        Ok(None) => attempts(&context, &work, gpus).await,
+        Ok(None) => attempts(&context, &work, &lock, gpus).await,
         published => published.map(|record| record.expect("what is not none is a record")),
     };
     drop(lock);
@@ -94,24 +99,25 @@ enum Locked {
 }
 
 /// The lookup comes after the lock: whoever had it before may have published.
-async fn lock(context: &Arc<Context>, key: Key) -> Result<Locked, StoreError> {
+async fn lock(context: &Arc<Context>, index: usize, key: Key) -> Result<Locked, StoreError> {
     let context = Arc::clone(context);
     blocking(move || {
-        let who = format!("run {} (process {})", context.run, std::process::id());
-        let lock = match context.store.try_lock_key(&key, &who) {
-            Err(StoreError::Busy { holder, .. }) => return Ok(Locked::Theirs(holder)),
+        let lock = match context.store.try_lock_key(&key, &holder::name(&context.run, std::process::id())) {
+            Err(StoreError::Busy { holder, .. }) => {
+                return Ok(Locked::Theirs(holder::describe(&context.store, holder)));
+            }
             taken => taken?,
         };
-        Ok(context.store.lookup(&key)?.map_or_else(|| Locked::Ours(lock), Locked::Done))
+        Ok(look(&context, index, &key)?.map_or_else(|| Locked::Ours(lock), Locked::Done))
     })
     .await
 }
 
-async fn attempts(context: &Arc<Context>, work: &Work, gpus: Vec<String>) -> Result<Record, NodeError> {
+async fn attempts(context: &Arc<Context>, work: &Work, lock: &KeyLock, gpus: Vec<String>) -> Result<Record, NodeError> {
     let node = context.node(work.index);
     let mut number = 1;
     loop {
-        let error = match attempt(context, work, &gpus, number).await {
+        let error = match attempt(context, work, lock, &gpus, number).await {
             Err(error) if error.may_pass() && number <= node.settings.retries => error,
             ended => return ended,
         };
@@ -126,6 +132,8 @@ pub(super) struct Attempt<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) node: &'a Node,
     pub(super) key: &'a Key,
+    /// Its processes inherit it.
+    pub(super) lock: &'a KeyLock,
     pub(super) job: &'a Job,
     /// Where its output is logged.
     pub(super) log: PathBuf,
@@ -151,7 +159,13 @@ impl Attempt<'_> {
     }
 }
 
-async fn attempt(context: &Arc<Context>, work: &Work, gpus: &[String], number: u32) -> Result<Record, NodeError> {
+async fn attempt(
+    context: &Arc<Context>,
+    work: &Work,
+    lock: &KeyLock,
+    gpus: &[String],
+    number: u32,
+) -> Result<Record, NodeError> {
     let node = context.node(work.index);
     let job = prepare(context, work).await?;
     let started = Instant::now();
@@ -166,7 +180,7 @@ async fn attempt(context: &Arc<Context>, work: &Work, gpus: &[String], number: u
     });
     let log = node_directory(&context.directory, &node.name);
     std::fs::create_dir_all(&log).map_err(io_error("create", &log))?;
-    let attempt = Attempt { context, node, key: &work.key, job: &job, log, threads: work.need.threads, gpus };
+    let attempt = Attempt { context, node, key: &work.key, lock, job: &job, log, threads: work.need.threads, gpus };
     let ended = match &node.kind {
         Kind::Command(program) => command::run(&attempt, program).await,
         _ => worker::run(&attempt).await,
@@ -181,8 +195,8 @@ fn reason(context: &Context, index: usize) -> Option<String> {
 }
 
 async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Job, NodeError> {
-    let (context, index, inputs) = (Arc::clone(context), work.index, work.inputs.clone());
-    blocking(move || Job::prepare(&context.store, context.node(index), &inputs, &context.plan.sources)).await
+    let (context, index, key, inputs) = (Arc::clone(context), work.index, work.key, work.inputs.clone());
+    blocking(move || Job::prepare(&context.store, &key, context.node(index), &inputs, &context.plan.sources)).await
 }
 
 /// Whatever came of the process, its inputs are looked at; what it wrote is published if all is well.
@@ -205,14 +219,23 @@ async fn finish(
         let meta = made(&context, node, inputs, report, &job, threads, started.elapsed().as_secs_f64());
         let meta = serde_json::to_value(meta).expect("what is told of a record has only text for names");
         job.discard_all_but_output();
-        publish(&context.store, &key, &preimage, &job.out(), meta)
+        publish(&context, index, &key, &preimage, &job.out(), meta)
     })
     .await
 }
 
 /// What cannot be published for no fault of its own is kept for the next run.
-fn publish(store: &Store, key: &Key, preimage: &[u8], out: &Path, meta: Value) -> Result<Record, NodeError> {
-    match store.publish(key, preimage, out, meta.clone()) {
+fn publish(
+    context: &Context,
+    index: usize,
+    key: &Key,
+    preimage: &[u8],
+    out: &Path,
+    meta: Value,
+) -> Result<Record, NodeError> {
+    let store = &context.store;
+    let publish = if context.is_forced(index) { Store::publish_anew } else { Store::publish };
+    match publish(store, key, preimage, out, meta.clone()) {
         Ok(record) => {
             store.clear_scratch(key)?;
             Ok(record)
@@ -232,7 +255,7 @@ async fn finished_before(context: &Arc<Context>, work: &Work) -> Result<Option<R
         let Some(Finished { out, meta }) = finished::find(&context.store, &key)? else { return Ok(None) };
         let text = "an earlier run had finished it and could not keep it, which is done now";
         context.emit(Event::message(context.name(index), Level::Info, text));
-        publish(&context.store, &key, &preimage, &out, meta).map(Some)
+        publish(&context, index, &key, &preimage, &out, meta).map(Some)
     })
     .await
 }

@@ -44,7 +44,7 @@ fn start<'a>(attempt: &Attempt<'a>, command: &Command) -> Result<Process<'a>, No
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Process::spawn(&mut process, &attempt.context.guard).map_err(|source| refused(program, source))
+    Process::spawn(&mut process, attempt).map_err(|source| refused(program, source))
 }
 
 /// `PATH`, `HOME`, what the node lists, and where its inputs and its output are.

@@ -1,10 +1,11 @@
 //! What all nodes of a run share.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper_flow_cache::Store;
+use hyper_flow_cache::{Store, StoreError};
 use tokio::sync::OnceCell;
 
 use super::error::NodeError;
@@ -16,6 +17,7 @@ use super::stop::Stop;
 use crate::display::Display;
 use crate::pipeline::{Node, Pipeline};
 use crate::plan::Plan;
+use crate::runs::Use;
 use crate::worker::{self, WorkerError};
 
 /// How to run.
@@ -27,6 +29,8 @@ pub struct Options {
     pub machine: Machine,
     /// How long a process has, from being asked to end, until it is killed.
     pub grace: Duration,
+    /// The nodes that run also where the store has what they yield.
+    pub forced: BTreeSet<String>,
 }
 
 /// What all nodes of a run share.
@@ -78,6 +82,16 @@ impl Context {
         let mut reporter = self.reporter.lock().unwrap_or_else(PoisonError::into_inner);
         reporter.log.append(&event);
         reporter.display.event(&event);
+    }
+
+    /// Says in the log of the run which keys nodes have.
+    pub(super) fn note(&self, uses: &[Use]) -> Result<(), StoreError> {
+        self.reporter.lock().unwrap_or_else(PoisonError::into_inner).log.note(uses)
+    }
+
+    /// Whether a node runs also where the store has what it yields.
+    pub(super) fn is_forced(&self, index: usize) -> bool {
+        self.options.forced.contains(self.name(index))
     }
 
     pub(super) fn name(&self, index: usize) -> &str {

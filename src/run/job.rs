@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hyper_flow_cache::{Linked, Reader, Record, Snapshot, SourceDigest, Staging, Store, StoreError, remove_tree};
+use hyper_flow_cache::{Key, Linked, Reader, Record, Snapshot, SourceDigest, Staging, Store, StoreError, remove_tree};
 use hyper_flow_spec::Kind;
 
 use super::error::NodeError;
@@ -40,12 +40,13 @@ impl Job {
     /// Makes the directory, links the inputs into it, and sees to it that the node's files are what its key was made of.
     pub(super) fn prepare(
         store: &Store,
+        key: &Key,
         node: &Node,
         artifacts: &BTreeMap<String, Record>,
         sources: &BTreeMap<PathBuf, SourceDigest>,
     ) -> Result<Job, NodeError> {
         let (files, outside) = (BTreeMap::new(), Vec::new());
-        let mut job = Job { staging: store.staging()?, inputs: BTreeMap::new(), files, outside };
+        let mut job = Job { staging: store.staging_for(key)?, inputs: BTreeMap::new(), files, outside };
         for path in [job.out(), job.work()] {
             fs::create_dir(&path).map_err(io_error("create", &path))?;
         }

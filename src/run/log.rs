@@ -1,38 +1,41 @@
 //! The directory of a run: what was run, what happened, what the nodes printed.
 
-use std::fs::{self, File};
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use hyper_flow_cache::{Digest, StoreError};
+use hyper_flow_cache::{Digest, Store, StoreError};
 use serde::Serialize;
-use serde_json::json;
 
-use super::clock::Utc;
 use super::event::Event;
 use crate::pipeline::Pipeline;
+use crate::runs::{self, Begun, KeyLog, Use, Utc};
+pub(super) use crate::runs::{io_error, write_json};
 
 /// `runs/<id>/` of a store.
 #[derive(Debug)]
 pub(super) struct RunLog {
     id: String,
     root: PathBuf,
+    keys: KeyLog,
     events: File,
 }
 
 impl RunLog {
     /// Makes the directory of a new run, in this one.
-    pub(super) fn create(runs: &Path, pipeline: &Pipeline, targets: &[String]) -> Result<RunLog, StoreError> {
-        let (id, root) = new_directory(runs)?;
-        let path = root.join("run.json");
-        write_json(&path, &description(&id, pipeline, targets)).map_err(io_error("write", &path))?;
+    pub(super) fn create(
+        runs: &Path,
+        store: &Store,
+        pipeline: &Pipeline,
+        targets: &[String],
+    ) -> Result<RunLog, StoreError> {
+        let Begun { id, root, keys } = runs::begin(runs, store, pipeline, targets)?;
         let path = root.join("events.jsonl");
         let events = File::options().create_new(true).append(true).open(&path).map_err(io_error("write", &path))?;
-        Ok(RunLog { id, root, events })
+        Ok(RunLog { id, root, keys, events })
     }
 
-    /// The run's id: sorts by time.
+    /// The run's id.
     pub(super) fn id(&self) -> &str {
         &self.id
     }
@@ -40,6 +43,11 @@ impl RunLog {
     /// The directory.
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Says which keys nodes have, before they start or when they are done.
+    pub(super) fn note(&mut self, uses: &[Use]) -> Result<(), StoreError> {
+        self.keys.note(uses)
     }
 
     /// Appends one event with its time, as one write, so that killing the engine loses none. A full disk
@@ -76,43 +84,6 @@ pub(crate) fn file_name(name: &str) -> String {
         name.chars().take(40).map(|c| if plain(c) || c.is_ascii_uppercase() { c } else { '_' }).collect();
     // No plain name has an at-sign.
     format!("{}@{}", safe.trim_start_matches('.'), Digest::of(name.as_bytes()).short())
-}
-
-fn new_directory(runs: &Path) -> Result<(String, PathBuf), StoreError> {
-    fs::create_dir_all(runs).map_err(io_error("create", runs))?;
-    loop {
-        let id = format!("{}-{:04x}", Utc::now().compact(), RandomState::new().build_hasher().finish() & 0xffff);
-        let root = runs.join(&id);
-        match fs::create_dir(&root) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| (id, root.clone())).map_err(io_error("create", &root)),
-        }
-    }
-}
-
-fn description(id: &str, pipeline: &Pipeline, targets: &[String]) -> serde_json::Value {
-    let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
-    json!({
-        "run": id,
-        "started": Utc::now().rfc3339(),
-        "name": pipeline.name,
-        "pipeline": pipeline.path.to_string_lossy(),
-        "targets": targets,
-        "arguments": arguments,
-        "version": hyper_flow_spec::VERSION,
-        "text": fs::read_to_string(&pipeline.path).unwrap_or_default(),
-    })
-}
-
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    fs::write(path, text)
-}
-
-pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |error| StoreError::Io { doing, path, error }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 
 mod attempt;
 mod capture;
-mod clock;
 mod command;
 mod context;
 mod error;
@@ -14,6 +13,7 @@ mod event;
 mod execute;
 mod finished;
 mod guard;
+mod holder;
 mod job;
 mod lines;
 mod log;
@@ -29,5 +29,5 @@ pub use context::Options;
 pub use error::RunError;
 pub use event::{Event, Summary};
 pub use execute::{Finished, execute};
-pub(crate) use log::node_directory;
+pub(crate) use log::{file_name, node_directory};
 pub use resources::Machine;

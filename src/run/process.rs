@@ -9,7 +9,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use super::attempt::Attempt;
 use super::guard::Guard;
+use super::holder;
 use super::stop::{Stop, Urgency};
 
 /// How long a process may take.
@@ -42,10 +44,20 @@ pub(super) struct Process<'a> {
 }
 
 impl<'a> Process<'a> {
-    pub(super) fn spawn(command: &mut Command, guard: &'a Guard) -> io::Result<Process<'a>> {
+    /// The process and what it starts inherit the key's lock, so that nobody else works on the key, and
+    /// nothing of theirs is collected, while one of them outlives a killed engine.
+    pub(super) fn spawn(command: &mut Command, attempt: &Attempt<'a>) -> io::Result<Process<'a>> {
+        let guard = &attempt.context.guard;
+        let inherited = attempt.lock.inherited()?;
         let child = command.process_group(0).spawn()?;
+        drop(inherited);
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        // At once: until then nobody ends it if this engine is killed.
         group.into_iter().for_each(|group| guard.begin(group));
+        if let Some(process) = child.id() {
+            // If it cannot be written, those who wait are told of the engine's process in place of this one.
+            let _ = attempt.lock.tell(&holder::name(&attempt.context.run, process));
+        }
         Ok(Process { child, group, guard })
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper_flow_cache::{Digest, Key, Record, StoreError};
 use tokio::task::JoinSet;
@@ -18,12 +18,11 @@ use super::event::{Event, Outcome};
 use super::log::node_directory;
 use super::resources::{Grant, Pool};
 use super::stop::{Stop, Urgency};
-use crate::plan::{Provenance, label};
+use crate::plan::{Planned, Provenance};
+use crate::runs::Use;
 
 /// How often to look whether another run is done with a key.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// How often at most to note down what is done, besides at the end.
-const NOTE_DOWN: Duration = Duration::from_secs(5);
 
 /// What became of the nodes.
 pub(super) struct Ends {
@@ -59,7 +58,6 @@ pub(super) struct Scheduler {
     urgency: Urgency,
     /// Whether a failure keeps more nodes from starting.
     halted: bool,
-    noted: Instant,
 }
 
 impl Scheduler {
@@ -90,13 +88,16 @@ impl Scheduler {
             stop: context.stop.clone(),
             urgency: Urgency::None,
             halted: false,
-            noted: Instant::now(),
             context,
         }
     }
 
     /// Runs what can be run.
     pub(super) async fn drive(mut self) -> Ends {
+        if let Err(error) = self.note_cached() {
+            self.ends.fatal = Some(error);
+            return self.ends;
+        }
         loop {
             self.look_up_ready();
             self.start_what_fits();
@@ -104,11 +105,11 @@ impl Scheduler {
                 break;
             }
             tokio::select! {
-                Some(done) = self.tasks.join_next() => self.joined(done).await,
+                Some(done) = self.tasks.join_next() => self.joined(done),
                 () = self.stop.reaches(more_than(self.urgency)), if self.urgency < Urgency::Now => self.stopping(),
             }
         }
-        self.note_down().await;
+        self.touch().await;
         self.ends
     }
 
@@ -165,19 +166,20 @@ impl Scheduler {
 
     fn start(&mut self, index: usize, grant: Grant) {
         let work = self.waiting.remove(&index).expect("only waiting nodes are started");
+        // Before it starts: whatever becomes of this engine, what the node makes is known to be of use.
+        if let Err(error) = self.note(index, work.key, false) {
+            return self.failed(index, NodeError::Store(error));
+        }
         self.pool.take(&grant);
         self.grants.insert(index, grant.clone());
         let context = Arc::clone(&self.context);
         self.tasks.spawn(async move { (index, perform(context, work, grant).await) });
     }
 
-    async fn joined(&mut self, done: Result<(usize, Step), tokio::task::JoinError>) {
+    fn joined(&mut self, done: Result<(usize, Step), tokio::task::JoinError>) {
         match done {
             Ok((index, step)) => self.apply(index, step),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-        if self.noted.elapsed() > NOTE_DOWN {
-            self.note_down().await;
         }
     }
 
@@ -235,6 +237,10 @@ impl Scheduler {
 
     fn done(&mut self, index: usize, record: Record, outcome: Outcome) {
         self.tell_done(index, &record, outcome);
+        if self.context.plan.nodes[index].record.as_ref().is_none_or(|planned| planned.key != record.key) {
+            // The record that is there says it, too.
+            let _ = self.note(index, record.key, true);
+        }
         let followers = self.leave(index);
         self.ends.records[index] = Some(record.clone());
         self.ends.outcomes[index] = Some(outcome);
@@ -325,21 +331,24 @@ impl Scheduler {
         self.context.emit(Event::Stopping { now, running });
     }
 
-    /// Tells the store what the labels of this run stand for, and that their keys were of use.
-    async fn note_down(&mut self) {
-        let context = Arc::clone(&self.context);
-        let name = |(index, record): (usize, &Option<Record>)| {
-            record.as_ref().map(|record| (label(&context.pipeline, context.name(index)), record.key))
+    /// Writes down what was found when planning, all at once.
+    fn note_cached(&self) -> Result<(), StoreError> {
+        let cached = |planned: &Planned| {
+            let key = planned.record.as_ref()?.key;
+            Some(Use { node: planned.name.clone(), key, done: true })
         };
-        let labels: BTreeMap<String, Key> = self.ends.records.iter().enumerate().filter_map(name).collect();
-        let noted = blocking(move || {
-            context.store.touch(labels.values());
-            context.store.set_labels(&context.run, &labels)
-        });
-        if let Err(error) = noted.await {
-            self.ends.fatal.get_or_insert(error);
-        }
-        self.noted = Instant::now();
+        self.context.note(&self.context.plan.nodes.iter().filter_map(cached).collect::<Vec<_>>())
+    }
+
+    fn note(&self, index: usize, key: Key, done: bool) -> Result<(), StoreError> {
+        self.context.note(&[Use { node: self.context.name(index).to_owned(), key, done }])
+    }
+
+    /// Tells the store what was of use. What is lost of it when the engine is killed, the log of the run still has.
+    async fn touch(&self) {
+        let store = self.context.store.clone();
+        let keys: Vec<Key> = self.ends.records.iter().flatten().map(|record| record.key).collect();
+        blocking(move || store.touch(&keys)).await;
     }
 }
 

@@ -118,7 +118,7 @@ fn start<'a>(attempt: &Attempt<'a>, worker: &Path) -> Result<Process<'a>, NodeEr
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let program = worker.display().to_string();
-    Process::spawn(&mut command, &attempt.context.guard).map_err(|source| NodeError::Start { program, source })
+    Process::spawn(&mut command, attempt).map_err(|source| NodeError::Start { program, source })
 }
 
 /// What was heard of a worker.

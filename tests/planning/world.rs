@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hyper_flow::pipeline::{Node, Overrides, Pipeline};
-use hyper_flow::plan::{Classes, Plan, Provenance, State, causes, label, plan};
+use hyper_flow::plan::{Classes, Plan, Provenance, State, causes, plan};
+use hyper_flow::runs::{Begun, Use, begin};
 use hyper_flow_cache::{Digest, Key, Store};
 use hyper_flow_spec::Kind;
 use tempfile::TempDir;
@@ -13,14 +14,13 @@ use tempfile::TempDir;
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) store: Store,
-    runs: std::cell::Cell<u32>,
 }
 
 impl World {
     pub(crate) fn new() -> World {
         let dir = TempDir::new().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
-        World { dir, store, runs: 0.into() }
+        World { dir, store }
     }
 
     pub(crate) fn write(&self, file: &str, content: &str) -> PathBuf {
@@ -64,11 +64,8 @@ impl World {
     }
 
     pub(crate) fn run_for(&self, pipeline: &Pipeline, targets: &[&str]) -> Vec<String> {
-        self.runs.set(self.runs.get() + 1);
-        let run = format!("run-{:04}", self.runs.get());
-        std::fs::create_dir_all(self.store.runs().join(&run)).unwrap();
+        let Begun { id: run, mut keys, .. } = begin(&self.store.runs(), &self.store, pipeline, &[]).unwrap();
         let mut plan = self.plan_for(pipeline, targets);
-        let mut labels = BTreeMap::new();
         let mut ran = Vec::new();
         for index in 0..plan.nodes.len() {
             let node = &pipeline.nodes[plan.graph.name(index)];
@@ -77,11 +74,10 @@ impl World {
                 ran.push(node.name.clone());
                 self.publish(pipeline, node, &plan, &preimage.bytes(), &run)
             });
-            labels.insert(label(pipeline, &node.name), record.key);
+            keys.note(&[Use { node: node.name.clone(), key: record.key, done: true }]).unwrap();
             let planned = &mut plan.nodes[index];
             (planned.state, planned.record) = (State::Cached, Some(record));
         }
-        self.store.set_labels(&run, &labels).unwrap();
         ran
     }
 

@@ -2,11 +2,14 @@
 
 mod command_nodes;
 mod failures;
+mod forcing;
 mod graphs;
 mod hello;
 mod hub;
 mod interruption;
+mod keeping;
 mod lab;
+mod orphans;
 mod room;
 mod six_rows;
 mod sources;

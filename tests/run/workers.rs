@@ -49,7 +49,7 @@ impl Workshop {
         self.lab.start(&[], &[("HYPER_FLOW_WORKER", &self.worker)])
     }
 
-    fn scratch(&self) -> usize {
+    pub(crate) fn scratch(&self) -> usize {
         std::fs::read_dir(self.lab.path(".hyper-flow/scratch")).map_or(0, Iterator::count)
     }
 }

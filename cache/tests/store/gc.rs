@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Reader, Store, StoreError};
+use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Pin, Reader, Store, StoreError};
+use serde_json::json;
 
 use crate::common::*;
 
@@ -99,18 +101,119 @@ fn leftovers_go() {
     fs::remove_dir_all(&out).unwrap();
     std::mem::forget(store.try_lock_key(&key("killed"), "me").unwrap());
 
-    store.gc(&keep(&["done"])).unwrap();
-    assert_eq!(count(store, "tmp"), 0);
-    assert_eq!(count(store, "exports"), 0);
+    let report = store.gc(&keep(&["done"])).unwrap();
+    assert_eq!((count(store, "tmp"), count(store, "exports")), (0, 0));
     assert_eq!(count(store, "damaged"), 1, "young enough to be looked at");
-    let left: Vec<_> = fs::read_dir(store.root().join("scratch")).unwrap().collect();
-    assert_eq!(left.len(), 1);
-    assert!(store.scratch(&key("unfinished")).unwrap().join("checkpoint").exists());
+    assert_eq!(report.checkpoints, [key("done")]);
 
     let old = GcPolicy { leftovers_older_than: Duration::ZERO, ..keep(&["done"]) };
     store.gc(&old).unwrap();
-    assert_eq!((count(store, "damaged"), count(store, "scratch")), (0, 0));
+    assert_eq!((count(store, "damaged"), count(store, "scratch")), (0, 1));
     assert_eq!(cached(store, &["done"]), [true]);
+}
+
+#[test]
+fn checkpoints_have_an_age_of_their_own_and_may_be_spared() {
+    let Home { store, .. } = &home();
+    publish(store, "forced", &[("a", "x")]);
+    for name in ["last", "other", "forced"] {
+        write_files(&store.scratch(&key(name)).unwrap(), &[("checkpoint", name)]);
+    }
+    let spared = ["last", "forced"].map(key);
+    let policy = GcPolicy {
+        keep_checkpoints: spared.into(),
+        leftovers_older_than: Duration::ZERO,
+        keep_newer_than: Some(Duration::ZERO),
+        ..keep(&["forced"])
+    };
+    assert_eq!(store.gc(&policy).unwrap().checkpoints, []);
+    let old = GcPolicy { checkpoints_older_than: Duration::ZERO, ..policy };
+    let planned = store.gc(&GcPolicy { dry_run: true, ..old.clone() }).unwrap();
+    assert_eq!((planned.checkpoints.as_slice(), count(store, "scratch")), ([key("other")].as_slice(), 3));
+    assert_eq!(store.gc(&old).unwrap(), planned);
+    assert!(spared.iter().all(|key| store.has_scratch(key).unwrap()));
+}
+
+#[test]
+fn a_time_that_has_not_come_keeps_nothing_that_the_caller_knows_to_be_old() {
+    let Home { store, .. } = &home();
+    let day = Duration::from_secs(86_400);
+    let now = SystemTime::now();
+    for name in ["known", "unknown"] {
+        publish(store, name, &[("a", name)]);
+        let record = fs::File::open(filed(store, "records", key(name))).unwrap();
+        record.set_modified(now + 1000 * day).unwrap();
+    }
+    let lately = GcPolicy { keep_newer_than: Some(30 * day), ..GcPolicy::default() };
+    let told = GcPolicy { used: [(key("known"), now - 20 * day)].into(), ..lately.clone() };
+    store.gc(&told).unwrap();
+    assert_eq!(cached(store, &["known", "unknown"]), [true, true]);
+    let told = GcPolicy { used: [(key("known"), now - 40 * day)].into(), ..lately };
+    store.gc(&told).unwrap();
+    assert_eq!(cached(store, &["known", "unknown"]), [false, true]);
+    store.gc(&GcPolicy { keep_newer_than: Some(Duration::ZERO), ..GcPolicy::default() }).unwrap();
+    assert_eq!(cached(store, &["unknown"]), [false]);
+}
+
+#[test]
+fn what_is_pinned_survives_every_policy() {
+    let Home { store, .. } = &home();
+    for name in ["a", "b"] {
+        publish(store, name, &[("file", name)]);
+    }
+    let pin = |name: &str, of: &str| Pin { name: name.to_owned(), key: key(of), note: json!({"node": of}) };
+    store.pin(&pin("good", "b")).unwrap();
+    store.pin(&pin("good", "a")).unwrap();
+    assert_eq!(store.pins().unwrap(), [pin("good", "a")], "the last of a name counts");
+    store.gc(&GcPolicy { max_bytes: Some(0), ..GcPolicy::default() }).unwrap();
+    assert_eq!(cached(store, &["a", "b"]), [true, false]);
+
+    let file = store.root().join("pins/good.json");
+    overwrite(&file, b"{");
+    let refused = store.gc(&GcPolicy::default()).unwrap_err();
+    assert!(matches!(&refused, StoreError::NoPin { path, .. } if *path == file), "{refused}");
+    assert_eq!(cached(store, &["a"]), [true]);
+
+    store.unpin("good").unwrap();
+    store.unpin("good").unwrap();
+    store.gc(&GcPolicy::default()).unwrap();
+    assert_eq!(cached(store, &["a"]), [false]);
+}
+
+#[test]
+fn a_directory_that_somebody_writes_into_is_left_and_told() {
+    let Home { store, .. } = &home();
+    let staged = store.staging().unwrap().keep();
+    let (stop, started) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for i in 0.. {
+                let dir = staged.join(format!("{}", i % 100));
+                drop(fs::create_dir_all(&dir));
+                drop(fs::write(dir.join("file"), ""));
+                started.store(true, Ordering::SeqCst);
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+        });
+        while !started.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        // It may be quick enough a few times.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let left = || loop {
+            match store.gc(&GcPolicy::default()) {
+                Ok(report) if report.written == 0 && Instant::now() < deadline => {}
+                collected => return collected,
+            }
+        };
+        let collected = left();
+        stop.store(true, Ordering::SeqCst);
+        assert_eq!(collected.unwrap().written, 1);
+    });
+    store.gc(&GcPolicy::default()).unwrap();
+    assert_eq!(count(store, "tmp"), 0);
 }
 
 #[test]

@@ -1,40 +1,11 @@
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use hyper_flow_cache::{Key, RebuildReport, Store};
+use hyper_flow_cache::{RebuildReport, Store};
 
 use crate::common::*;
-
-fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, Key> {
-    pairs.iter().map(|(label, name)| ((*label).to_owned(), key(name))).collect()
-}
-
-#[test]
-fn a_label_is_what_the_newest_run_says() {
-    let Home { store, .. } = &home();
-    assert_eq!(store.label("p/a").unwrap(), None);
-    store.set_labels("2026-2", &labels(&[("p/a", "new"), ("p/b", "b")])).unwrap();
-    store.set_labels("2026-1", &labels(&[("p/a", "old"), ("p/c", "c")])).unwrap();
-    let all = labels(&[("p/a", "new"), ("p/b", "b"), ("p/c", "c")]);
-    assert_eq!(store.labels().unwrap(), all);
-    store.set_labels("2026-2", &labels(&[("p/a", "newer")])).unwrap();
-    assert_eq!(store.label("p/a").unwrap(), Some(key("newer")));
-}
-
-#[test]
-fn labels_come_from_the_files_where_there_is_no_index() {
-    let Home { store, .. } = &home();
-    store.set_labels("1", &labels(&[("p/a", "one"), ("p/b", "b")])).unwrap();
-    store.set_labels("2", &labels(&[("p/a", "two")])).unwrap();
-    let before = store.labels().unwrap();
-    fs::remove_dir_all(store.root().join("index")).unwrap();
-    assert_eq!(store.labels().unwrap(), before);
-    assert!(!store.root().join("index").exists(), "reading makes none");
-    assert_eq!(before, labels(&[("p/a", "two"), ("p/b", "b")]));
-}
 
 #[test]
 fn use_is_noted() {
@@ -54,15 +25,27 @@ fn use_is_noted() {
 }
 
 #[test]
+fn a_time_that_has_not_come_is_no_use_but_for_want_of_another() {
+    let Home { store, .. } = &home();
+    let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+    for (name, time) in [("ahead", now + 1000 * day), ("behind", now - 1000 * day)] {
+        publish(store, name, &[("x", name)]);
+        fs::File::open(filed(store, "records", key(name))).unwrap().set_modified(time).unwrap();
+    }
+    let used = store.last_used().unwrap();
+    assert!(used[&key("ahead")] > now && used[&key("behind")] < now - 999 * day);
+    store.touch([&key("ahead"), &key("behind")]);
+    let used = store.last_used().unwrap();
+    assert!(used.values().all(|time| *time >= now - day && *time < now + day), "{used:?}");
+}
+
+#[test]
 fn a_rebuild_finds_everything_again() {
     let Home { store, .. } = &home();
     publish(store, "a", &[("x", "1")]);
-    store.set_labels("1", &labels(&[("p/a", "a"), ("p/b", "b")])).unwrap();
-    store.set_labels("2", &labels(&[("p/a", "a2")])).unwrap();
-    overwrite(&store.runs().join("1/labels.json"), b"{ damaged");
-    let report = store.rebuild().unwrap();
-    assert_eq!(report, RebuildReport { records: 1, runs: 2, labels: 1 });
-    assert_eq!(store.labels().unwrap(), labels(&[("p/a", "a2")]));
+    let before = store.last_used().unwrap();
+    assert_eq!(store.rebuild().unwrap(), RebuildReport { records: 1 });
+    assert_eq!(store.last_used().unwrap(), before);
 }
 
 /// A store with an index of several batches.
@@ -72,17 +55,16 @@ fn indexed() -> Home {
         let keys: Vec<_> = (0..50).map(|j| key(&format!("{i} {j}"))).collect();
         home.store.touch(&keys);
     }
-    home.store.set_labels("1", &labels(&[("p/a", "a")])).unwrap();
     home
 }
 
 /// Everything the index is for works, whatever is left of it.
 fn assert_works(store: &Store, what: &str) {
-    assert_eq!(store.label("p/a").unwrap(), Some(key("a")), "{what}");
+    publish(store, "a", &[("x", "1")]);
+    let old = SystemTime::now() - Duration::from_secs(1000);
+    fs::File::open(filed(store, "records", key("a"))).unwrap().set_modified(old).unwrap();
     store.touch([&key("a")]);
-    store.set_labels("2", &labels(&[("p/b", "b")])).unwrap();
-    assert_eq!(store.label("p/b").unwrap(), Some(key("b")), "{what}");
-    store.last_used().unwrap();
+    assert!(store.last_used().unwrap()[&key("a")] > old + Duration::from_secs(900), "{what}");
 }
 
 type Spoil = fn(&[u8]) -> Vec<u8>;
@@ -130,7 +112,6 @@ fn files_of(dir: &Path) -> impl Iterator<Item = PathBuf> {
 fn a_file_in_the_way_of_the_index_is_no_trouble() {
     let Home { store, .. } = &home();
     fs::write(store.root().join("index"), "a file where a directory should be").unwrap();
-    store.set_labels("1", &labels(&[("p/a", "a")])).unwrap();
     assert_works(store, "a file");
 }
 
@@ -138,10 +119,8 @@ fn a_file_in_the_way_of_the_index_is_no_trouble() {
 #[ignore = "a process that `two_processes_share_the_index` starts"]
 fn toucher() {
     let store = told_store();
-    let run = std::process::id().to_string();
     for i in 0..10 {
         store.touch([&key(&format!("n{i}"))]);
-        store.set_labels(&format!("{run}-{i}"), &labels(&[(&format!("{run}/{i}"), "x")])).unwrap();
     }
 }
 
@@ -151,13 +130,12 @@ fn two_processes_share_the_index() {
     let children: Vec<_> = (0..3).map(|_| spawn("index::toucher", store)).collect();
     thread::scope(|scope| {
         let readers: Vec<_> =
-            (0..2).map(|_| scope.spawn(|| (0..20).for_each(|_| drop(store.labels().unwrap())))).collect();
+            (0..2).map(|_| scope.spawn(|| (0..20).for_each(|_| drop(store.last_used().unwrap())))).collect();
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    assert_eq!(store.labels().unwrap().len(), 30);
     assert_eq!(count(store, "damaged"), 0);
 }
 

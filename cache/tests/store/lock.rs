@@ -1,8 +1,10 @@
+use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hyper_flow_cache::{GcPolicy, StoreError};
+use hyper_flow_cache::{GcPolicy, KeyLock, StoreError};
 
 use crate::common::*;
 
@@ -68,6 +70,68 @@ fn death_frees_locks() {
     child.wait().unwrap();
     store.lock_key(&key("n"), "me").unwrap();
     store.gc(&GcPolicy::default()).unwrap();
+}
+
+/// A shell that has inherited the lock, and ends when there is `file`.
+fn heir(lock: &KeyLock, file: &Path) -> Child {
+    let wait = format!("until [ -e {} ]; do sleep 0.02; [ $((n += 1)) -lt 5000 ] || exit 1; done", file.display());
+    let inherited = lock.inherited().unwrap();
+    let child = Command::new("sh").args(["-c", &wait]).spawn().unwrap();
+    drop(inherited);
+    child
+}
+
+#[test]
+#[ignore = "a process that `a_lock_stays_with_those_who_inherited_it` kills"]
+fn parent() {
+    let store = told_store();
+    let lock = store.lock_key(&key("n"), "the parent").unwrap();
+    let staging = store.staging_for(&key("n")).unwrap();
+    write_files(&store.scratch(&key("n")).unwrap(), &[("checkpoint", "1")]);
+    let mut heir = heir(&lock, &store.root().join("runs/go"));
+    lock.tell("its child").unwrap();
+    std::fs::create_dir(store.root().join("runs")).unwrap();
+    heir.wait().unwrap();
+    drop(staging);
+}
+
+#[test]
+fn a_lock_stays_with_those_who_inherited_it() {
+    let Home { store, .. } = &home();
+    publish(store, "n", &[("a", "x")]);
+    let mut parent = spawn("lock::parent", store);
+    while !store.root().join("runs").exists() {
+        assert_eq!(parent.try_wait().unwrap(), None, "it died before");
+        thread::yield_now();
+    }
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    assert_eq!(holder_of(store.try_lock_key(&key("n"), "me")), "its child");
+    assert_eq!(holder_of(store.forget(&key("n"), "me")), "its child");
+
+    drop(store.staging().unwrap().keep());
+    let nothing = GcPolicy { checkpoints_older_than: Duration::ZERO, ..GcPolicy::default() };
+    let report = store.gc(&nothing).unwrap();
+    assert_eq!((report.busy.as_slice(), report.kept), ([key("n")].as_slice(), 1), "what it works on stays");
+    assert_eq!((count(store, "tmp"), count(store, "scratch")), (1, 1), "but nothing else");
+
+    std::fs::write(store.root().join("runs/go"), "").unwrap();
+    store.lock_key(&key("n"), "me").unwrap();
+    let report = store.gc(&nothing).unwrap();
+    assert_eq!((report.busy.as_slice(), report.kept), ([].as_slice(), 0));
+    assert_eq!(["tmp", "scratch"].map(|area| count(store, area)), [0, 0]);
+}
+
+#[test]
+fn who_lets_go_of_a_lock_takes_it_from_those_who_inherited_it() {
+    let Home { store, dir } = &home();
+    let lock = store.lock_key(&key("n"), "me").unwrap();
+    let go = dir.path().join("go");
+    let mut heir = heir(&lock, &go);
+    drop(lock);
+    store.try_lock_key(&key("n"), "another").unwrap();
+    std::fs::write(go, "").unwrap();
+    heir.wait().unwrap();
 }
 
 #[test]

@@ -61,6 +61,46 @@ fn the_first_writer_wins() {
 }
 
 #[test]
+fn what_is_published_anew_takes_the_place_of_what_was() {
+    let Home { store, .. } = &home();
+    let anew = |files: &[(&str, &str)]| {
+        let staging = store.staging().unwrap();
+        write_files(staging.path(), files);
+        store.publish_anew(&key("n"), &preimage("n"), staging.path(), json!({"by": "me"})).unwrap()
+    };
+    let first = publish(store, "n", &[("a", "1")]);
+    let second = anew(&[("a", "2")]);
+    assert_ne!(first.artifact, second.artifact);
+    assert_eq!(store.lookup(&key("n")).unwrap(), Some(second));
+    let same = anew(&[("a", "1")]);
+    assert_eq!((same.artifact, &same.meta), (first.artifact, &json!({"by": "me"})));
+
+    let record = filed(store, "records", key("n"));
+    fs::remove_file(&record).unwrap();
+    fs::create_dir(&record).unwrap();
+    assert_eq!(store.lookup(&key("n")).unwrap(), None);
+    let again = anew(&[("a", "3")]);
+    assert_eq!(store.lookup(&key("n")).unwrap(), Some(again));
+}
+
+#[test]
+fn what_is_forgotten_is_made_anew() {
+    let Home { store, .. } = &home();
+    let forget = || store.forget(&key("n"), "me").unwrap();
+    forget();
+    publish(store, "n", &[("a", "1")]);
+    write_files(&store.scratch(&key("n")).unwrap(), &[("checkpoint", "1")]);
+    assert!(store.has_scratch(&key("n")).unwrap());
+    forget();
+    assert!(store.record(&key("n")).unwrap().is_none() && !store.has_scratch(&key("n")).unwrap());
+    publish(store, "n", &[("a", "2")]);
+    let lock = store.lock_key(&key("n"), "somebody").unwrap();
+    assert!(matches!(store.forget(&key("n"), "me"), Err(StoreError::Busy { .. })));
+    drop(lock);
+    assert_eq!(store.verify(false).unwrap().problems, []);
+}
+
+#[test]
 fn equal_files_are_one_object_and_one_artifact() {
     let Home { store, .. } = &home();
     let one = publish(store, "one", &[("a", "same"), ("b", "same")]);
@@ -328,7 +368,7 @@ fn a_store_that_cannot_be_written_can_be_read() {
     let again = Store::open(store.root()).unwrap();
     assert_eq!(again.lookup(&key("n")).unwrap(), Some(record.clone()));
     again.link_into(&record.artifact, &dir.path().join("in"), Reader::Known).unwrap();
-    assert_eq!(again.labels().unwrap().len(), 0);
+    assert_eq!(again.last_used().unwrap().len(), 1);
     set(0o755);
 }
 

@@ -3,6 +3,7 @@
 mod metrics;
 mod node;
 mod paint;
+mod pins;
 mod plan;
 mod printer;
 mod store;

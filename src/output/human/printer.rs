@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::{Paint, node, plan, store};
+use super::{Paint, node, pins, plan, store};
 use crate::output::Output;
 use crate::output::report::{
-    Collected, Drawn, Exported, Initialised, Listed, Logged, Planned, Rebuilt, Shown, Stored, Verified, Why,
+    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
+    Verified, Why,
 };
 
 /// Prints for people.
@@ -48,6 +49,22 @@ impl Output for Human {
         node::exported(out, report)
     }
 
+    fn pinned(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()> {
+        pins::pinned(out, report)
+    }
+
+    fn unpinned(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()> {
+        pins::unpinned(out, report)
+    }
+
+    fn pins(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()> {
+        pins::pins(out, self.paint, report)
+    }
+
+    fn forgotten(&self, out: &mut dyn Write, report: &Forgotten) -> io::Result<()> {
+        pins::forgotten(out, report)
+    }
+
     fn stored(&self, out: &mut dyn Write, report: &Stored) -> io::Result<()> {
         store::stored(out, self.paint, report)
     }
@@ -57,7 +74,7 @@ impl Output for Human {
     }
 
     fn collected(&self, out: &mut dyn Write, report: &Collected) -> io::Result<()> {
-        store::collected(out, report)
+        store::collected(out, self.paint, report)
     }
 
     fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()> {

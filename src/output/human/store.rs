@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::Paint;
 use super::table::Table;
 use super::units::{bytes, count};
-use crate::output::report::{Collected, Initialised, Rebuilt, Stored, Verified};
+use crate::output::report::{Collected, Gone, Initialised, NodeOf, Rebuilt, Stored, Verified};
 
 pub(super) fn stored(out: &mut dyn Write, paint: Paint, report: &Stored) -> io::Result<()> {
     let mut table = Table::new(["PART", "FILES", "SIZE"]).right([1, 2]);
@@ -39,24 +39,40 @@ pub(super) fn verified(out: &mut dyn Write, report: &Verified) -> io::Result<()>
     }
 }
 
-pub(super) fn collected(out: &mut dyn Write, report: &Collected) -> io::Result<()> {
+pub(super) fn collected(out: &mut dyn Write, paint: Paint, report: &Collected) -> io::Result<()> {
     let gone = &report.report;
     let verb = if report.dry_run { "would remove" } else { "removed" };
     writeln!(
         out,
-        "{verb} {}, {}, {} and {}: {}; {} kept",
+        "{verb} {}, {}, {}, {} and {}: {}; {} kept",
         count(gone.records.len() as u64, "record"),
         count(gone.objects, "object"),
+        count(gone.checkpoints.len() as u64, "checkpoint"),
         count(report.runs.len() as u64, "run log"),
         count(gone.leftovers, "left-over"),
         bytes(gone.bytes),
         count(gone.kept, "record"),
-    )
+    )?;
+    let mut table = Table::default();
+    report.nodes.iter().for_each(|gone| table.push([what(gone), gone.node.node.clone(), gone.node.pipeline.clone()]));
+    table.write(out, "  ", |_, column, cell| if column == 1 { cell.to_owned() } else { paint.dim(cell) })?;
+    for NodeOf { node, pipeline } in &report.busy {
+        writeln!(out, "left alone: {node} of {pipeline}, which a process still works on whose engine is gone")?;
+    }
+    match gone.written {
+        0 => Ok(()),
+        left => writeln!(out, "left alone: {}, which something writes to", count(left, "left-over")),
+    }
+}
+
+fn what(gone: &Gone) -> String {
+    let parts = [(gone.artifacts, "artifact"), (gone.checkpoints, "checkpoint")];
+    let told = parts.into_iter().filter(|(number, _)| *number > 0).map(|(number, thing)| count(number, thing));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn rebuilt(out: &mut dyn Write, report: &Rebuilt) -> io::Result<()> {
-    let (records, runs) = (count(report.records, "record"), count(report.runs, "run"));
-    writeln!(out, "index made anew from {records} and {runs}; {} known", count(report.labels, "label"))
+    writeln!(out, "index made anew from {}", count(report.records, "record"))
 }
 
 pub(super) fn initialised(out: &mut dyn Write, report: &Initialised) -> io::Result<()> {

@@ -1,9 +1,15 @@
 //! Times as people and file names want them.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// What the clock says.
+pub(super) fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// A time of day in UTC.
-pub(super) struct Utc {
+pub(crate) struct Utc {
     year: i64,
     month: i64,
     day: i64,
@@ -12,13 +18,13 @@ pub(super) struct Utc {
 }
 
 impl Utc {
-    pub(super) fn now() -> Utc {
-        Utc::at(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    pub(crate) fn now() -> Utc {
+        Utc::at(since_epoch())
     }
 
     /// The civil calendar from days since 1970-01-01, counting years from March so that the leap day is
     /// the last of its year; eras are 400 years.
-    fn at(since_epoch: Duration) -> Utc {
+    pub(super) fn at(since_epoch: Duration) -> Utc {
         let seconds = since_epoch.as_secs();
         let days = i64::try_from(seconds / 86_400).unwrap_or(0) + 719_468;
         let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -36,7 +42,7 @@ impl Utc {
     }
 
     /// `2026-11-22T22:32:26.123Z`
-    pub(super) fn rfc3339(&self) -> String {
+    pub(crate) fn rfc3339(&self) -> String {
         let (h, m, s) = self.clock();
         format!("{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}.{:03}Z", self.year, self.month, self.day, self.millis)
     }
@@ -45,6 +51,24 @@ impl Utc {
     pub(super) fn compact(&self) -> String {
         let (h, m, s) = self.clock();
         format!("{:04}{:02}{:02}-{h:02}{m:02}{s:02}-{:03}", self.year, self.month, self.day, self.millis)
+    }
+
+    /// The time since 1970 that begins a text in the form of [`Utc::compact`], whatever follows.
+    pub(super) fn parse(text: &str) -> Option<Duration> {
+        let number = |range: Range<usize>| -> Option<i64> {
+            let digits = text.get(range).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
+            digits.parse().ok()
+        };
+        let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
+        let (hour, minute, second, millis) = (number(9..11)?, number(11..13)?, number(13..15)?, number(16..19)?);
+        // As in `at`, the other way round.
+        let (year, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let days = era * 146_097 + day_of_era - 719_468;
+        let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+        u64::try_from(seconds * 1000 + millis).ok().map(Duration::from_millis)
     }
 
     fn clock(&self) -> (u64, u64, u64) {
@@ -63,5 +87,19 @@ mod tests {
         assert_eq!(at(951_827_696), "2000-02-29T12:34:56.005Z");
         assert_eq!(at(1_735_689_599), "2024-12-31T23:59:59.005Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.005Z");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_compact_time_is_read_back(millis in 0_u64..253_402_300_800_000) {
+            let time = Duration::from_millis(millis);
+            proptest::prop_assert_eq!(Utc::parse(&(Utc::at(time).compact() + "-00ff")), Some(time));
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_not_read() {
+        let read = ["", "run-0001", "2026", "20261130-15413x-123-ab12", "+0261130-154132-123"].map(Utc::parse);
+        assert_eq!(read, [None; 5]);
     }
 }

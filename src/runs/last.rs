@@ -1,0 +1,59 @@
+//! The last keys of a pipeline's nodes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::vec::IntoIter;
+
+use hyper_flow_cache::{Key, Store, StoreError};
+
+use super::keys::Seen;
+use super::origin::Origin;
+use super::past::{Run, newest_first};
+use crate::pipeline::Pipeline;
+
+/// What the nodes of a pipeline last yielded, from the logs of its runs: the newest are read first, and none as
+/// long as nobody asks, or more than are needed.
+pub struct LastKeys<'a> {
+    store: &'a Store,
+    origin: Origin,
+    read: RefCell<Read>,
+}
+
+#[derive(Default)]
+struct Read {
+    /// The runs that were not read yet; none before the first is.
+    rest: Option<IntoIter<Run>>,
+    keys: BTreeMap<String, Key>,
+    seen: Seen,
+}
+
+impl<'a> LastKeys<'a> {
+    /// Of a pipeline.
+    pub fn of(pipeline: &Pipeline, store: &'a Store) -> LastKeys<'a> {
+        LastKeys { store, origin: Origin::of(&pipeline.path, store), read: RefCell::default() }
+    }
+
+    /// The key of a node in the newest run in which it was done.
+    pub fn get(&self, node: &str) -> Result<Option<Key>, StoreError> {
+        let mut read = self.read.borrow_mut();
+        if read.rest.is_none() {
+            read.rest = Some(newest_first(self.store).into_iter());
+        }
+        while !read.keys.contains_key(node) {
+            let Some(run) = read.rest.as_mut().and_then(Iterator::next) else { return Ok(None) };
+            self.read(&run, &mut read)?;
+        }
+        Ok(read.keys.get(node).copied())
+    }
+
+    fn read(&self, run: &Run, Read { keys, seen, .. }: &mut Read) -> Result<(), StoreError> {
+        let Some(description) = run.description().filter(|run| run.origin.is(&self.origin)) else { return Ok(()) };
+        for used in run.uses(&description, seen).into_iter().rev() {
+            // An engine that was killed may have published what it did not come to note.
+            if !keys.contains_key(&used.node) && (used.done || self.store.record(&used.key)?.is_some()) {
+                keys.insert(used.node, used.key);
+            }
+        }
+        Ok(())
+    }
+}
