@@ -1,12 +1,12 @@
 //! What every command is given.
 
-use std::io::{self, BufWriter, Write, stdout};
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::PathBuf;
 
 use hyper_flow_cache::{Store, StoreError};
 
 use crate::error::{self, Failure, NoStoreYet};
-use crate::output::{Output, output};
+use crate::output::{Harmless, Output, output, standard};
 use crate::pipeline::Finding;
 
 /// How results are printed.
@@ -92,13 +92,27 @@ impl Context {
         }
     }
 
-    /// Writes a report to standard output.
+    /// Writes a report to standard output. People are shown what a terminal would obey, whatever it came from; so is a
+    /// terminal that is shown bare names.
     pub(crate) fn print(
         &self,
         write: impl FnOnce(&dyn Output, &mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let mut out = BufWriter::new(stdout().lock());
         let output = output(self.format, self.color_stdout);
-        write(output.as_ref(), &mut out).and_then(|()| out.flush()).map_err(Failure::Output)
+        let raw = match self.format {
+            Format::Json => true,
+            Format::Quiet => !stdout().is_terminal(),
+            Format::Human => false,
+        };
+        self.write(|out| match raw {
+            true => write(output.as_ref(), out),
+            false => write(output.as_ref(), &mut Harmless::new(out, self.color_stdout)),
+        })
+    }
+
+    /// Writes to standard output as it is.
+    pub(crate) fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        let mut out = BufWriter::new(standard());
+        write(&mut out).and_then(|()| out.flush()).map_err(Failure::Output)
     }
 }

@@ -1,5 +1,6 @@
 //! `hyper-flow log`.
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::commands::context::Context;
 use crate::commands::source;
 use crate::error::Failure;
-use crate::output::report::{Logged, Step};
+use crate::output::report::{Logged, Messages, Steps};
 use crate::run::node_directory;
 use crate::runs::{self, Origin, Run};
 
@@ -38,48 +39,38 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
 
 /// What a run says of a node; `None` if the node was not started in it.
 fn logged(run: &Run, node: &str) -> Option<Logged> {
-    let events: Vec<Value> = run.events().into_iter().filter(|event| event["node"] == node).collect();
-    events.iter().find(|event| event["event"] == "node_started")?;
-    let directory = node_directory(&run.path, node);
-    let mut report = Logged {
-        node: node.to_owned(),
-        run: run.id(),
-        stdout: text(&directory.join("stdout.log")),
-        stderr: text(&directory.join("stderr.log")),
-        directory,
-        ..Logged::default()
-    };
-    events.iter().for_each(|event| add(&mut report, event));
-    Some(report)
+    let (events, directory) = (run.events(node), node_directory(&run.path, node));
+    let mut report = Logged { node: node.to_owned(), run: run.id(), ..Logged::default() };
+    let (mut started, mut steps) = (false, 0);
+    let Ok(()) = events.each(|name, line| {
+        started |= name == "node_started";
+        steps += usize::from(name == "step");
+        add(&mut report, name, line);
+        Ok::<_, Infallible>(())
+    });
+    report.messages = Messages::of(events.clone());
+    report.steps = Steps::of(events, steps);
+    report.stdout = text(&directory.join("stdout.log"));
+    report.stderr = text(&directory.join("stderr.log"));
+    report.directory = directory;
+    started.then_some(report)
 }
 
 fn text(path: &Path) -> String {
-    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
+    let bytes = std::fs::read(path).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-fn add(report: &mut Logged, event: &Value) {
-    let said = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
-    let name = said("event");
-    match name.as_str() {
-        "memory" => report.memory = serde_json::from_value(event.clone()).ok(),
-        "step" => report.steps.extend(step(event)),
-        "message" => report.messages.push(format!("{}: {}", said("level"), said("text"))),
-        "resumed" => report.messages.push(format!("resumed after step {}", event["step"])),
-        "metric" => report.messages.push(format!("{}: {}", said("name"), event["value"])),
-        "node_retried" => report.messages.push(format!("failed, and was tried again: {}", said("message"))),
-        "node_failed" => {
-            report.messages.push(said("message"));
-            report.ended = Some(name);
-        }
-        "node_ran" | "node_interrupted" => {
-            report.seconds = event["seconds"].as_f64();
-            report.ended = Some(name);
-        }
-        _ => {}
+/// How the node ended, and what it took.
+fn add(report: &mut Logged, name: &str, line: &[u8]) {
+    if !["memory", "node_ran", "node_failed", "node_interrupted"].contains(&name) {
+        return;
     }
-}
-
-fn step(event: &Value) -> Option<Step> {
-    let losses = event["losses"].as_object()?.iter().filter_map(|(name, loss)| Some((name.clone(), loss.as_f64()?)));
-    Some(Step { step: event["step"].as_u64()?, of: event["of"].as_u64()?, losses: losses.collect() })
+    let Ok(event) = serde_json::from_slice::<Value>(line) else { return };
+    if name == "memory" {
+        report.memory = serde_json::from_value(event).ok();
+    } else {
+        report.seconds = event["seconds"].as_f64();
+        report.ended = Some(name.to_owned());
+    }
 }

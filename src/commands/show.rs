@@ -1,6 +1,7 @@
 //! `hyper-flow show`.
 
 use std::collections::BTreeMap;
+use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::{Entry, Key, Record, Store, StoreError, Tree};
@@ -13,6 +14,7 @@ use crate::commands::pins;
 use crate::commands::plan::state;
 use crate::commands::source::{self, Overriding};
 use crate::error::Failure;
+use crate::output::harmless;
 use crate::output::report::{NodeState, Shown};
 use crate::plan::{Provenance, State};
 
@@ -101,13 +103,25 @@ fn show(
 
 fn content(store: &Store, record: &Record, path: &str, context: &Context) -> Result<(), Failure> {
     match store.read(&record.artifact, path) {
-        Ok(bytes) => context.print(|_, out| out.write_all(&bytes)),
+        Ok(bytes) if stdout().is_terminal() => on_a_terminal(&bytes, path, context),
+        Ok(bytes) => context.write(|out| out.write_all(&bytes)),
         Err(StoreError::NoSuchFile { .. }) => {
             let tree = store.tree(&record.artifact)?;
             let names: Vec<&str> = tree.entries().iter().map(|entry| entry.path.as_str()).take(20).collect();
             Err(Failure::usage(format!("the artifact has no file `{path}`"), format!("it has: {}", names.join(", "))))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A terminal would obey what is in a file that is no text.
+fn on_a_terminal(bytes: &[u8], path: &str, context: &Context) -> Result<(), Failure> {
+    match str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => context.write(|out| out.write_all(harmless(text, false).as_bytes())),
+        _ => Err(Failure::usage(
+            format!("`{path}` is no text, and standard output is a terminal"),
+            "send it elsewhere: `> FILE`, or into a program; `hyper-flow export` copies all of the artifact",
+        )),
     }
 }
 

@@ -8,6 +8,7 @@ use hyper_flow_spec::{Artifact, Memory};
 use serde::Serialize;
 use serde_json::Value;
 
+pub use super::logged::{Messages, Step, Steps};
 use crate::plan::{Cause, Provenance, State};
 
 /// What a run would do.
@@ -154,24 +155,13 @@ pub struct Logged {
     /// The most memory that its worker has had, as far as it said.
     pub memory: Option<Memory>,
     /// What it and the engine said, in order.
-    pub messages: Vec<String>,
+    pub messages: Messages,
     /// Its training steps.
-    pub steps: Vec<Step>,
+    pub steps: Steps,
     /// What it printed on standard output, of a `Command`.
     pub stdout: String,
     /// What it printed on standard error.
     pub stderr: String,
-}
-
-/// A training step.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
-    /// Its number, from 1.
-    pub step: u64,
-    /// How many there are.
-    pub of: u64,
-    /// The loss terms.
-    pub losses: BTreeMap<String, f64>,
 }
 
 /// An export.

@@ -35,6 +35,11 @@ impl LogFile {
         LogFile { path, file: None, written: 0 }
     }
 
+    /// Keeps nothing.
+    pub(super) fn none() -> LogFile {
+        LogFile { path: PathBuf::new(), file: None, written: FILE_LIMIT }
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) {
         if self.written >= FILE_LIMIT {
             return;
@@ -68,11 +73,11 @@ impl Tail {
         self.0.drain(..excess);
     }
 
-    /// The last lines; `None` when nothing was printed.
+    /// The last lines; `None` when nothing was printed. What a carriage return has overwritten is a line of its own.
     pub(super) fn text(&self) -> Option<String> {
         let bytes: Vec<u8> = self.0.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.trim_end().lines().collect();
+        let lines: Vec<&str> = text.trim_end().lines().flat_map(|line| line.split('\r')).collect();
         let last = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
         (!last.trim().is_empty()).then_some(last)
     }

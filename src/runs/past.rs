@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::keys::{self, Seen, Use};
 use super::origin::Origin;
+use crate::run::NodeEvents;
 
 /// The directory of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +55,9 @@ impl Run {
         last.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// What happened, by line; lines that are none are passed over.
-    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
-        let text = std::fs::read(self.path.join("events.jsonl")).unwrap_or_default();
-        text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    /// What happened to a node.
+    pub(crate) fn events(&self, node: &str) -> NodeEvents {
+        NodeEvents::of(&self.path, node)
     }
 }
 

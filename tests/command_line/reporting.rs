@@ -297,29 +297,35 @@ fn log_tells_of_a_failure() {
     ");
 }
 
-#[test]
-fn log_thins_out_the_losses_of_a_training() {
+/// A store that remembers a training of so many steps.
+fn trained(steps: u32) -> Scene {
     let scene = Scene::empty();
-    let _filters = filters();
     scene.write("t.ron", r#"Pipeline(name: "t", nodes: {"a": Command(program: ["true"])})"#);
     let run = ".hyper-flow/runs/20260101-000000-000-abcd";
     scene.ok("ls");
     let step = |step: u32| {
         format!(
-            r#"{{"time":"","node":"a","event":"step","step":{step},"of":200,"losses":{{"loss":{},"mse":0.5}}}}"#,
+            r#"{{"time":"","node":"a","event":"step","step":{step},"of":{steps},"losses":{{"loss":{},"mse":0.5}}}}"#,
             100.0 / f64::from(step)
         )
     };
-    let steps: Vec<String> = (1..=200).map(step).collect();
+    let events: Vec<String> = (1..=steps).map(step).collect();
     let events = format!(
         "{}\n{}\n{}\n",
         r#"{"node":"a","event":"node_started"}"#,
-        steps.join("\n"),
+        events.join("\n"),
         r#"{"node":"a","event":"node_ran","seconds":61.0}"#
     );
     scene.write(&format!("{run}/events.jsonl"), &events);
     let file = scene.path().join("t.ron").canonicalize().unwrap();
     scene.write(&format!("{run}/run.json"), &serde_json::json!({"pipeline": file, "name": "t"}).to_string());
+    scene
+}
+
+#[test]
+fn log_thins_out_the_losses_of_a_training() {
+    let scene = trained(200);
+    let _filters = filters();
     insta::assert_snapshot!(scene.ok("log a"), @r"
     a in run [RUN]: done in 1 min 1 s
          step    loss     mse
@@ -335,6 +341,22 @@ fn log_thins_out_the_losses_of_a_training() {
       200/200  0.5000  0.5000
     all of it: [DIR]/.hyper-flow/runs/[RUN]/nodes/a
     ");
+    let steps = scene.json("log a --json")["steps"].clone();
+    assert_eq!(steps.as_array().unwrap().len(), 200);
+    assert_eq!(steps[199], serde_json::json!({"step": 200, "of": 200, "losses": {"loss": 0.5, "mse": 0.5}}));
+}
+
+#[test]
+fn the_log_of_a_long_training_needs_little_memory() {
+    let scene = trained(300_000);
+    for more in ["", " --json"] {
+        let engine = scene.command(&format!("log a{more}"));
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -v 100000 && exec \"$0\" \"$@\""]).arg(engine.get_program());
+        let output = command.args(engine.get_args()).current_dir(scene.path()).output().unwrap();
+        assert!(output.status.success(), "{}", scene.text(&output.stderr));
+        assert!(scene.text(&output.stdout).contains("300000"));
+    }
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::metrics::metrics;
 use super::plan::provenance;
 use super::table::Table;
 use super::units::{bytes, count, memory, number, seconds};
-use crate::output::report::{Exported, Logged, Shown, Step};
+use crate::output::harmless;
+use crate::output::report::{Exported, Logged, Shown, Steps};
 use crate::plan::{State, ron};
 
 /// More steps than this are thinned out.
@@ -75,15 +76,14 @@ fn section(out: &mut dyn Write, paint: Paint, head: &str, rows: impl Iterator<It
 
 pub(super) fn logged(out: &mut dyn Write, paint: Paint, report: &Logged) -> io::Result<()> {
     writeln!(out, "{} in run {}: {}", paint.bold(&report.node), report.run, ended(report))?;
-    for message in &report.messages {
-        writeln!(out, "  {message}")?;
-    }
-    if !report.steps.is_empty() {
+    report.messages.each(|message| writeln!(out, "  {}", harmless(&message, false)))?;
+    if report.steps.count > 0 {
         steps(out, paint, &report.steps)?;
     }
     for (head, text) in [("standard output", &report.stdout), ("standard error", &report.stderr)] {
         if !text.is_empty() {
-            writeln!(out, "{}\n{}", paint.bold(head), text.trim_end())?;
+            writeln!(out, "{}", paint.bold(head))?;
+            text.trim_end().lines().try_for_each(|line| writeln!(out, "{}", harmless(line, false)))?;
         }
     }
     writeln!(out, "{}", paint.dim(&format!("all of it: {}", report.directory.display())))
@@ -103,15 +103,16 @@ fn ended(report: &Logged) -> String {
 }
 
 /// Some ten steps, evenly spaced, with the first and the last.
-fn steps(out: &mut dyn Write, paint: Paint, steps: &[Step]) -> io::Result<()> {
-    let last = steps.len() - 1;
+fn steps(out: &mut dyn Write, paint: Paint, steps: &Steps) -> io::Result<()> {
+    let last = steps.count - 1;
     let shown = last.clamp(1, STEPS - 1);
     let mut indices: Vec<usize> = (0..=shown).map(|i| i * last / shown).collect();
     indices.dedup();
-    let names: Vec<&String> = steps[last].losses.keys().collect();
+    let steps = steps.at(&indices);
+    let names: Vec<&String> = steps.last().into_iter().flat_map(|step| step.losses.keys()).collect();
     let mut table = Table::default().right(0..=names.len());
     table.push(std::iter::once("step".to_owned()).chain(names.iter().map(|name| (*name).clone())));
-    for step in indices.into_iter().map(|index| &steps[index]) {
+    for step in &steps {
         let loss = |name: &&String| step.losses.get(*name).map_or("-".to_owned(), |loss| number(*loss));
         table.push(std::iter::once(format!("{}/{}", step.step, step.of)).chain(names.iter().map(loss)));
     }

@@ -1,0 +1,107 @@
+//! The log of a node, read as it is printed: it may be longer than memory.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::run::NodeEvents;
+
+/// What a node and the engine said, in order. As JSON, a list of texts.
+#[derive(Debug, Clone, Default)]
+pub struct Messages(NodeEvents);
+
+/// The training steps of a node. As JSON, a list of [`Step`]s.
+#[derive(Debug, Clone, Default)]
+pub struct Steps {
+    events: NodeEvents,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// A training step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// Its number, from 1.
+    pub step: u64,
+    /// How many there are.
+    pub of: u64,
+    /// The loss terms.
+    pub losses: BTreeMap<String, f64>,
+}
+
+impl Messages {
+    /// Those of `events`.
+    pub(crate) fn of(events: NodeEvents) -> Messages {
+        Messages(events)
+    }
+
+    /// One after the other.
+    pub(crate) fn each<E>(&self, mut visit: impl FnMut(String) -> Result<(), E>) -> Result<(), E> {
+        self.0.each(|name, line| message(name, line).map_or(Ok(()), &mut visit))
+    }
+}
+
+impl Steps {
+    /// Those of `events`, which are so many.
+    pub(crate) fn of(events: NodeEvents, count: usize) -> Steps {
+        Steps { events, count }
+    }
+
+    /// Those at `indices`, which rise.
+    pub(crate) fn at(&self, indices: &[usize]) -> Vec<Step> {
+        let (mut index, mut wanted, mut found) = (0, indices.iter().peekable(), Vec::new());
+        let Ok(()) = self.events.each(|name, line| {
+            if name == "step" {
+                if wanted.next_if_eq(&&index).is_some() {
+                    found.extend(step(line));
+                }
+                index += 1;
+            }
+            Ok::<_, Infallible>(())
+        });
+        found
+    }
+}
+
+impl Serialize for Messages {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        self.each(|message| list.serialize_element(&message))?;
+        list.end()
+    }
+}
+
+impl Serialize for Steps {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        self.events.each(|name, line| match (name, step(line)) {
+            ("step", Some(step)) => list.serialize_element(&step),
+            _ => Ok(()),
+        })?;
+        list.end()
+    }
+}
+
+fn message(name: &str, line: &[u8]) -> Option<String> {
+    if !["message", "resumed", "metric", "node_retried", "node_failed"].contains(&name) {
+        return None;
+    }
+    let event: Value = serde_json::from_slice(line).ok()?;
+    let said = |field: &str| event[field].as_str().unwrap_or_default();
+    Some(match name {
+        "message" => format!("{}: {}", said("level"), said("text")),
+        "resumed" => format!("resumed after step {}", event["step"]),
+        "metric" => format!("{}: {}", said("name"), event["value"]),
+        "node_retried" => format!("failed, and was tried again: {}", said("message")),
+        _ => said("message").to_owned(),
+    })
+}
+
+fn step(line: &[u8]) -> Option<Step> {
+    let event: Value = serde_json::from_slice(line).ok()?;
+    let losses = event["losses"].as_object()?.iter().filter_map(|(name, loss)| Some((name.clone(), loss.as_f64()?)));
+    Some(Step { step: event["step"].as_u64()?, of: event["of"].as_u64()?, losses: losses.collect() })
+}
