@@ -8,6 +8,7 @@ use hyper_flow_cache::StoreError;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandler, Report};
 
 use crate::commands::context::Format;
+use crate::output::harmless;
 use crate::run::RunError;
 
 /// Why a command did not succeed.
@@ -28,6 +29,11 @@ pub enum Failure {
     /// Standard output could not be written. A pipe that nobody reads ends the command quietly, with exit
     /// code 0; anything else is exit code 3.
     Output(io::Error),
+    /// The events of a run could not all be written to standard output. Exit code 3, also for a pipe that nobody
+    /// reads: whoever reads events is promised all of them.
+    Events(io::Error),
+    /// Nobody read what was printed last, so that more is not printed. The exit code is that of what was not told.
+    Unread(u8),
 }
 
 impl Failure {
@@ -49,20 +55,22 @@ impl Failure {
             Failure::Store(_) | Failure::Unwritable(_) | Failure::Altered(_) => 3,
             Failure::Interrupted => 130,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Failure::Output(_) => 3,
+            Failure::Output(_) | Failure::Events(_) => 3,
+            Failure::Unread(code) => *code,
         }
     }
 
     /// What to print on standard error; `None` when everything was said.
     pub fn report(self) -> Option<Report> {
         match self {
-            Failure::Node | Failure::Interrupted => None,
+            Failure::Node | Failure::Interrupted | Failure::Unread(_) => None,
             Failure::User(report) => Some(report),
             Failure::Unwritable(error) => Some(Report::new(error)),
             Failure::Altered(files) => Some(Report::new(Altered(files))),
             Failure::Store(error) => Some(Report::new(StoreFailed(error))),
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             Failure::Output(error) => Some(Report::new(OutputFailed(error))),
+            Failure::Events(error) => Some(Report::new(EventsLost(error))),
         }
     }
 
@@ -109,6 +117,11 @@ struct StoreFailed(#[source] StoreError);
 #[error("failed to write to standard output")]
 struct OutputFailed(#[source] io::Error);
 
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("not every event could be written to standard output; all else is well")]
+#[diagnostic(help("all of them are in `events.jsonl`, in the newest folder of `runs` in the store"))]
+struct EventsLost(#[source] io::Error);
+
 /// Prints a mistake or warning on standard error, for machines as one line of JSON. One that cannot be printed changes
 /// nothing.
 #[expect(clippy::print_stderr, reason = "the one place that prints diagnostics")]
@@ -120,6 +133,6 @@ pub(crate) fn print(diagnostic: &dyn Diagnostic, format: Format, color: bool) {
         Format::Human | Format::Quiet => GraphicalReportHandler::new_themed(theme).render_report(&mut text, diagnostic),
     };
     if rendered.is_ok() {
-        eprint!("{text}");
+        eprint!("{}", harmless(&text, color));
     }
 }

@@ -1,6 +1,7 @@
 //! `hyper-flow run`.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
 use hyper_flow_cache::{Store, StoreError, StoreLock};
@@ -8,7 +9,7 @@ use hyper_flow_cache::{Store, StoreError, StoreLock};
 use crate::commands::context::{Context, Format};
 use crate::commands::plan::state;
 use crate::commands::source::{self, Overriding};
-use crate::display;
+use crate::display::{self, Shown};
 use crate::error::Failure;
 use crate::output::report::Planned;
 use crate::plan::{self, Classes};
@@ -17,8 +18,17 @@ use crate::run::{self, Finished, Machine, Options, RunError};
 /// Runs the nodes whose results are not in the store
 ///
 /// Nodes run side by side as their inputs and the machine allow. The first failure keeps more nodes from
-/// starting; those that run are let finish, and what they yield is kept. Ctrl-C asks the nodes to stop:
-/// trainings write a checkpoint, from which the next run goes on. A second Ctrl-C kills them.
+/// starting; those that run are let finish, and what they yield is kept.
+///
+/// Ctrl-C asks the nodes to stop: trainings write a checkpoint, from which the next run goes on. So do SIGTERM, SIGHUP (the
+/// terminal closes), SIGUSR1 and SIGUSR2 (`sbatch --signal=B:USR1@300`) and SIGXCPU. Ctrl-C while they stop, or a second
+/// SIGTERM, kills them; within a second of the first it is the same request. A signal that is ignored when the run starts
+/// stays ignored: `nohup hyper-flow run` goes on without its terminal, and what a script starts with `&` is not
+/// stopped by Ctrl-C.
+///
+/// Nobody has to read: a display that is stopped (Ctrl-S, a pager) leaves lines out, which the log of the run has, and is not
+/// waited for longer than 5 seconds when all is done. With `--json` a slow reader gets every event, as long as it takes
+/// something every minute; nodes finish without a reader, but one that did not get every event makes exit code 3.
 ///
 /// A node computes with as many threads as its `settings` say, or else the machine has cores (a `Command`:
 /// one), whatever runs beside it, so that the same key gives the same bytes.
@@ -69,9 +79,9 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         let report = Planned { pipeline: pipeline.name, nodes: plan.nodes.iter().map(state).collect() };
         return context.print(|output, out| output.planned(out, &report));
     }
-    let display = display::choose(context);
+    let display = |log| display::start(context, log);
     let finished = run::execute((pipeline, plan), targets, store.clone(), args.options(forced), display)?;
-    exit(finished)
+    exit(finished, context.format)
 }
 
 impl Args {
@@ -84,12 +94,26 @@ impl Args {
     }
 }
 
-fn exit(finished: Finished) -> Result<(), Failure> {
-    match finished {
-        Finished { fatal: Some(error), .. } => Err(Failure::Store(error)),
-        Finished { interrupted: true, .. } => Err(Failure::Interrupted),
-        Finished { summary, .. } if !summary.failed.is_empty() => Err(Failure::Node),
-        _ => Ok(()),
+fn exit(finished: Finished, format: Format) -> Result<(), Failure> {
+    let Finished { summary, interrupted, fatal, shown } = finished;
+    let unread = matches!(shown, Shown::Unread);
+    let ended = match fatal {
+        Some(error) => Err(Failure::Store(error)),
+        None if interrupted => Err(Failure::Interrupted),
+        None if !summary.failed.is_empty() => Err(Failure::Node),
+        None => told(shown, format),
+    };
+    // Who did not read what the run said reads no message either, and must not be waited for.
+    ended.map_err(|failure| if unread { Failure::Unread(failure.code()) } else { failure })
+}
+
+/// People may stop reading what they like, and machines are promised every event.
+fn told(shown: Shown, format: Format) -> Result<(), Failure> {
+    match (shown, format) {
+        (Shown::All(written), Format::Json) => written.map_err(Failure::Events),
+        (Shown::All(written), _) => written.map_err(Failure::Output),
+        (Shown::Unread, Format::Json) => Err(Failure::Events(io::ErrorKind::TimedOut.into())),
+        (Shown::Unread, _) => Ok(()),
     }
 }
 

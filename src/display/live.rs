@@ -1,15 +1,17 @@
 //! A terminal: one line for each node that runs, with a bar, and above them what is done.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::{Duration, Instant};
 
 use hyper_flow_spec::Event as Said;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::pace::Pace;
-use super::plain::FEW;
+use super::queue::Missed;
 use super::results::Results;
 use super::{Display, words};
+use crate::output::harmless;
 use crate::run::Event;
 
 /// How often a line that hears nothing shows that it still lives.
@@ -17,9 +19,8 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Draws on standard error; results go to standard output.
 #[derive(Debug)]
-pub struct Live {
+pub(super) struct Live {
     color: bool,
-    nodes: usize,
     bars: MultiProgress,
     running: BTreeMap<String, (ProgressBar, Option<Pace>)>,
     results: Results,
@@ -27,20 +28,30 @@ pub struct Live {
 
 impl Live {
     /// With or without colours.
-    pub fn new(color: bool) -> Live {
-        Live { color, nodes: 0, bars: MultiProgress::new(), running: BTreeMap::new(), results: Results::default() }
+    pub(super) fn new(color: bool) -> Live {
+        Live { color, bars: MultiProgress::new(), running: BTreeMap::new(), results: Results::default() }
     }
 
     fn start(&mut self, node: &str, kind: &str) {
         self.end(node);
-        let bar = self.bars.add(ProgressBar::no_length().with_style(waiting()).with_prefix(node.to_owned()));
+        let bar = self.bar(node);
         bar.set_message(kind.to_owned());
-        bar.enable_steady_tick(TICK);
         self.running.insert(node.to_owned(), (bar, None));
+    }
+
+    fn bar(&self, node: &str) -> ProgressBar {
+        let prefix = harmless(node, false).into_owned();
+        let bar = self.bars.add(ProgressBar::no_length().with_style(waiting()).with_prefix(prefix));
+        bar.enable_steady_tick(TICK);
+        bar
     }
 
     fn progress(&mut self, node: &str, event: &Said) {
         let (Said::Step { step: done, of, .. } | Said::Progress { done, of, .. }) = event else { return };
+        if !self.running.contains_key(node) {
+            // That it started was left out.
+            self.start(node, "");
+        }
         let Some((bar, pace)) = self.running.get_mut(node) else { return };
         let now = Instant::now();
         // A node may count one thing after another.
@@ -62,11 +73,12 @@ impl Live {
 }
 
 impl Display for Live {
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::RunStarted { nodes, .. } => self.nodes = *nodes,
-            Event::NodeCached { .. } if self.nodes > FEW => return,
-            Event::NodeStarted { node, kind, .. } => return self.start(node, kind),
+            Event::NodeStarted { node, kind, .. } => {
+                self.start(node, kind);
+                return Ok(());
+            }
             Event::NodeRan { node, .. } | Event::NodeFailed { node, .. } | Event::NodeInterrupted { node, .. } => {
                 self.end(node);
             }
@@ -76,10 +88,14 @@ impl Display for Live {
         if let Some(line) = words::line(event) {
             let _ = self.bars.println(line.render(self.color));
         }
-        if let Some(summary) = self.results.take(event) {
-            let _ = self.bars.clear();
-            self.results.print_all(summary);
-        }
+        let Some(summary) = self.results.take(event) else { return Ok(()) };
+        let _ = self.bars.clear();
+        self.results.print_all(summary)
+    }
+
+    fn missed(&mut self, missed: &Missed) {
+        missed.ended.iter().for_each(|node| self.end(node));
+        let _ = self.bars.println(words::missed(missed).render(self.color));
     }
 }
 

@@ -1,39 +1,80 @@
-//! What the user sees of a run: three ways to show one stream of [`crate::run::Event`]s.
+//! What the user sees of a run: some ways to show one stream of [`crate::run::Event`]s, on a thread of their own.
 
 mod json;
 mod live;
 mod pace;
 mod plain;
+mod queue;
 mod results;
+mod screen;
 mod words;
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::Duration;
 
-pub use json::Json;
-pub use live::Live;
-pub use plain::Plain;
-pub use results::Quiet;
-
+use self::json::{Json, Lines};
+use self::live::Live;
+use self::plain::Plain;
+use self::queue::{Item, Missed, Queue};
+use self::results::Quiet;
+use self::screen::Progress;
+pub use self::screen::{Screen, Shown};
 use crate::commands::context::{Context, Format};
+use crate::output::standard;
 use crate::run::Event;
 
-/// Shows what happens. An implementer never fails a run: what cannot be printed is let go.
-pub trait Display: Send {
+/// With more nodes than this, cached ones are only counted.
+const FEW: usize = 50;
+/// How long a run that is over waits for people who take nothing of what it prints, and for machines, which lose events then.
+const PEOPLE: Duration = Duration::from_secs(5);
+const MACHINES: Duration = Duration::from_secs(60);
+
+/// Shows people what happens. What standard error does not take is let go; what standard output does not take is an error.
+trait Display: Send {
     /// Takes notice of an event, in order.
-    fn event(&mut self, event: &Event);
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+    /// Nobody read, so that this is not told any more.
+    fn missed(&mut self, missed: &Missed);
 }
 
 /// Says something before there is a display.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The display that the command line asks for.
-pub fn choose(context: &Context) -> Box<dyn Display> {
+/// Starts the display that the command line asks for. `log` is what the run logs.
+pub(crate) fn start(context: &Context, log: File) -> io::Result<Screen> {
     match context.format {
-        Format::Json => Box::new(Json::new(std::io::stdout())),
-        Format::Quiet => Box::new(Quiet::default()),
-        Format::Human if std::io::stderr().is_terminal() => Box::new(Live::new(context.color_stderr)),
-        Format::Human => Box::new(Plain::new(context.color_stderr)),
+        Format::Json => {
+            let progress = Progress::default();
+            let mut json = Json::new(log, standard(), progress.clone());
+            Screen::start(Lines::default(), MACHINES, progress, move |lines| json.show(lines))
+        }
+        Format::Quiet => people(Quiet::default()),
+        Format::Human if takes_bars() => people(Live::new(context.color_stderr)),
+        Format::Human => people(Plain::new(context.color_stderr)),
     }
+}
+
+fn people(mut display: impl Display + 'static) -> io::Result<Screen> {
+    Screen::start(Queue::default(), PEOPLE, Progress::default(), move |item| match item {
+        Item::Event(event) => display.event(&event),
+        Item::Missed(missed) => {
+            display.missed(&missed);
+            Ok(())
+        }
+    })
+}
+
+/// Whether standard error is a terminal on which a cursor goes up, and that says how large it is.
+fn takes_bars() -> bool {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    takes_controls() && size.is_ok_and(|size| size.ws_col > 0 && size.ws_row > 0)
+}
+
+/// Whether a terminal of this kind does what escape sequences say.
+pub(crate) fn takes_controls() -> bool {
+    let none = |kind: &str| ["", "dumb", "unknown", "network", "dialup", "printer", "lpr"].contains(&kind);
+    std::env::var("TERM").is_ok_and(|kind| !none(&kind))
 }

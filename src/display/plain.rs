@@ -1,34 +1,33 @@
-//! Plain lines, where there is no terminal.
+//! Plain lines, where no bars can be drawn.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use hyper_flow_spec::Event as Said;
 
 use super::pace::Pace;
+use super::queue::Missed;
 use super::results::Results;
 use super::{Display, words};
+use crate::output::harmless;
 use crate::run::Event;
 
 /// How often a node's progress is worth a line.
 const EVERY: Duration = Duration::from_secs(10);
-/// With more nodes than this, cached ones are only counted.
-pub(super) const FEW: usize = 50;
 
 /// Prints a line when something happens, and now and then one on how far a node is.
 #[derive(Debug)]
-pub struct Plain {
+pub(super) struct Plain {
     color: bool,
-    nodes: usize,
     progress: BTreeMap<String, (Pace, Instant)>,
     results: Results,
 }
 
 impl Plain {
     /// With or without colours.
-    pub fn new(color: bool) -> Plain {
-        Plain { color, nodes: 0, progress: BTreeMap::new(), results: Results::default() }
+    pub(super) fn new(color: bool) -> Plain {
+        Plain { color, progress: BTreeMap::new(), results: Results::default() }
     }
 
     /// The first step and the last have a line, and between them one now and then.
@@ -42,16 +41,14 @@ impl Plain {
         }
         self.progress.insert(node.to_owned(), (pace, now));
         if let Some(text) = words::step(event, pace.left(*done, *of, now)) {
-            print(&format!("{:>11}  {node}  {text}", "step"));
+            print(&format!("{:>11}  {}  {text}", "step", harmless(node, false)));
         }
     }
 }
 
 impl Display for Plain {
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::RunStarted { nodes, .. } => self.nodes = *nodes,
-            Event::NodeCached { .. } if self.nodes > FEW => return,
             Event::Worker { node, event } => self.progress(node, event),
             Event::NodeRan { node, .. } | Event::NodeFailed { node, .. } => drop(self.progress.remove(node)),
             _ => {}
@@ -59,9 +56,15 @@ impl Display for Plain {
         if let Some(line) = words::line(event) {
             print(&line.render(self.color));
         }
-        if let Some(summary) = self.results.take(event) {
-            self.results.print_all(summary);
+        match self.results.take(event) {
+            Some(summary) => self.results.print_all(summary),
+            None => Ok(()),
         }
+    }
+
+    fn missed(&mut self, missed: &Missed) {
+        self.progress.retain(|node, _| !missed.ended.contains(node));
+        print(&words::missed(missed).render(self.color));
     }
 }
 

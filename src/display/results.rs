@@ -1,9 +1,11 @@
 //! What is printed when a run is over: tables, where the pictures are, and what became of the nodes.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::queue::Missed;
 use super::{Display, words};
+use crate::output::{harmless, standard};
 use crate::run::{Event, Summary};
 
 /// Results, on standard output, so that they can be taken apart from what is told on the way.
@@ -26,41 +28,45 @@ impl Results {
     }
 
     /// Tables, then paths.
-    pub(super) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
+    pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         for (node, text) in &self.texts {
             // Of a single one it is plain whose it is.
             let head = if self.texts.len() > 1 { format!("{node}:\n") } else { String::new() };
-            writeln!(out, "\n{head}{}", text.trim_end())?;
+            writeln!(out, "\n{}", harmless(&format!("{head}{}", text.trim_end()), false))?;
         }
         if !self.texts.is_empty() {
             writeln!(out)?;
         }
         for (node, path) in &self.pictures {
-            writeln!(out, "{node}: {}", path.display())?;
+            writeln!(out, "{}", harmless(&format!("{node}: {}", path.display()), false))?;
         }
         out.flush()
     }
 
     /// Everything, and the summary.
-    pub(super) fn print_all(&self, summary: &Summary) {
-        let mut out = std::io::stdout().lock();
-        let _ = self.print(&mut out).and_then(|()| writeln!(out, "{}", words::summary(summary)));
+    pub(super) fn print_all(&self, summary: &Summary) -> io::Result<()> {
+        let mut out = standard();
+        self.print(&mut out)?;
+        writeln!(out, "{}", words::summary(summary))
     }
 }
 
 /// Only results, and on standard error what failed.
 #[derive(Debug, Default)]
-pub struct Quiet {
+pub(super) struct Quiet {
     results: Results,
 }
 
 impl Display for Quiet {
-    fn event(&mut self, event: &Event) {
-        if self.results.take(event).is_some() {
-            let _ = self.results.print(&mut std::io::stdout().lock());
-        }
+    fn event(&mut self, event: &Event) -> io::Result<()> {
         if let (Event::NodeFailed { .. }, Some(line)) = (event, words::line(event)) {
-            let _ = writeln!(std::io::stderr(), "{}", line.render(false));
+            let _ = writeln!(io::stderr(), "{}", line.render(false));
+        }
+        match self.results.take(event) {
+            Some(_) => self.results.print(&mut standard()),
+            None => Ok(()),
         }
     }
+
+    fn missed(&mut self, _: &Missed) {}
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hyper_flow_spec::{Event as Said, Level};
 
+use super::queue::Missed;
+use crate::output::harmless;
 use crate::output::units::{bytes, count, memory, number, seconds};
 use crate::run::{Event, Summary};
 
@@ -31,7 +33,7 @@ impl Line {
         Line { tone, verb, node: node.to_owned(), text: text.into(), below: Vec::new() }
     }
 
-    /// For a terminal with or without colours.
+    /// For a terminal with or without colours. Nothing that a node is called or says does anything to it.
     pub(super) fn render(&self, color: bool) -> String {
         let code = match self.tone {
             Tone::Plain => "2",
@@ -42,7 +44,7 @@ impl Line {
         let verb = format!("{:>11}", self.verb);
         let verb = if color { format!("\x1b[{code}m{verb}\x1b[0m") } else { verb };
         let gap = if self.text.is_empty() || self.node.is_empty() { "" } else { "  " };
-        let mut text = format!("{verb}  {}{gap}{}", self.node, indented(&self.text));
+        let mut text = format!("{verb}  {}{gap}{}", harmless(&self.node, false), indented(&self.text));
         for line in &self.below {
             text.push_str("\n             ");
             text.push_str(&indented(line));
@@ -52,7 +54,16 @@ impl Line {
 }
 
 fn indented(text: &str) -> String {
-    text.replace('\n', "\n             ")
+    harmless(text, false).replace('\n', "\n             ")
+}
+
+/// That nobody read for too long.
+pub(super) fn missed(missed: &Missed) -> Line {
+    let text = format!(
+        "{} left out, which nobody read in time; the log of the run has all",
+        count(missed.lines as u64, "line")
+    );
+    Line::new(Tone::Warning, "missed", "", text)
 }
 
 /// What a person is told at once. Steps and progress are shown otherwise, results at the end.
@@ -81,10 +92,11 @@ pub(super) fn line(event: &Event) -> Option<Line> {
         Event::NodeSkipped { node, because } => Line::new(Tone::Plain, "skipped", node, because),
         Event::NodeRepaired { node, message } => Line::new(Tone::Warning, "again", node, message),
         Event::Stopping { now: false, running } => {
-            let text = format!("{} to stop; once more kills", count(*running as u64, "node"));
+            let text = format!("{} to stop; Ctrl-C once more kills", count(*running as u64, "node"));
             Line::new(Tone::Warning, "stopping", "", format!("waiting for {text}"))
         }
         Event::Stopping { now: true, .. } => Line::new(Tone::Warning, "stopping", "", "killing what still runs"),
+        Event::Warning { message } => Line::new(Tone::Warning, "warning", "", message),
         Event::Worker { node, event } => return said(node, event),
         Event::Shown { .. } | Event::Summary(_) => return None,
     };
@@ -135,7 +147,7 @@ pub(super) fn step(event: &Said, left: Option<Duration>) -> Option<String> {
             parts
         }
         Said::Progress { done, of, unit } if unit == "bytes" => vec![format!("{} of {}", bytes(*done), bytes(*of))],
-        Said::Progress { done, of, unit } => vec![format!("{done}/{of} {unit}")],
+        Said::Progress { done, of, unit } => vec![format!("{done}/{of} {}", harmless(unit, false))],
         _ => return None,
     };
     parts.extend(left.map(|left| format!("{} left", seconds(left.as_secs_f64()))));

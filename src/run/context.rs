@@ -14,7 +14,7 @@ use super::guard::Guard;
 use super::log::RunLog;
 use super::resources::Machine;
 use super::stop::Stop;
-use crate::display::Display;
+use crate::display::{Screen, Shown};
 use crate::pipeline::{Node, Pipeline};
 use crate::plan::Plan;
 use crate::runs::Use;
@@ -51,7 +51,7 @@ pub(super) struct Context {
 /// Everybody who is told what happens.
 struct Reporter {
     log: RunLog,
-    display: Box<dyn Display>,
+    screen: Option<Screen>,
 }
 
 impl Context {
@@ -61,7 +61,7 @@ impl Context {
         options: Options,
         stop: Stop,
         log: RunLog,
-        display: Box<dyn Display>,
+        screen: Screen,
     ) -> Context {
         Context {
             guard: Guard::new(options.grace),
@@ -72,16 +72,33 @@ impl Context {
             stop,
             run: log.id().to_owned(),
             directory: log.root().to_owned(),
-            reporter: Mutex::new(Reporter { log, display }),
+            reporter: Mutex::new(Reporter { log, screen: Some(screen) }),
             worker: OnceCell::new(),
         }
     }
 
-    /// Tells everybody.
+    /// Tells everybody, the log first. Nobody is waited for.
     pub(super) fn emit(&self, event: Event) {
         let mut reporter = self.reporter.lock().unwrap_or_else(PoisonError::into_inner);
-        reporter.log.append(&event);
-        reporter.display.event(&event);
+        let place = reporter.log.append(&event);
+        if let Some(screen) = &reporter.screen {
+            screen.tell(&event, place);
+        }
+    }
+
+    /// Waits until everything is shown, unless nobody reads, or the user wants to wait no longer.
+    pub(super) async fn shown(&self) -> Shown {
+        let screen = self.reporter.lock().unwrap_or_else(PoisonError::into_inner).screen.take();
+        let Some(screen) = screen else { return Shown::All(Ok(())) };
+        let shown = tokio::select! {
+            shown = screen.end() => shown,
+            () = self.stop.clone().becomes_more_urgent() => Shown::Unread,
+        };
+        if let Shown::Unread = &shown {
+            let message = "nobody read all that the run had to say".to_owned();
+            self.emit(Event::Warning { message });
+        }
+        shown
     }
 
     /// Says in the log of the run which keys nodes have.
@@ -104,13 +121,17 @@ impl Context {
 
     /// The worker, found and asked for its version when the first node needs it.
     pub(super) async fn worker(&self) -> Result<PathBuf, NodeError> {
-        let store = self.store.clone();
-        let find = move || {
-            let path = worker::find()?;
-            worker::describe(&path, &store).map(|_| path)
-        };
-        let found = self.worker.get_or_init(|| async { blocking(find).await.map_err(Arc::new) });
-        found.await.clone().map_err(|error| NodeError::Worker { error })
+        let found = self.worker.get_or_init(|| async { self.find_worker().await.map_err(Arc::new) });
+        found.await.clone().map_err(|error| match *error {
+            WorkerError::Interrupted => NodeError::Interrupted { checkpoint: None },
+            _ => NodeError::Worker { error },
+        })
+    }
+
+    async fn find_worker(&self) -> Result<PathBuf, WorkerError> {
+        let path = worker::find()?;
+        worker::describe_during(&path, &self.store, &self.guard, self.stop.clone()).await?;
+        Ok(path)
     }
 }
 

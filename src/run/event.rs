@@ -124,6 +124,11 @@ pub enum Event {
         /// Nodes whose processes are stopped.
         running: usize,
     },
+    /// Something about the run as a whole that is probably not what was meant.
+    Warning {
+        /// What.
+        message: String,
+    },
     /// A picture or table that a node wants seen.
     Shown {
         /// The node.

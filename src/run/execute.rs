@@ -1,5 +1,7 @@
 //! A run from its plan to its summary.
 
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,16 +11,17 @@ use tokio::runtime::Builder;
 use super::context::{Context, Options, blocking};
 use super::error::RunError;
 use super::event::{Event, Outcome, Summary};
+use super::limits;
 use super::log::RunLog;
 use super::scheduler::{Ends, Scheduler};
 use super::show;
 use super::stop::{Stop, Urgency};
-use crate::display::Display;
+use crate::display::{Screen, Shown};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, State};
 
 /// Threads for work on files. They wait more than they compute.
-const FILE_THREADS: usize = 16;
+pub(super) const FILE_THREADS: usize = 16;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -29,25 +32,33 @@ pub struct Finished {
     pub interrupted: bool,
     /// Why the run could not go on.
     pub fatal: Option<StoreError>,
+    /// Whether somebody took notice.
+    pub shown: Shown,
 }
 
-/// Runs a plan. The store is to be held ([`Store::lock_shared`]) since before it was planned.
+/// Runs a plan. The store is to be held ([`Store::lock_shared`]) since before it was planned. `display` starts one, and is
+/// given the log of the run to read in.
 pub fn execute(
     (pipeline, plan): (Pipeline, Plan),
     targets: &[String],
     store: Store,
-    options: Options,
-    display: Box<dyn Display>,
+    mut options: Options,
+    display: impl FnOnce(File) -> io::Result<Screen>,
 ) -> Result<Finished, RunError> {
     let place = place_for_log(&store, &plan)?;
     let log = RunLog::create(&place, &store, &pipeline, targets)?;
     let aside = (place != store.runs()).then(|| log.root().to_owned());
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
     let runtime = runtime.map_err(|source| RunError::System { doing: "start the scheduler", source })?;
+    let screen =
+        log.reader().and_then(display).map_err(|source| RunError::System { doing: "start the display", source })?;
     let finished = runtime.block_on(async {
         let stop = Stop::on_signals().map_err(|source| RunError::System { doing: "listen to signals", source })?;
-        let context = Context::new((pipeline, plan), store, options, stop, log, display);
-        Ok(run(Arc::new(context)).await)
+        let wanted = options.machine.threads.min(plan.graph.len());
+        options.machine.nodes = limits::room_for(wanted);
+        let few = (options.machine.nodes < wanted).then_some(options.machine.nodes);
+        let context = Context::new((pipeline, plan), store, options, stop, log, screen);
+        Ok(run(Arc::new(context), few).await)
     });
     // Beside the store, what is to be looked at stays, and nothing else.
     if let Some(aside) = aside.filter(|aside| !show::folder(aside).exists()) {
@@ -66,13 +77,17 @@ fn place_for_log(store: &Store, plan: &Plan) -> Result<PathBuf, RunError> {
     }
 }
 
-async fn run(context: Arc<Context>) -> Finished {
+async fn run(context: Arc<Context>, few: Option<usize>) -> Finished {
     context.emit(Event::RunStarted {
         run: context.run.clone(),
         pipeline: context.pipeline.name.clone(),
         nodes: context.plan.graph.len(),
         log: context.directory.clone(),
     });
+    if let Some(nodes) = few {
+        let message = format!("no more than {nodes} at once: more files may not be open (`ulimit -n`)");
+        context.emit(Event::Warning { message });
+    }
     let ends = Scheduler::new(Arc::clone(&context)).drive().await;
     tell_skipped(&context, &ends);
     let Ends { outcomes, records, fatal } = ends;
@@ -81,8 +96,9 @@ async fn run(context: Arc<Context>) -> Finished {
     let ends = outcomes.iter().enumerate();
     let summary = Summary::of(ends.map(|(index, end)| (context.name(index), end.unwrap_or(Outcome::Skipped))));
     context.emit(Event::Summary(summary.clone()));
+    let shown = context.shown().await;
     let unfinished = !summary.interrupted.is_empty() || !summary.skipped.is_empty();
-    Finished { summary, interrupted: unfinished && context.stop.urgency() > Urgency::None, fatal }
+    Finished { summary, interrupted: unfinished && context.stop.urgency() > Urgency::None, fatal, shown }
 }
 
 /// Says of each node that was not started which failure it goes back to.

@@ -1,7 +1,8 @@
 //! The directory of a run: what was run, what happened, what the nodes printed.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::{Digest, Store, StoreError};
@@ -19,6 +20,8 @@ pub(super) struct RunLog {
     root: PathBuf,
     keys: KeyLog,
     events: File,
+    /// Bytes of whole lines.
+    end: u64,
 }
 
 impl RunLog {
@@ -31,8 +34,9 @@ impl RunLog {
     ) -> Result<RunLog, StoreError> {
         let Begun { id, root, keys } = runs::begin(runs, store, pipeline, targets)?;
         let path = root.join("events.jsonl");
-        let events = File::options().create_new(true).append(true).open(&path).map_err(io_error("write", &path))?;
-        Ok(RunLog { id, root, keys, events })
+        let mut options = File::options();
+        let events = options.create_new(true).read(true).append(true).open(&path).map_err(io_error("write", &path))?;
+        Ok(RunLog { id, root, keys, events, end: 0 })
     }
 
     /// The run's id.
@@ -50,15 +54,29 @@ impl RunLog {
         self.keys.note(uses)
     }
 
-    /// Appends one event with its time, as one write, so that killing the engine loses none. A full disk
-    /// must not stop a run for want of a log, so that an error is none.
-    pub(super) fn append(&mut self, event: &Event) {
-        let timed = Timed { time: Utc::now().rfc3339(), event };
-        if let Ok(mut line) = serde_json::to_vec(&timed) {
-            line.push(b'\n');
-            let _ = self.events.write_all(&line);
-        }
+    /// What is appended, to be read by somebody else.
+    pub(super) fn reader(&self) -> io::Result<File> {
+        self.events.try_clone()
     }
+
+    /// Appends one event with its time, as one write, so that killing the engine loses none; says where it is. A full disk
+    /// must not stop a run for want of a log, so that an error is none; what is left of the line goes.
+    pub(super) fn append(&mut self, event: &Event) -> Option<Range<u64>> {
+        let mut line = serde_json::to_vec(&Timed { time: Utc::now().rfc3339(), event }).ok()?;
+        line.push(b'\n');
+        if self.events.write_all(&line).is_err() {
+            let _ = self.events.set_len(self.end);
+            return None;
+        }
+        let start = self.end;
+        self.end += line.len() as u64;
+        Some(start..self.end)
+    }
+}
+
+/// What is in a line of the log besides its time and the brace before that.
+pub(crate) fn untimed(line: &[u8]) -> &[u8] {
+    line.iter().position(|byte| *byte == b',').map_or(line, |comma| &line[comma + 1..])
 }
 
 #[derive(Serialize)]

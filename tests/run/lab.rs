@@ -96,8 +96,18 @@ impl Lab {
 
     /// The binary, with nothing of the caller's environment that it reads.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hyper-flow"));
-        command.args(arguments).current_dir(self.dir.path()).env("HOME", self.dir.path()).stdin(Stdio::null());
+        self.program(&[OsStr::new(env!("CARGO_BIN_EXE_hyper-flow"))], arguments)
+    }
+
+    /// A script of a shell, in which `"$0" "$@"` is the binary with these arguments.
+    pub(crate) fn shell(&self, script: &str, arguments: &[&str]) -> Command {
+        self.program(&["sh", "-c", script, env!("CARGO_BIN_EXE_hyper-flow")], arguments)
+    }
+
+    fn program(&self, program: &[impl AsRef<OsStr>], arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(&program[0]);
+        command.args(&program[1..]).args(arguments);
+        command.current_dir(self.dir.path()).env("HOME", self.dir.path()).stdin(Stdio::null());
         for variable in ["HYPER_FLOW_STORE", "HYPER_FLOW_WORKER", "CUDA_VISIBLE_DEVICES"] {
             command.env_remove(variable);
         }
@@ -160,6 +170,12 @@ impl Lab {
         let output = self.flow(&["export", "p.ron", node, &dest]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         std::fs::read_to_string(Path::new(&dest).join(file)).unwrap()
+    }
+
+    /// The events that runs have logged.
+    pub(crate) fn events(&self) -> String {
+        let logs = self.stored("runs").into_iter().filter(|path| path.ends_with("events.jsonl"));
+        logs.map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
 
     /// The files below a directory of the store.

@@ -1,6 +1,7 @@
 //! `hyper-flow run`, through the built binary, each test in a directory of its own.
 
 mod command_nodes;
+mod escapes;
 mod failures;
 mod forcing;
 mod graphs;
@@ -9,9 +10,12 @@ mod hub;
 mod interruption;
 mod keeping;
 mod lab;
+mod limits;
 mod orphans;
+mod pty;
 mod room;
 mod six_rows;
 mod sources;
+mod terminal;
 mod two_runs;
 mod workers;
