@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::commands;
 use crate::commands::context::{Context, Format};
+use crate::display::takes_controls;
 use crate::error::{self, Failure};
+use crate::signals;
 
 /// Pipelines as code that distil diffusion models into few-step ones.
 ///
@@ -19,8 +22,8 @@ use crate::error::{self, Failure};
 /// Where a command wants FILE, the first argument that ends in `.ron` is it. Left out, it is the only
 /// `.ron` file of the working directory, or else the pipeline of the last run in this store.
 ///
-/// Exit codes: 0 done, 1 a node failed, 2 the pipeline or the command line is wrong, 3 the store failed,
-/// 130 interrupted.
+/// Exit codes: 0 done, 1 a node failed, 2 the pipeline or the command line is wrong, 3 the store failed or
+/// standard output took not all, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "hyper-flow", version, max_term_width = 100)]
 pub struct Cli {
@@ -56,7 +59,7 @@ struct Global {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum When {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal that has colours, unless NO_COLOR is set.
     Auto,
     /// Always.
     Always,
@@ -90,7 +93,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let color = cli.global.color;
-    log_to_stderr(cli.global.verbose, color.on(stderr().is_terminal()));
+    let _logging = log_to_stderr(cli.global.verbose, color.on(stderr().is_terminal()));
+    if let Err(error) = signals::survive_the_limit_of_files() {
+        tracing::warn!(%error, "SIGXFSZ is not handled");
+    }
     let context = cli.global.context();
     match cli.command.execute(&context) {
         Ok(()) => ExitCode::SUCCESS,
@@ -144,19 +150,24 @@ impl Global {
 impl When {
     fn on(self, terminal: bool) -> bool {
         match self {
-            When::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            When::Auto => {
+                terminal && takes_controls() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
             When::Always => true,
             When::Never => false,
         }
     }
 }
 
-fn log_to_stderr(verbose: u8, color: bool) {
+/// Lines that nobody reads in time are lost, so that they never hold up a run.
+fn log_to_stderr(verbose: u8, color: bool) -> Option<WorkerGuard> {
     let level = match verbose {
-        0 => LevelFilter::OFF,
+        0 => return None,
         1 => LevelFilter::INFO,
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    tracing_subscriber::fmt().with_writer(stderr).with_ansi(color).with_max_level(level).init();
+    let (lines, guard) = tracing_appender::non_blocking(stderr());
+    tracing_subscriber::fmt().with_writer(lines).with_ansi(color).with_max_level(level).init();
+    Some(guard)
 }

@@ -78,4 +78,5 @@ pub mod pipeline;
 pub mod plan;
 pub mod run;
 pub mod runs;
+mod signals;
 pub mod worker;

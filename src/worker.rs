@@ -1,7 +1,6 @@
 //! Where the worker is, and what it can do.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::UNIX_EPOCH;
 
 use hyper_flow_cache::{Digest, Store};
@@ -10,6 +9,8 @@ use miette::Diagnostic;
 
 use crate::error::Failure;
 use crate::pipeline::Settings;
+use crate::run::describe::{self, Unanswered};
+use crate::run::{Guard, Stop};
 
 const NAME: &str = "hyper-flow-worker";
 const VARIABLE: &str = "HYPER_FLOW_WORKER";
@@ -42,6 +43,9 @@ pub enum WorkerError {
         /// What happened.
         why: String,
     },
+    /// The user stopped the run before it had answered.
+    #[error("interrupted")]
+    Interrupted,
     /// It was built from another version.
     #[error("`{}` is of version {found}, and this engine of version {VERSION} (protocol {PROTOCOL})", path.display())]
     #[diagnostic(help("build both from one version: `make`, or `cargo build --workspace`"))]
@@ -84,11 +88,28 @@ pub fn find() -> Result<PathBuf, WorkerError> {
 /// What the worker says of itself, checked to be of this version. It is asked once for each worker file,
 /// driver and processor, because it takes a while to start; the store remembers the answer.
 pub fn describe(worker: &Path, store: &Store) -> Result<Description, WorkerError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| WorkerError::Broken { path: worker.to_owned(), why: error.to_string() })?;
+    let guard = Guard::new(describe::GRACE);
+    runtime.block_on(describe_during(worker, store, &guard, Stop::never()))
+}
+
+/// The same during a run.
+pub(crate) async fn describe_during(
+    worker: &Path,
+    store: &Store,
+    guard: &Guard,
+    stop: Stop,
+) -> Result<Description, WorkerError> {
     let stamp = stamp(worker);
     if let Some(description) = remembered(store, &stamp) {
         return Ok(description);
     }
-    let description = ask(worker)?;
+    let answer = describe::ask(worker, guard, stop).await.map_err(|unanswered| match unanswered {
+        Unanswered::Interrupted => WorkerError::Interrupted,
+        Unanswered::Failed(why) => WorkerError::Broken { path: worker.to_owned(), why },
+    })?;
+    let description = understand(worker, &answer)?;
     remember(store, &stamp, &description);
     Ok(description)
 }
@@ -113,15 +134,10 @@ pub fn threads(settings: &Settings) -> usize {
     settings.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into))
 }
 
-fn ask(worker: &Path) -> Result<Description, WorkerError> {
+fn understand(worker: &Path, answer: &[u8]) -> Result<Description, WorkerError> {
     let broken = |why: String| WorkerError::Broken { path: worker.to_owned(), why };
-    let output = Command::new(worker).arg("describe").output().map_err(|error| broken(error.to_string()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(broken(format!("{}\n{}", output.status, said.trim_end())));
-    }
     let said: serde_json::Value =
-        serde_json::from_slice(&output.stdout).map_err(|error| broken(format!("its answer is no JSON: {error}")))?;
+        serde_json::from_slice(answer).map_err(|error| broken(format!("its answer is no JSON: {error}")))?;
     if said["worker"] != VERSION || said["protocol"] != PROTOCOL {
         let found = format!("{} (protocol {})", said["worker"].as_str().unwrap_or("unknown"), said["protocol"]);
         return Err(WorkerError::Version { path: worker.to_owned(), found });

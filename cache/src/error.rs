@@ -181,13 +181,30 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::QuotaExceeded => "; the disk quota is used up: free some, or use another store",
         io::ErrorKind::PermissionDenied => "; check who owns it, and who may use it",
         io::ErrorKind::ReadOnlyFilesystem => "; use a store on a file system that can be written",
+        io::ErrorKind::FileTooLarge => "; no file may be so large here: raise the limit (`ulimit -f`)",
+        _ if is_of_open_files(error) => "; raise the limit of open files (`ulimit -n`), or do less at once",
         _ => "",
     }
+}
+
+/// Whether there are too many of them.
+fn is_of_open_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    Errno::from_io_error(error).is_some_and(|error| error == Errno::MFILE || error == Errno::NFILE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_named_by_how_they_are_set() {
+        use rustix::io::Errno;
+        for (errno, names) in [(Errno::MFILE, "ulimit -n"), (Errno::FBIG, "ulimit -f")] {
+            let said = StoreError::io("write", "/x")(errno.into()).to_string();
+            assert!(said.contains(names), "{said}");
+        }
+    }
 
     #[test]
     fn messages_say_where_and_what_to_do() {

@@ -1,16 +1,18 @@
 //! `Command` nodes: any program, run by the engine itself.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::Command;
+use rustix::process::Signal;
 
 use super::attempt::{Attempt, Report};
 use super::capture::{Capture, LogFile};
 use super::error::NodeError;
 use super::event::Event;
-use super::process::{End, Process, signal_name};
+use super::process::{End, Process, signal_name, signal_of};
 use crate::pipeline::is_on_path;
 
 /// Runs the program in the job's empty directory.
@@ -113,14 +115,29 @@ fn warn_of_left_overs(attempt: &Attempt<'_>) {
 
 /// How a process ended that was not asked to.
 pub(super) fn how(status: std::process::ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
+    let meaning = signal_of(status).and_then(meaning);
+    let what = match (status.code(), status.signal()) {
         (Some(127), _) => "it exited with code 127, by which shells say that a program was not found".to_owned(),
-        (Some(code), _) => format!("it exited with code {code}"),
-        (_, Some(9)) => {
-            "it was killed by SIGKILL, which is how a machine out of memory ends processes (`dmesg` tells)".to_owned()
+        (Some(code), _) if meaning.is_some() => {
+            let signal = signal_name(code - 128);
+            format!("it exited with code {code}, by which shells say that {signal} ended a program")
         }
+        (Some(code), _) => format!("it exited with code {code}"),
         (_, Some(signal)) => format!("it was killed by {}", signal_name(signal)),
         _ => status.to_string(),
+    };
+    match meaning {
+        Some(meaning) => format!("{what}: {meaning}"),
+        None => what,
+    }
+}
+
+/// What it means that a signal ended a process, where a limit is what sends it.
+fn meaning(signal: i32) -> Option<&'static str> {
+    match Signal::from_named_raw(signal)? {
+        Signal::KILL => Some("that is how a machine out of memory ends processes (`dmesg` tells)"),
+        Signal::XCPU => Some("it used more CPU time than the limit of `ulimit -t`"),
+        Signal::XFSZ => Some("a file grew over the limit of `ulimit -f`"),
+        _ => None,
     }
 }

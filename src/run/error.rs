@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper_flow_cache::{Digest, StoreError};
 use miette::Diagnostic;
+use rustix::io::Errno;
 
 use crate::worker::WorkerError;
 
@@ -49,7 +50,7 @@ pub(super) enum NodeError {
     Lacking(String),
     #[error("there is no program `{program}`: {why}")]
     NoProgram { program: String, why: &'static str },
-    #[error("failed to start `{program}`: {source}")]
+    #[error("failed to start `{program}`: {source}{}", hint(.source))]
     Start { program: String, source: io::Error },
     #[error("{what}{}", goes_on(*.checkpoint))]
     Ended { what: String, output: Option<String>, checkpoint: Option<u64> },
@@ -86,7 +87,7 @@ pub(super) enum NodeError {
     Interrupted { checkpoint: Option<u64> },
     #[error("{0}")]
     Store(#[from] StoreError),
-    #[error("failed to {doing}: {source}")]
+    #[error("failed to {doing}: {source}{}", hint(.source))]
     System { doing: &'static str, source: io::Error },
 }
 
@@ -108,6 +109,17 @@ impl NodeError {
     }
 }
 
+/// What a person can do about a limit of the system.
+fn hint(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => {
+            "; raise the limit of open files (`ulimit -n`), or run fewer nodes at once (`-j`)"
+        }
+        Some(Errno::AGAIN) => "; raise the limit of processes (`ulimit -u`), or run fewer nodes at once (`-j`)",
+        _ => "",
+    }
+}
+
 fn help(error: &WorkerError) -> String {
     error.help().map_or_else(String::new, |help| format!("; {help}"))
 }
@@ -118,4 +130,17 @@ fn goes_on(checkpoint: Option<u64>) -> String {
 
 fn seconds(limit: Duration) -> String {
     format!("{} s", limit.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_named_by_how_they_are_set() {
+        for (errno, names) in [(Errno::MFILE, "ulimit -n"), (Errno::AGAIN, "ulimit -u"), (Errno::NOENT, "sh")] {
+            let said = NodeError::Start { program: "sh".to_owned(), source: errno.into() }.to_string();
+            assert!(said.contains(names), "{said}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use tokio::time::{sleep, timeout};
 use super::attempt::Attempt;
 use super::guard::Guard;
 use super::holder;
-use super::stop::{Stop, Urgency};
+use super::stop::{self, Stop, Urgency};
+
+/// How long to wait for the engine to get the signal that ended a process of it.
+const SAME_SIGNAL: Duration = Duration::from_secs(2);
 
 /// How long a process may take.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +52,7 @@ impl<'a> Process<'a> {
     /// nothing of theirs is collected, while one of them outlives a killed engine.
     pub(super) fn spawn(command: &mut Command, attempt: &Attempt<'a>) -> io::Result<Process<'a>> {
         let guard = &attempt.context.guard;
+        guard.watch();
         let inherited = attempt.lock.inherited()?;
         let child = command.process_group(0).spawn()?;
         drop(inherited);
@@ -66,7 +71,7 @@ impl<'a> Process<'a> {
     pub(super) async fn wait(&mut self, limits: Limits, mut stop: Stop) -> io::Result<End> {
         let cause = tokio::select! {
             biased;
-            status = self.child.wait() => return Ok(End::Exited(status?)),
+            status = self.child.wait() => return Ok(ended(status?, stop).await),
             () = stop.reaches(Urgency::Gracefully) => None,
             timeout = expired(limits.timeout) => Some(timeout),
         };
@@ -105,6 +110,20 @@ impl Drop for Process<'_> {
     }
 }
 
+/// A signal may be sent to everything of a job, so that a process ends of it before the engine knows.
+async fn ended(status: ExitStatus, mut stop: Stop) -> End {
+    let asked = signal_of(status).is_some_and(stop::asks);
+    match asked && at_most(SAME_SIGNAL, stop.reaches(Urgency::Gracefully)).await.is_some() {
+        true => End::Stopped(status),
+        false => End::Exited(status),
+    }
+}
+
+/// What ended a process, or, by the exit code that shells then have, what ended a process of its own.
+pub(super) fn signal_of(status: ExitStatus) -> Option<i32> {
+    status.signal().or_else(|| status.code().filter(|code| (129..160).contains(code)).map(|code| code - 128))
+}
+
 async fn before<T>(work: impl Future<Output = T>, end: impl Future<Output = ()>) -> Option<T> {
     tokio::select! {
         biased;
@@ -130,17 +149,25 @@ pub(super) async fn at_most<T>(limit: Duration, work: impl Future<Output = T>) -
 
 /// `SIGKILL`, or the number of a signal that few have met.
 pub(super) fn signal_name(signal: i32) -> String {
-    const NAMES: [(Signal, &str); 10] = [
+    const NAMES: [(Signal, &str); 18] = [
         (Signal::HUP, "SIGHUP"),
         (Signal::INT, "SIGINT"),
         (Signal::QUIT, "SIGQUIT"),
         (Signal::ILL, "SIGILL"),
+        (Signal::TRAP, "SIGTRAP"),
         (Signal::ABORT, "SIGABRT"),
         (Signal::BUS, "SIGBUS"),
         (Signal::FPE, "SIGFPE"),
         (Signal::KILL, "SIGKILL"),
+        (Signal::USR1, "SIGUSR1"),
         (Signal::SEGV, "SIGSEGV"),
+        (Signal::USR2, "SIGUSR2"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::ALARM, "SIGALRM"),
         (Signal::TERM, "SIGTERM"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
+        (Signal::SYS, "SIGSYS"),
     ];
     let known = NAMES.iter().find(|(known, _)| known.as_raw() == signal);
     known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())

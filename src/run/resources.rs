@@ -18,6 +18,8 @@ pub struct Machine {
     pub memory: u64,
     /// GPUs, as `CUDA_VISIBLE_DEVICES` names them.
     pub gpus: Vec<String>,
+    /// The most nodes at once, whatever they need.
+    pub nodes: usize,
 }
 
 impl Machine {
@@ -27,6 +29,7 @@ impl Machine {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             memory: memory().unwrap_or(u64::MAX).min(memory_of_group().unwrap_or(u64::MAX)),
             gpus: visible_gpus().unwrap_or_else(|| (0..gpu_count()).map(|i| i.to_string()).collect()),
+            nodes: usize::MAX,
         }
     }
 }
@@ -139,6 +142,7 @@ pub(crate) struct Pool {
     threads: usize,
     memory: u64,
     gpus: BTreeSet<usize>,
+    nodes: usize,
 }
 
 impl Pool {
@@ -148,12 +152,13 @@ impl Pool {
             threads: machine.threads,
             memory: machine.memory,
             gpus: (0..machine.gpus.len()).collect(),
+            nodes: machine.nodes,
         }
     }
 
     /// Nothing can start any more.
     pub(crate) fn exhausted(&self) -> bool {
-        self.threads == 0
+        self.threads == 0 || self.nodes == 0
     }
 
     /// What `need` asks for, if all of it is free. A node that wants more threads than there are gets the
@@ -170,12 +175,14 @@ impl Pool {
     }
 
     pub(crate) fn take(&mut self, grant: &Grant) {
+        self.nodes -= 1;
         self.threads -= grant.threads;
         self.memory -= grant.memory;
         self.gpus.retain(|gpu| !grant.gpus.contains(gpu));
     }
 
     pub(crate) fn give_back(&mut self, grant: &Grant) {
+        self.nodes += 1;
         self.threads += grant.threads;
         self.memory += grant.memory;
         self.gpus.extend(&grant.gpus);
@@ -198,7 +205,7 @@ mod tests {
     use super::*;
 
     fn machine(gpus: usize) -> Machine {
-        Machine { threads: 4, memory: 100, gpus: (0..gpus).map(|i| i.to_string()).collect() }
+        Machine { threads: 4, memory: 100, gpus: (0..gpus).map(|i| i.to_string()).collect(), nodes: 4 }
     }
 
     fn need(threads: usize, memory: u64, gpus: Gpus) -> Need {
@@ -226,6 +233,16 @@ mod tests {
         let grant = pool.grant(&need(64, 0, Gpus::Any(0))).unwrap();
         pool.take(&grant);
         assert!(pool.exhausted());
+    }
+
+    #[test]
+    fn no_more_nodes_at_once_than_there_may_be() {
+        let mut pool = Pool::new(&Machine { nodes: 1, ..machine(0) });
+        let grant = pool.grant(&need(1, 0, Gpus::Any(0))).unwrap();
+        pool.take(&grant);
+        assert!(pool.exhausted());
+        pool.give_back(&grant);
+        assert!(!pool.exhausted());
     }
 
     #[test]

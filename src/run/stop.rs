@@ -1,9 +1,21 @@
-//! Being asked to stop: Ctrl-C once asks the nodes, twice kills them.
+//! Being asked to stop: by a person, by a terminal that closes, by what manages the jobs of a machine.
 
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+use crate::signals::Ignored;
+
+/// Signals that ask the run to stop. Slurm sends SIGUSR1 or SIGUSR2 some time before the end of a job (`--signal`), the
+/// system SIGXCPU every second from the soft limit of CPU time on.
+const ASK: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2, Signal::XCPU];
+/// Signals that come within this time are one request: a closed terminal is told by the system and by the shell, systemd
+/// sends SIGTERM and SIGHUP, and what stands between a person and the engine may pass on a signal that it got, too.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How urgently to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,33 +28,51 @@ pub(super) enum Urgency {
     Now,
 }
 
+/// Whether a signal of this number asks to stop.
+pub(super) fn asks(signal: i32) -> bool {
+    ASK.iter().any(|ask| ask.as_raw() == signal)
+}
+
 /// Where to learn that the run is to stop. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Stop(watch::Receiver<Urgency>);
+pub(crate) struct Stop(watch::Receiver<Urgency>);
 
 impl Stop {
-    /// Listens to the signals that ask a program to end.
+    /// Listens to the signals that ask a program to end, but for those that were ignored when it started.
     pub(super) fn on_signals() -> io::Result<Stop> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
+        let ignored = Ignored::now();
         let (sender, receiver) = watch::channel(Urgency::None);
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                    _ = hang_up.recv() => {}
+        let requests = Arc::new(Mutex::new(Requests::default()));
+        for asks in ASK.into_iter().filter(|signal| !ignored.holds(*signal)) {
+            let (sender, requests) = (sender.clone(), Arc::clone(&requests));
+            let mut stream = signal(SignalKind::from_raw(asks.as_raw()))?;
+            tokio::spawn(async move {
+                while stream.recv().await.is_some() {
+                    let urgency = requests.lock().unwrap_or_else(PoisonError::into_inner).take(asks, Instant::now());
+                    sender.send_modify(|now| *now = urgency.max(*now));
                 }
-                sender.send_modify(|urgency| *urgency = urgency.next());
-            }
-        });
+            });
+        }
         Ok(Stop(receiver))
+    }
+
+    /// Nobody asks: signals do what they do.
+    pub(crate) fn never() -> Stop {
+        Stop(watch::channel(Urgency::None).1)
     }
 
     /// How urgent it is now.
     pub(super) fn urgency(&self) -> Urgency {
         *self.0.borrow()
+    }
+
+    /// Comes back when somebody asks who has not asked before.
+    pub(super) async fn becomes_more_urgent(mut self) {
+        match self.urgency() {
+            Urgency::None => self.reaches(Urgency::Gracefully).await,
+            Urgency::Gracefully => self.reaches(Urgency::Now).await,
+            Urgency::Now => std::future::pending().await,
+        }
     }
 
     /// Comes back when it is at least so urgent.
@@ -54,11 +84,57 @@ impl Stop {
     }
 }
 
-impl Urgency {
-    fn next(self) -> Urgency {
-        match self {
-            Urgency::None => Urgency::Gracefully,
-            Urgency::Gracefully | Urgency::Now => Urgency::Now,
+/// Who has asked so far. Impatient is only a person: one who presses Ctrl-C while the run stops, or sends a second SIGTERM.
+/// Whatever else repeats itself, or comes after another, asks for nothing new.
+#[derive(Debug, Default)]
+struct Requests {
+    first: Option<Instant>,
+    terminated: Option<Instant>,
+}
+
+impl Requests {
+    fn take(&mut self, signal: Signal, now: Instant) -> Urgency {
+        let first = *self.first.get_or_insert(now);
+        let before = match signal {
+            Signal::INT => first,
+            Signal::TERM => *self.terminated.get_or_insert(now),
+            _ => now,
+        };
+        if now.duration_since(before) < AT_ONCE { Urgency::Gracefully } else { Urgency::Now }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the last of these signals, at these tenths of a second, makes of it.
+    fn last(signals: &[(u32, Signal)]) -> Urgency {
+        let (start, mut requests) = (Instant::now(), Requests::default());
+        let took = signals.iter().map(|(at, signal)| requests.take(*signal, start + Duration::from_millis(100) * *at));
+        took.last().unwrap()
+    }
+
+    #[test]
+    fn a_person_who_asks_again_is_impatient() {
+        use Signal as S;
+        assert_eq!(last(&[(0, S::INT), (20, S::INT)]), Urgency::Now);
+        assert_eq!(last(&[(0, S::TERM), (20, S::TERM)]), Urgency::Now);
+        assert_eq!(last(&[(0, S::USR1), (20, S::INT)]), Urgency::Now, "Ctrl-C on what stops already");
+        assert_eq!(last(&[(0, S::INT), (3, S::INT), (6, S::INT), (12, S::INT)]), Urgency::Now, "a key held down");
+    }
+
+    #[test]
+    fn what_is_sent_twice_or_by_several_is_one_request() {
+        use Signal as S;
+        for again in ASK {
+            assert_eq!(last(&[(0, again)]), Urgency::Gracefully);
+            assert_eq!(last(&[(0, S::TERM), (1, S::HUP), (2, again)]), Urgency::Gracefully, "{again:?} at once");
         }
+        for again in [S::HUP, S::USR1, S::USR2, S::XCPU] {
+            assert_eq!(last(&[(0, again), (20, again), (40, again)]), Urgency::Gracefully, "{again:?} every 2 s");
+        }
+        assert_eq!(last(&[(0, S::USR1), (300, S::TERM), (301, S::TERM)]), Urgency::Gracefully, "Slurm");
+        assert_eq!(last(&[(0, S::INT), (300, S::TERM)]), Urgency::Gracefully, "a container is stopped, too");
     }
 }

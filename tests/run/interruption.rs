@@ -1,6 +1,8 @@
 //! Being stopped: Ctrl-C, SIGTERM, kill -9.
 
-use rustix::process::Signal;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::lab::{Lab, TICK, eventually, lives, sh};
 
@@ -57,9 +59,25 @@ fn ctrl_c_twice_kills_what_will_not_listen() {
     eventually("it runs", || lab.path("deaf").exists());
     running.signal(Signal::INT);
     assert_eq!(running.until("stopping")["now"], false);
+    // At once it would be the same request.
+    std::thread::sleep(Duration::from_millis(1100));
     running.signal(Signal::INT);
+    assert_eq!(running.until("stopping")["now"], true);
     let run = running.end();
     assert_eq!((run.code, run.list("interrupted")), (Some(130), vec!["deaf"]));
+}
+
+/// As Slurm does it: every process of the job gets the signal, and the engine not first.
+#[test]
+fn a_program_that_a_signal_to_the_whole_job_ended_was_interrupted() {
+    let lab = slow();
+    let running = lab.start(&[], &[]);
+    let process = pid(&lab);
+    kill_process_group(Pid::from_raw(process).unwrap(), Signal::USR1).unwrap();
+    eventually("the program lives", || !lives(process));
+    running.signal(Signal::USR1);
+    let run = running.end();
+    assert_eq!((run.code, run.list("interrupted")), (Some(130), vec!["slow"]));
 }
 
 /// A program that ends well because it was asked to stop has not done its work.

@@ -2,10 +2,12 @@
 //! what the node's data file, itself a piece of shell, says.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::lab::{Lab, Ran, Running, TICK, eventually};
+use crate::lab::{Lab, Ran, Running, TICK, eventually, lives};
 
 const WORKER: &str = r#"#!/bin/sh
 if [ "$1" = describe ]; then
@@ -45,8 +47,18 @@ impl Workshop {
         self.lab.run_with(arguments, &[("HYPER_FLOW_WORKER", &self.worker)])
     }
 
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = self.lab.command(arguments);
+        command.env("HYPER_FLOW_WORKER", &self.worker);
+        command
+    }
+
     pub(crate) fn start(&self) -> Running {
-        self.lab.start(&[], &[("HYPER_FLOW_WORKER", &self.worker)])
+        self.start_with(&[])
+    }
+
+    fn start_with(&self, environment: &[(&str, &str)]) -> Running {
+        self.lab.start(&[], &[environment, &[("HYPER_FLOW_WORKER", &self.worker)]].concat())
     }
 
     pub(crate) fn scratch(&self) -> usize {
@@ -157,6 +169,98 @@ fn ctrl_c_lets_the_worker_write_a_checkpoint() {
     assert_eq!((run.code, run.list("interrupted")), (Some(130), vec!["a"]));
     assert_eq!(run.find("node_interrupted", "a").unwrap()["checkpoint"], 2);
     shop.run(&[]).expect_ran(&["a"]);
+}
+
+/// A training whose every step depends on all before, that waits in the middle to be interrupted.
+const TRAINING: &str = r#"
+    i=0; x=7
+    [ -e $scratch/checkpoint ] && read -r i x < $scratch/checkpoint && say resumed "\"step\":$i"
+    trap 'echo "$i $x" > $scratch/checkpoint; say interrupted "\"step\":$i"; exit 143' TERM
+    while [ $i -lt 40 ]; do
+        i=$((i + 1)) x=$(( (x * 1103515245 + 12345) % 2147483648 )); say step "\"step\":$i,\"of\":40,\"losses\":{}"
+        while [ $i = 20 ] && [ -n "$WAITS" ]; do TICK; done
+    done
+    echo $x > $out/x
+"#;
+
+#[test]
+fn what_ends_a_job_before_its_time_checkpoints_and_the_training_goes_on_as_if_nothing_was() {
+    let does = TRAINING.replace("TICK", TICK);
+    let shop = Workshop::new(&does);
+    shop.run(&[]).expect_ran(&["a"]);
+    let uninterrupted = shop.lab.artifact("a", "x");
+    let ask = [Signal::USR1, Signal::USR2, Signal::XCPU, Signal::HUP, Signal::TERM];
+    for signal in ask {
+        let shop = Workshop::new(&does);
+        let mut running = shop.start_with(&[("WAITS", "1")]);
+        while running.until("step")["step"] != 20 {}
+        running.signal(signal);
+        let run = running.end();
+        assert_eq!((run.code, run.list("interrupted")), (Some(130), vec!["a"]), "{signal:?}");
+        assert_eq!(run.find("node_interrupted", "a").unwrap()["checkpoint"], 20, "{signal:?}");
+        let again = shop.run(&[]);
+        again.expect_ran(&["a"]);
+        assert_eq!(again.find("resumed", "a").unwrap()["step"], 20);
+        assert_eq!(shop.lab.artifact("a", "x"), uninterrupted, "{signal:?}");
+    }
+}
+
+/// As from systemd, from a terminal that closes and from its shell, all at once.
+#[test]
+fn several_signals_at_once_are_one_request_to_stop() {
+    let shop = Workshop::new(&TRAINING.replace("TICK", TICK).replace("trap 'echo", "trap 'sleep 0.5; echo"));
+    let mut running = shop.start_with(&[("WAITS", "1")]);
+    while running.until("step")["step"] != 20 {}
+    for signal in [Signal::TERM, Signal::HUP, Signal::HUP, Signal::USR1, Signal::TERM] {
+        running.signal(signal);
+    }
+    let run = running.end();
+    assert_eq!((run.code, run.list("interrupted")), (Some(130), vec!["a"]));
+    assert_eq!(run.find("node_interrupted", "a").unwrap()["checkpoint"], 20);
+    assert!(!run.events.iter().any(|event| event["event"] == "stopping" && event["now"] == true));
+}
+
+/// A worker that never answers, whatever it is asked, and writes down its process.
+fn hangs(lab: &Lab) -> String {
+    format!("#!/bin/sh\necho $$ > {pid}.new; mv {pid}.new {pid}; while :; do {TICK}; done", pid = lab.text_path("pid"))
+}
+
+#[test]
+fn a_worker_that_does_not_say_what_it_is_obeys_ctrl_c() {
+    let shop = Workshop::new("");
+    shop.lab.write("worker", &hangs(&shop.lab));
+    let running = shop.start();
+    eventually("it is asked", || shop.lab.path("pid").exists());
+    running.signal(Signal::INT);
+    let run = running.end();
+    assert_eq!((run.code, run.list("interrupted")), (Some(130), vec!["a"]));
+    let pid = shop.lab.read("pid").trim().parse().unwrap();
+    eventually("it goes on", || !lives(pid));
+}
+
+/// Before a run there is nothing to stop but the engine itself.
+#[test]
+fn a_worker_that_does_not_answer_goes_with_the_plan_that_asks_it() {
+    let shop = Workshop::new("");
+    shop.lab.write("worker", &hangs(&shop.lab));
+    let exact = r#"Pipeline(name: "p", reproducibility: Exact, nodes: {"a": Digits(file: "does.sh")})"#;
+    shop.lab.write("p.ron", exact);
+    let mut plan = shop.command(&["plan", "p.ron"]).spawn().unwrap();
+    eventually("it is asked", || shop.lab.path("pid").exists());
+    // It is there a moment before the engine can tell of it.
+    std::thread::sleep(Duration::from_secs(1));
+    kill_process(Pid::from_raw(plan.id().cast_signed()).unwrap(), Signal::INT).unwrap();
+    assert_eq!(plan.wait().unwrap().signal(), Some(Signal::INT.as_raw()));
+    let pid = shop.lab.read("pid").trim().parse().unwrap();
+    eventually("it goes on", || !lives(pid));
+}
+
+#[test]
+fn a_worker_that_floods_is_cut() {
+    let shop = Workshop::new("");
+    shop.lab.write("worker", "#!/bin/sh\nyes");
+    let run = shop.run(&[]);
+    assert!(run.failure("a").contains("its answer is longer than 1.0 MiB"), "{}", run.failure("a"));
 }
 
 #[test]
