@@ -1,0 +1,185 @@
+"""Engines at work, and what happens to them meanwhile."""
+
+import signal
+import time
+
+from torture import checks
+from torture.damage import damage
+from torture.edits import edit, overwrite
+from torture.processes import SIGNALS, send, words_of
+from torture.project import VARIANTS
+from torture.recipes import MISBEHAVIOURS, Tree
+from torture.scene import Fault
+
+ENDINGS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP", "SIGINT twice", "none")
+
+
+def bout(scene, random):
+    """One or two engines that are disturbed, then stopped somehow."""
+    if random.random() < 0.3:
+        misbehave(scene, random)
+    engines = [start(scene, random) for _ in range(random.choice((1, 1, 2)))]
+    length = random.choice((0.05, 0.3, 1.0, 3.0)) * random.random()
+    began = time.monotonic()
+    doings = [disturb for disturb, kind in DISTURBANCES if scene.allows(kind)]
+    plan = sorted((random.random() * length, random.choice(doings), random.getrandbits(32)) for _ in range(random.randint(0, 4)))
+    for moment, disturbance, number in plan:
+        pause(began + moment - time.monotonic())
+        disturbance(scene, type(random)(number), random.choice(engines))
+    pause(began + length - time.monotonic())
+    endings = [(engine, random.choice(ENDINGS)) for engine in engines]
+    collects, at_once = random.random() < 0.25 and scene.allows("gc"), random.random() < 0.5
+    for engine, ending in endings:
+        stop(scene, engine, ending)
+    if collects and at_once:
+        checks.collect(scene, random, keeps=False)
+    for engine in engines:
+        code = scene.end(engine)
+        scene.count("runs", f"disturbed, exit code {code}")
+        if code == 3 and not any(scene.dirt.values()):
+            raise Fault(f"[{engine.name}] says that the store failed: {engine.said()}")
+    if collects and not at_once:
+        checks.collect(scene, random, keeps=False)
+
+
+def pause(seconds):
+    time.sleep(max(0, seconds))
+
+
+def start(scene, random):
+    """A run with random options."""
+    pipeline = random.choice(scene.project.pipelines)
+    words = ["run", pipeline.path]
+    if random.random() < 0.2:
+        words += random.sample(sorted(pipeline.nodes), min(2, len(pipeline.nodes)))
+    words += random.choice((["--json"], ["--quiet"], []))
+    words += ["--keep-going"] if random.random() < 0.5 else []
+    words += ["--threads", str(random.choice((1, 2, 4, 8)))]
+    words += ["--grace", str(random.choice((0, 1, 2)))]
+    if random.random() < 0.15:
+        name = random.choice(sorted(pipeline.parameters))
+        words += ["--set", f'params.{name}="{random.choice(("v1", "v3", "broken"))}"']
+    days = random.choice((400, -400, 1)) if scene.options.clock and random.random() < 0.15 else 0
+    scene.count("runs", "with a moved clock" if days else "with the right clock")
+    return scene.start(*words, days=days)
+
+
+def stop(scene, engine, ending):
+    if ending == "none" or not engine.runs():
+        return
+    number = SIGNALS[ending.split()[0]]
+    for _ in range(2 if "twice" in ending else 1):
+        scene.say(f"{ending} to [{engine.name}]")
+        engine.send(number)
+        scene.count("kills", ending.split()[0])
+
+
+# What happens while an engine runs.
+
+
+def flicker(scene, random, _):
+    """A source is another one for a moment: `git checkout other`, `git checkout -`."""
+    name = random.choice(sorted(scene.project.sources))
+    source, path = scene.project.sources[name], scene.project.root / name
+    if isinstance(source, Tree):
+        inside = random.choice(sorted(source.files))
+        source, path = source.files[inside][0], path / inside
+    seconds = random.random() * 0.5
+    way = overwrite(path, scene.project.made(name, random.randrange(VARIANTS)), random)
+    time.sleep(seconds)
+    overwrite(path, source, random)
+    scene.project.write_source(name)
+    scene.say(f"{path} was another one for {seconds:.3f} s ({way})")
+    scene.count("edits", "flicker")
+
+
+def kill_child(scene, random, engine):
+    children = engine.children()
+    which = random.random()
+    if children:
+        pid = children[int(which * len(children))]
+        words = words_of(pid)
+        if send(pid, signal.SIGKILL):
+            scene.say(f"SIGKILL to {pid}, a child of [{engine.name}]: {words}")
+            scene.count("kills", "SIGKILL of a child")
+            scene.unguarded |= " guard " in words
+
+
+def freeze(scene, random, engine):
+    engine.send(signal.SIGSTOP)
+    time.sleep(random.random() * 0.3)
+    engine.send(signal.SIGCONT)
+    scene.say(f"[{engine.name}] was stopped for a while")
+    scene.count("kills", "SIGSTOP and SIGCONT")
+
+
+def spoil(scene, random, _):
+    scene.soil(damage(scene.store, random, scene.allows, running=True))
+
+
+def collect(scene, random, _):
+    checks.collect(scene, random, keeps=False)
+
+
+def change(scene, random, _):
+    name, words = edit(scene.project, random, scene.allows)
+    scene.say(f"edit: {words}")
+    scene.count("edits", name)
+
+
+def look(scene, random, _):
+    """Commands that only look."""
+    pipeline = random.choice(scene.project.pipelines)
+    node = random.choice(sorted(pipeline.nodes))
+    words = random.choice((["plan", pipeline.path], ["ls"], ["why", pipeline.path, node], ["log", pipeline.path, node], ["cache", "du"], ["cache", "rebuild"]))
+    code, _, said = scene.flow(*words)
+    if code == 3 and not any(scene.dirt.values()) and "in use by" not in said:
+        raise Fault(f"`{' '.join(words)}` says that the store failed: {said}")
+    scene.count("looks", " ".join(words[:2]) if words[0] == "cache" else words[0])
+
+
+def verify(scene, _, __):
+    code, out, said = scene.flow("cache", "verify")
+    if code != 0 and not any(scene.dirt.values()) and "in use by" not in said:
+        raise Fault(f"nothing was damaged, and verify beside a run ended with {code}: {out} {said}")
+    scene.count("looks", "cache verify")
+
+
+def export(scene, random, _):
+    """An export that is killed."""
+    pipeline = random.choice(scene.project.pipelines)
+    name = random.choice(sorted(pipeline.nodes))
+    engine = scene.start("export", pipeline.path, name, str(checks.destination(scene, pipeline, name)))
+    time.sleep(random.random() * 0.03)
+    stop(scene, engine, "SIGKILL")
+    scene.end(engine)
+    scene.count("exports", "killed")
+
+
+def misbehave(scene, random):
+    """A parameter with which nodes fail or do what they must not, until it is mended."""
+    pipeline = random.choice(scene.project.pipelines)
+    name, value = random.choice(sorted(pipeline.parameters)), random.choice(MISBEHAVIOURS)
+    if not scene.allows(value):
+        return
+    scene.project.spoilt[pipeline.path, name] = value
+    scene.project.write_pipeline(pipeline)
+    scene.say(f"{pipeline.path}: {name} = {value}")
+    scene.count("edits", f"parameter {value}")
+    if value != "broken":
+        scene.dirt["sly"].append(f"{value} in {pipeline.path}")
+
+
+DISTURBANCES = (
+    (flicker, "flicker"),
+    (flicker, "flicker"),
+    (kill_child, "kills of children"),
+    (kill_child, "kills of children"),
+    (freeze, "freeze"),
+    (spoil, "damage while running"),
+    (collect, "gc"),
+    (change, "edits while running"),
+    (look, "looks"),
+    (verify, "looks"),
+    (export, "killed exports"),
+)
