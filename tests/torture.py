@@ -59,18 +59,21 @@ def play(scene, seed, number, until):
 
 def play_round(scene, random):
     for _ in range(random.randint(1, 4)):
-        bouts.change(scene, random, None)
+        bouts.change(scene, random)
+    if random.random() < 0.2 and scene.allows("gc"):
+        checks.collect(scene, random, "--all")
     for _ in range(random.randint(0, 3)):
-        bouts.bout(scene, random)
-    scene.settle() if random.random() < 0.5 else None
-    for _ in range(random.choice((0, 0, 1, 3)) if scene.allows("damage") else 0):
+        random.choice(bouts.BOUTS)(scene, random)
+    if random.random() < 0.5:
+        scene.settle()
+    for _ in range(random.choice((0, 0, 1, 2, 5)) if scene.allows("damage") else 0):
         scene.soil(damage(scene.store, random, scene.allows))
     checks.check(scene, random)
     scene.settle()
     if random.random() < 0.3:
         checks.repair(scene)
         checks.check(scene, random)
-    if random.random() < 0.2 and scene.allows("project moves"):
+    if random.random() < 0.2 and scene.allows("project-moves"):
         move(scene)
     if random.random() < 0.4 and scene.allows("gc"):
         checks.collect(scene, random, keeps=True)

@@ -14,8 +14,8 @@ from torture.scene import Fault
 ENDINGS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP", "SIGINT twice", "none")
 
 
-def bout(scene, random):
-    """One or two engines that are disturbed, then stopped somehow."""
+def mixed(scene, random):
+    """One or two engines that are disturbed in several ways, then stopped somehow, and perhaps a collection."""
     if random.random() < 0.3:
         misbehave(scene, random)
     engines = [start(scene, random) for _ in range(random.choice((1, 1, 2)))]
@@ -27,19 +27,48 @@ def bout(scene, random):
         pause(began + moment - time.monotonic())
         disturbance(scene, type(random)(number), random.choice(engines))
     pause(began + length - time.monotonic())
-    endings = [(engine, random.choice(ENDINGS)) for engine in engines]
     collects, at_once = random.random() < 0.25 and scene.allows("gc"), random.random() < 0.5
-    for engine, ending in endings:
-        stop(scene, engine, ending)
+    for engine in engines:
+        stop(scene, engine, random.choice(ENDINGS))
     if collects and at_once:
-        checks.collect(scene, random, keeps=False)
+        checks.collect(scene, random)
+    over(scene, engines)
+    if collects and not at_once:
+        checks.collect(scene, random)
+
+
+def hunted(scene, random):
+    """Lives that are killed one after the other, with nothing in between."""
+    for _ in range(random.randint(2, 6)):
+        engine = start(scene, random)
+        pause(random.random() ** 2 * 0.7)
+        for _ in range(random.choice((0, 0, 1))):
+            kill_child(scene, random, engine)
+        stop(scene, engine, random.choice(("SIGKILL", "SIGKILL", "SIGTERM", "SIGUSR1")))
+        over(scene, [engine])
+
+
+def shimmering(scene, random):
+    """Sources that change and change back as long as an engine runs."""
+    if random.random() < 0.6 and scene.allows("gc"):
+        checks.collect(scene, random, "--all")
+    engines = [start(scene, random) for _ in range(random.choice((1, 1, 2)))]
+    for _ in range(20):
+        if scene.allows("flicker") and any(engine.runs() for engine in engines):
+            flicker(scene, random)
+    over(scene, engines)
+
+
+BOUTS = (mixed, mixed, hunted, shimmering)
+
+
+def over(scene, engines):
+    """Waits for their ends."""
     for engine in engines:
         code = scene.end(engine)
         scene.count("runs", f"disturbed, exit code {code}")
-        if code == 3 and not any(scene.dirt.values()):
+        if code == 3 and not scene.dirty():
             raise Fault(f"[{engine.name}] says that the store failed: {engine.said()}")
-    if collects and not at_once:
-        checks.collect(scene, random, keeps=False)
 
 
 def pause(seconds):
@@ -77,14 +106,14 @@ def stop(scene, engine, ending):
 # What happens while an engine runs.
 
 
-def flicker(scene, random, _):
+def flicker(scene, random, _=None):
     """A source is another one for a moment: `git checkout other`, `git checkout -`."""
     name = random.choice(sorted(scene.project.sources))
     source, path = scene.project.sources[name], scene.project.root / name
     if isinstance(source, Tree):
         inside = random.choice(sorted(source.files))
         source, path = source.files[inside][0], path / inside
-    seconds = random.random() * 0.5
+    seconds = random.random() ** 2 * 0.5
     way = overwrite(path, scene.project.made(name, random.randrange(VARIANTS)), random)
     time.sleep(seconds)
     overwrite(path, source, random)
@@ -118,10 +147,10 @@ def spoil(scene, random, _):
 
 
 def collect(scene, random, _):
-    checks.collect(scene, random, keeps=False)
+    checks.collect(scene, random)
 
 
-def change(scene, random, _):
+def change(scene, random, _=None):
     name, words = edit(scene.project, random, scene.allows)
     scene.say(f"edit: {words}")
     scene.count("edits", name)
@@ -133,14 +162,14 @@ def look(scene, random, _):
     node = random.choice(sorted(pipeline.nodes))
     words = random.choice((["plan", pipeline.path], ["ls"], ["why", pipeline.path, node], ["log", pipeline.path, node], ["cache", "du"], ["cache", "rebuild"]))
     code, _, said = scene.flow(*words)
-    if code == 3 and not any(scene.dirt.values()) and "in use by" not in said:
+    if code == 3 and not scene.dirty() and "in use by" not in said:
         raise Fault(f"`{' '.join(words)}` says that the store failed: {said}")
     scene.count("looks", " ".join(words[:2]) if words[0] == "cache" else words[0])
 
 
 def verify(scene, _, __):
     code, out, said = scene.flow("cache", "verify")
-    if code != 0 and not any(scene.dirt.values()) and "in use by" not in said:
+    if code != 0 and not scene.dirty() and "in use by" not in said:
         raise Fault(f"nothing was damaged, and verify beside a run ended with {code}: {out} {said}")
     scene.count("looks", "cache verify")
 
@@ -173,13 +202,13 @@ def misbehave(scene, random):
 DISTURBANCES = (
     (flicker, "flicker"),
     (flicker, "flicker"),
-    (kill_child, "kills of children"),
-    (kill_child, "kills of children"),
+    (kill_child, "kills-of-children"),
+    (kill_child, "kills-of-children"),
     (freeze, "freeze"),
-    (spoil, "damage while running"),
+    (spoil, "damage-while-running"),
     (collect, "gc"),
-    (change, "edits while running"),
+    (change, "edits-while-running"),
     (look, "looks"),
     (verify, "looks"),
-    (export, "killed exports"),
+    (export, "killed-exports"),
 )

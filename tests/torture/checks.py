@@ -53,7 +53,7 @@ def expect_cached(scene, when):
 
 def repair(scene):
     """`verify` finds nothing after one that repairs, and nothing at all where nothing was damaged."""
-    damaged = any(scene.dirt.values())
+    damaged = scene.dirty()
     code, out, said = scene.flow("cache", "verify", "--json")
     if not damaged and code != 0:
         raise Fault(f"nothing was damaged, and verify ended with {code}: {out[-2000:]} {said}")
@@ -92,7 +92,7 @@ def destination(scene, pipeline, name):
 def export(scene, random, pipeline, name, expected):
     """False if the artifact turned out to be damaged."""
     dest = destination(scene, pipeline, name)
-    if random.random() < 0.1 and scene.allows("user edits"):
+    if random.random() < 0.1 and scene.allows("user-edits"):
         edit_export(scene, random, dest)
     mine = scene.of_users[dest]
     code, _, said = scene.flow("export", pipeline.path, name, str(dest))
@@ -169,21 +169,19 @@ def write(folder, tree):
         (folder / path).chmod(0o755 if executable else 0o644)
 
 
-def collect(scene, random, keeps):
+def collect(scene, random, *words, keeps=False):
     """`cache gc` with random options. Where it `keeps` what was just run, that is cached afterwards."""
-    words = ["--keep-days", str(random.choice((0, 0, 1, 30)))]
+    words = ["--keep-days", str(random.choice((0, 0, 1, 30))), *words]
     if random.random() < 0.3:
         words += ["--max-size", random.choice(("0", "1MiB", "100MiB"))]
-    everything = random.random() < 0.15
-    words += ["--all"] if everything else []
     days = random.choice((0, 0, 0, 400, -400)) if scene.options.clock else 0
     if random.random() < 0.3 and keeps:
         expect_nothing_touched(scene, words)
     code, _, said = scene.flow("cache", "gc", *words, days=days)
-    if code != 0 and not (code == 3 and "in use by" in said) and not any(scene.dirt.values()):
+    if code != 0 and not (code == 3 and "in use by" in said) and not scene.dirty():
         raise Fault(f"gc ended with {code}: {said}")
     scene.count("gcs", "done" if code == 0 else "refused")
-    if keeps and code == 0 and not everything and not any(scene.dirt.values()):
+    if keeps and code == 0 and not scene.dirty():
         expect_cached(scene, f"after `cache gc {' '.join(words)}`{f' with a clock moved by {days} days' if days else ''}")
 
 

@@ -4,7 +4,7 @@ import os
 import pathlib
 import shutil
 
-AREAS = ("objects", "objects", "objects", "trees", "records", "preimages", "index", "locks", "runs", "memos", "exports", "version", "other")
+AREAS = ("objects", "objects", "objects", "trees", "records", "preimages", "index", "locks", "runs", "memos", "exports", "exports", "version", "version", "other")
 # What is not to be healed by a run alone: it is named, and mended by `cache verify --repair`.
 OF_FILES = ("flip", "sly flip", "truncate", "empty", "append", "delete", "directory", "mode", "mtime", "exchange", "dangling link")
 
@@ -17,12 +17,12 @@ def damage(store, random, allows, running=False):
     if running and area in ("locks", "version", "other"):
         # Who removes locks that are held takes the store apart; no program can help that.
         return None
-    if hard and allows("hard damage") and not running:
+    if hard and allows("hard-damage") and not running:
         return in_place_of_a_directory(store, area, which)
     path = pick(files(store, area), which)
-    if path is None or (kind == "sly flip" and not allows("sly damage")):
+    if path is None or (kind == "sly flip" and not allows("sly-damage")):
         return None
-    if (area in ("version", "other", "locks") or kind in ("directory", "dangling link")) and not allows("hard damage"):
+    if (area in ("version", "other", "locks") or kind in ("directory", "dangling link")) and not allows("hard-damage"):
         return None
     if not spoil(path, kind, amount, pick(files(store, area), amount)):
         return None

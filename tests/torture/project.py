@@ -88,7 +88,7 @@ class Project:
         choice = {"deep": before[-2:], "wide": before[:3], "mixed": before}[shape]
         count = min(len(choice), random.choice((0, 1, 1, 2, 3)) or (shape == "deep"))
         inputs = dict(zip(("left", "right", "up"), random.sample(choice, count)))
-        files = dict(zip(("src", "other"), random.sample(sorted(self.sources), random.choice((0, 0, 0, 1, 1, 2)) % (len(self.sources) + 1))))
+        files = dict(zip(("src", "other"), random.sample(sorted(self.sources), random.choice((0, 0, 1, 1, 1, 2)) % (len(self.sources) + 1))))
         if random.random() < 0.1 and before:
             # A twin: another name for the same key, as long as nobody edits one of the two.
             name = self.fresh("twin")

@@ -88,6 +88,9 @@ class Scene:
             raise Fault(f"`{' '.join(words)}` ended with {code}: {said}")
         return json.loads(out)
 
+    def dirty(self):
+        return any(self.dirt.values())
+
     def soil(self, found):
         """Notes a damage."""
         if found:
