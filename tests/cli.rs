@@ -3,6 +3,7 @@
 mod command_line {
     mod choosing;
     mod failing;
+    mod foreign;
     mod hub;
     mod keeping;
     mod reporting;

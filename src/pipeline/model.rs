@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper_flow_spec::{Device, Kind};
 
 use super::finding::{Finding, PipelineErrors};
+use super::source::read_text;
 
 /// A pipeline without mistakes: references resolve, artifact types match, there is no cycle, files exist.
 #[derive(Debug, Clone)]
@@ -97,7 +98,7 @@ pub struct Overrides {
 /// # Errors
 /// All mistakes of the file at once, or the first syntax error alone.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Pipeline, PipelineErrors> {
-    match std::fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Pipeline::parse(&text, path, overrides),
         Err(error) => Err(PipelineErrors::unreadable(path, &error)),
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::draft::{Draft, Findings};
 use super::repeated::repeated_inside;
-use super::source::{Sources, Span};
+use super::source::{Sources, Span, read_text};
 use super::suggest::instead;
 use super::syntax::read;
 use super::tree::{Entry, Key, Shape, Tree};
@@ -17,7 +17,7 @@ type Outcome = Result<(), Box<Draft>>;
 /// Replaces or adds the parameters that a file holds.
 pub(super) fn apply_params(sources: &mut Sources, root: &mut Tree, path: &Path, findings: &mut Findings) {
     let name = path.display().to_string();
-    let text = match std::fs::read_to_string(path) {
+    let text = match read_text(path) {
         Ok(text) => text,
         Err(error) => {
             let draft = Draft::error(format!("failed to read the parameters in {name}: {error}"));

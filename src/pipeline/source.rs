@@ -1,5 +1,7 @@
 //! The texts that a pipeline is made of: its file, a file of parameters, and arguments.
 
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::Arc;
 
 use miette::NamedSource;
@@ -40,4 +42,14 @@ impl Sources {
     pub(super) fn slice(&self, span: Span) -> &str {
         &self.text(span.source)[span.start..span.end]
     }
+}
+
+/// The text of a file. Where it is none, the place is told.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(std::fs::read(path)?).map_err(|error| {
+        let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let line = before.split('\n').count();
+        let column = 1 + before.rsplit('\n').next().map_or(0, |last| last.chars().count());
+        io::Error::new(ErrorKind::InvalidData, format!("it is no UTF-8 text at {}:{line}:{column}", path.display()))
+    })
 }

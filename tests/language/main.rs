@@ -2,6 +2,7 @@
 
 mod commands;
 mod documentation;
+mod foreign;
 mod matrix;
 mod meaning;
 mod mistakes;

@@ -4,6 +4,7 @@ mod command_nodes;
 mod escapes;
 mod failures;
 mod forcing;
+mod foreign;
 mod graphs;
 mod hello;
 mod hub;

@@ -2,6 +2,7 @@
 
 mod common;
 mod export;
+mod foreign;
 mod gc;
 mod index;
 mod link;

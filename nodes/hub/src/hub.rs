@@ -1,5 +1,6 @@
 //! One hub.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use reqwest::header::{AUTHORIZATION, LINK};
@@ -14,6 +15,9 @@ use crate::reply::Question;
 use crate::retry::{Retries, Trouble, unless_cancelled};
 use crate::transfer::Transfer;
 use crate::{HubError, RemoteFile, Repo, Settings, Silent, Watch, space};
+
+/// No page of a listing is so long; an answer without end must not fill the memory.
+const LONGEST: usize = 64 << 20;
 
 /// A server that holds repositories of models and data.
 #[derive(Debug)]
@@ -59,14 +63,16 @@ impl Hub {
         let mut url = self.url(&format!("{}/tree/{}", repo.api(), escaped(commit, b"")))?;
         let mut query = Some("recursive=true&expand=false".to_owned());
         let mut files = Vec::new();
-        while let Some(page) = query {
+        // Pages may lead back to one that was read.
+        let mut read = BTreeSet::new();
+        while let Some(page) = query.filter(|page| read.insert(page.clone())) {
             url.set_query(Some(&page));
             let (entries, next): (Vec<Entry>, _) = self.client.block_on(self.ask(&url, &question, watch))?;
             let before = files.len();
             for entry in entries {
                 files.extend(entry.file().map_err(|why| question.senseless(why))?);
             }
-            query = next.filter(|next| *next != page && files.len() > before);
+            query = next.filter(|_| files.len() > before);
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
@@ -99,12 +105,12 @@ impl Hub {
     ) -> Result<(), HubError> {
         std::fs::create_dir_all(folder).map_err(HubError::io("create", folder))?;
         let places = files.iter().map(|file| place(folder, &file.path)).collect::<Result<Vec<_>, _>>()?;
-        let of: u64 = files.iter().map(|file| file.size).sum();
+        let of = files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.size));
         space::check(folder, of.saturating_sub(already(&places)))?;
         let mut before = 0;
         for (file, to) in files.iter().zip(&places) {
             self.download(repo, commit, file, to, &Share { watch, before, of })?;
-            before += file.size;
+            before = before.saturating_add(file.size);
         }
         Ok(())
     }
@@ -153,9 +159,22 @@ impl Hub {
         let response = unless_cancelled(watch, request.send()).await?.map_err(failed)?;
         let response = question.check(response)?;
         let next = next_of(&response);
-        let text = unless_cancelled(watch, response.bytes()).await?.map_err(failed)?;
+        let text = self.whole(response, question, watch).await?;
         let answer = serde_json::from_slice(&text).map_err(|error| question.senseless(error))?;
         Ok((answer, next))
+    }
+
+    /// All that an answer holds.
+    async fn whole(&self, mut response: Response, question: &Question, watch: &dyn Watch) -> Result<Vec<u8>, Trouble> {
+        let mut text = Vec::new();
+        let failed = |error| question.failed(error, &self.client.patience);
+        while let Some(bytes) = unless_cancelled(watch, response.chunk()).await?.map_err(failed)? {
+            text.extend_from_slice(&bytes);
+            if text.len() > LONGEST {
+                return Err(question.senseless(format!("it is longer than {LONGEST} bytes")).into());
+            }
+        }
+        Ok(text)
     }
 }
 
@@ -178,7 +197,7 @@ struct Share<'a> {
 
 impl Watch for Share<'_> {
     fn progress(&self, done: u64, _: Option<u64>) {
-        self.watch.progress(self.before + done, Some(self.of));
+        self.watch.progress(self.before.saturating_add(done), Some(self.of));
     }
 
     fn pause(&self, why: &str, wait: std::time::Duration) {

@@ -11,6 +11,10 @@ use crate::pipeline::tree::{Entry, Place, Shape, Tree};
 use super::axes::{Axes, Choice};
 use super::template::unknown_axis;
 
+/// As many nodes, and items and entries in them, as a matrix may make: more are a mistake, and no machine has room for all
+/// that a few axes can be.
+const MOST: usize = 100_000;
+
 /// What nodes came of the names in the file.
 #[derive(Debug, Default)]
 pub(in crate::pipeline) struct Swept {
@@ -29,10 +33,12 @@ pub(in crate::pipeline) fn sweep(sources: &Sources, axes: &Axes, root: &mut Tree
     if axes.is_empty() {
         return Swept::default();
     }
-    let mut expander = Expander { sources, axes, findings, used: BTreeSet::new(), owner: String::new() };
+    let mut expander = Expander { sources, axes, findings, used: BTreeSet::new(), owner: String::new(), made: 0 };
     let swept = map(root, "nodes").map(|nodes| expander.nodes(nodes)).unwrap_or_default();
     map(root, "settings").into_iter().for_each(|settings| expander.settings(settings));
-    expander.tell_unused();
+    if expander.made <= MOST {
+        expander.tell_unused();
+    }
     swept
 }
 
@@ -70,6 +76,8 @@ struct Expander<'a> {
     used: BTreeSet<usize>,
     /// The node, as the file names it.
     owner: String,
+    /// What the matrix has made so far.
+    made: usize,
 }
 
 impl<'a> Expander<'a> {
@@ -110,6 +118,9 @@ impl<'a> Expander<'a> {
     fn entry(&mut self, entry: &Entry, choice: &Choice) -> Vec<(Choice, Entry)> {
         let open = self.axes.open(&entry.key.text, choice);
         self.used.extend(&open);
+        if !self.has_room(&open, entry.key.place()) {
+            return Vec::new();
+        }
         let choices = self.axes.all(choice, &open).into_iter();
         let each = |choice: Choice| {
             let mut entry = entry.clone();
@@ -138,6 +149,9 @@ impl<'a> Expander<'a> {
         match self.open_in(item, choice) {
             Some(axis) => {
                 self.used.insert(axis);
+                if !self.has_room(&[axis], item.place()) {
+                    return Vec::new();
+                }
                 let choices: Vec<Choice> = self.axes.each(choice, axis).collect();
                 choices.iter().flat_map(|choice| self.item(item, choice)).collect()
             }
@@ -147,6 +161,20 @@ impl<'a> Expander<'a> {
                 vec![item]
             }
         }
+    }
+
+    /// Whether one for each value of these axes can still be made; the first that cannot is told.
+    fn has_room(&mut self, axes: &[usize], place: Place) -> bool {
+        if axes.is_empty() || self.made > MOST {
+            return axes.is_empty();
+        }
+        let values = axes.iter().map(|&axis| self.axes.get(axis).values.len());
+        self.made = self.made.saturating_add(values.fold(1, usize::saturating_mul));
+        if self.made > MOST {
+            let draft = Draft::error(format!("the matrix makes more than {MOST} nodes and items"));
+            self.findings.push(draft.at(place, "up to here").help("name fewer axes in one text, or give them fewer values"));
+        }
+        self.made <= MOST
     }
 
     /// The first axis that is left open in an item; what is open in a list or map inside, that stands for.
