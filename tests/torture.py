@@ -70,7 +70,7 @@ def play_round(scene, random):
         scene.soil(damage(scene.store, random, scene.allows))
     checks.check(scene, random)
     scene.settle()
-    if random.random() < 0.3:
+    if random.random() < (0.6 if scene.dirty() else 0.2):
         checks.repair(scene)
         checks.check(scene, random)
     if random.random() < 0.2 and scene.allows("project-moves"):
@@ -128,6 +128,8 @@ def main():
     report(tally)
     if not failed:
         shutil.rmtree(folder)
+    # As cargo says it of a test.
+    print(f"\ntest result: {'FAILED. 0 passed; 1' if failed else 'ok. 1 passed; 0'} failed; 0 ignored", flush=True)
     sys.exit(1 if failed else 0)
 
 

@@ -16,8 +16,6 @@ ENDINGS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGUSR1", "SIG
 
 def mixed(scene, random):
     """One or two engines that are disturbed in several ways, then stopped somehow, and perhaps a collection."""
-    if random.random() < 0.3:
-        misbehave(scene, random)
     engines = [start(scene, random) for _ in range(random.choice((1, 1, 2)))]
     length = random.choice((0.05, 0.3, 1.0, 3.0)) * random.random()
     began = time.monotonic()
@@ -59,7 +57,13 @@ def shimmering(scene, random):
     over(scene, engines)
 
 
-BOUTS = (mixed, mixed, hunted, shimmering)
+def misled(scene, random):
+    """Nodes that do what they must not, beside others that read the same."""
+    misbehave(scene, random)
+    over(scene, [start(scene, random) for _ in range(random.choice((1, 2)))])
+
+
+BOUTS = (mixed, mixed, hunted, shimmering, misled)
 
 
 def over(scene, engines):
