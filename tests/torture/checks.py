@@ -26,7 +26,7 @@ def check(scene, random):
 
 def run_all(scene):
     """Every pipeline to its end: the artifact that the engine has for each (pipeline, node)."""
-    yielded = {}
+    yielded, before = {}, set((scene.store / "tmp").glob("*"))
     for pipeline in scene.project.pipelines:
         code, out, said = scene.flow("run", pipeline.path, "--json")
         if code != 0 and scene.dirt["hard"]:
@@ -38,6 +38,8 @@ def run_all(scene):
             raise Fault(f"a clean run of {pipeline.path} ended with {code}: {failed} {said}; damaged was {dict(scene.dirt)}")
         yielded.update({(pipeline.path, event["node"]): event["artifact"] for event in events if "artifact" in event})
         scene.count("runs", "clean")
+    if left := set((scene.store / "tmp").glob("*")) - before:
+        raise Fault(f"a clean run leaves {sorted(map(str, left))}")
     return yielded
 
 

@@ -20,9 +20,12 @@ def damage(store, random, allows, running=False):
     if hard and allows("hard-damage") and not running:
         return in_place_of_a_directory(store, area, which)
     path = pick(files(store, area), which)
-    if path is None or (kind == "sly flip" and not allows("sly-damage")):
+    if path is None or (kind in ("sly flip", "mode") and not allows(f"damage by {kind}")):
         return None
     if (area in ("version", "other", "locks") or kind in ("directory", "dangling link")) and not allows("hard-damage"):
+        return None
+    if area == "version" and "flip" in kind:
+        # It could become the version of another format, which is to be refused for good.
         return None
     if not spoil(path, kind, amount, pick(files(store, area), amount)):
         return None
