@@ -12,14 +12,41 @@ use proptest::test_runner::TestRunner;
 
 use super::scene::Scene;
 
-const COMMANDS: [&str; 6] =
-    ["log test.ron a", "why test.ron a", "ls test.ron", "plan test.ron --json", "cache gc --keep-days 0 --dry-run", "cache rebuild"];
+const COMMANDS: [&str; 6] = [
+    "log test.ron a",
+    "why test.ron a",
+    "ls test.ron",
+    "plan test.ron --json",
+    "cache gc --keep-days 0 --dry-run",
+    "cache rebuild",
+];
 
 /// Pieces of what runs write, and of what they never do.
 const PIECES: [&str; 24] = [
-    "{", "}", "[", "]", ",", ":", "\"", "\n", "\\", "null", "true", "-1", "1e308", "18446744073709551616", "{\"event\":\"node_started\",\"node\":\"a\"}\n",
-    "{\"event\":\"step\",\"node\":\"a\",\"step\":-1,\"of\":0,\"losses\":{\"x\":null}}\n", "{\"event\":7,\"node\":\"a\"}\n", "{\"event\":\"memory\",\"node\":\"a\",\"peak\":1e99}\n",
-    "{\"event\":\"node_failed\",\"node\":\"a\",\"message\":\"\\u001b[2J\"}\n", "\"name\":7", "\"pipeline\":null", "\"pipeline\":\"/\"", "\u{0}", "\"test/a\":\"xyz\"",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\n",
+    "\\",
+    "null",
+    "true",
+    "-1",
+    "1e308",
+    "18446744073709551616",
+    "{\"event\":\"node_started\",\"node\":\"a\"}\n",
+    "{\"event\":\"step\",\"node\":\"a\",\"step\":-1,\"of\":0,\"losses\":{\"x\":null}}\n",
+    "{\"event\":7,\"node\":\"a\"}\n",
+    "{\"event\":\"memory\",\"node\":\"a\",\"peak\":1e99}\n",
+    "{\"event\":\"node_failed\",\"node\":\"a\",\"message\":\"\\u001b[2J\"}\n",
+    "\"name\":7",
+    "\"pipeline\":null",
+    "\"pipeline\":\"/\"",
+    "\u{0}",
+    "\"test/a\":\"xyz\"",
 ];
 
 fn cases(bounded: u32) -> ProptestConfig {

@@ -96,24 +96,28 @@ fn forget(store: &Path) {
 fn whatever_a_worker_says_of_its_job_is_told_or_kept() {
     let lab = workshop();
     let worker = lab.text_path("worker/worker");
-    let tried = TestRunner::new(cases(24)).run(&(lines(), prop::sample::select(vec!["0", "0", "1", "75"])), |(said, code)| {
-        forget(&lab.path(".hyper-flow"));
-        std::fs::write(lab.path("worker/said"), &said).unwrap();
-        lab.write("worker/code", code);
-        // Every line of standard output is JSON, or this fails.
-        let run = lab.run_with(&["--grace", "1"], &[("HYPER_FLOW_WORKER", &worker)]);
-        prop_assert!(matches!(run.code, Some(0 | 1)), "{:?}: {}", run.code, run.stderr);
-        prop_assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
-        prop_assert_eq!(run.code == Some(0), run.ran() == ["a"], "{:?}", run.events);
-        for line in ["ls p.ron", "log p.ron a", "why p.ron a", "show p.ron a"] {
-            let words: Vec<&str> = line.split(' ').collect();
-            let output = lab.flow(&words);
-            let told = String::from_utf8_lossy(&output.stderr);
-            prop_assert!(matches!(output.status.code(), Some(0 | 2)) && !told.contains("panicked"), "{line}: {told}");
-            prop_assert!(!output.stdout.contains(&b'\x1b'), "{line}: {}", String::from_utf8_lossy(&output.stdout));
-        }
-        Ok(())
-    });
+    let tried =
+        TestRunner::new(cases(24)).run(&(lines(), prop::sample::select(vec!["0", "0", "1", "75"])), |(said, code)| {
+            forget(&lab.path(".hyper-flow"));
+            std::fs::write(lab.path("worker/said"), &said).unwrap();
+            lab.write("worker/code", code);
+            // Every line of standard output is JSON, or this fails.
+            let run = lab.run_with(&["--grace", "1"], &[("HYPER_FLOW_WORKER", &worker)]);
+            prop_assert!(matches!(run.code, Some(0 | 1)), "{:?}: {}", run.code, run.stderr);
+            prop_assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+            prop_assert_eq!(run.code == Some(0), run.ran() == ["a"], "{:?}", run.events);
+            for line in ["ls p.ron", "log p.ron a", "why p.ron a", "show p.ron a"] {
+                let words: Vec<&str> = line.split(' ').collect();
+                let output = lab.flow(&words);
+                let told = String::from_utf8_lossy(&output.stderr);
+                prop_assert!(
+                    matches!(output.status.code(), Some(0 | 2)) && !told.contains("panicked"),
+                    "{line}: {told}"
+                );
+                prop_assert!(!output.stdout.contains(&b'\x1b'), "{line}: {}", String::from_utf8_lossy(&output.stdout));
+            }
+            Ok(())
+        });
     tried.unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -124,7 +128,10 @@ fn whatever_a_worker_says_of_itself_is_understood_or_told() {
     lab.write("worker/said", "");
     let worker = lab.text_path("worker/worker");
     let good = DESCRIPTION.replace("VERSION", env!("CARGO_PKG_VERSION")).into_bytes();
-    let mutated = prop::collection::vec((any::<prop::sample::Index>(), 0..10_usize, prop::collection::vec(any::<u8>(), 0..4)), 0..3);
+    let mutated = prop::collection::vec(
+        (any::<prop::sample::Index>(), 0..10_usize, prop::collection::vec(any::<u8>(), 0..4)),
+        0..3,
+    );
     let tried = TestRunner::new(cases(24)).run(&prop_oneof![mutated.prop_map(Some), Just(None)], |changes| {
         forget(&lab.path(".hyper-flow"));
         let mut said = good.clone();
@@ -133,7 +140,8 @@ fn whatever_a_worker_says_of_itself_is_understood_or_told() {
             let end = (at + cut).min(said.len());
             said.splice(at..end, piece);
         }
-        std::fs::write(lab.path("worker/described"), if changes.is_none() { b"[".repeat(100_000) } else { said }).unwrap();
+        std::fs::write(lab.path("worker/described"), if changes.is_none() { b"[".repeat(100_000) } else { said })
+            .unwrap();
         let run = lab.run_with(&[], &[("HYPER_FLOW_WORKER", &worker)]);
         prop_assert!(matches!(run.code, Some(0..=2)), "{:?}: {}", run.code, run.stderr);
         prop_assert!(!run.stderr.contains("panicked"), "{}", run.stderr);

@@ -45,7 +45,8 @@ fn change() -> impl Strategy<Value = Change> {
         any::<Index>().prop_map(Change::Cut),
         any::<(Index, Index, Index)>().prop_map(|(from, to, at)| Change::Splice(from, to, at)),
         prop::sample::select(json.to_vec()).prop_map(Change::Json),
-        (prop::sample::select(vec!["[", "{\"a\":"]), 1..20_000_usize).prop_map(|(open, depth)| Change::Deep(open, depth)),
+        (prop::sample::select(vec!["[", "{\"a\":"]), 1..20_000_usize)
+            .prop_map(|(open, depth)| Change::Deep(open, depth)),
     ]
 }
 
@@ -108,10 +109,14 @@ fn read_all(store: &Store, dest: &Path) {
         if store.export(&hit.artifact, dest, forced).is_ok() {
             assert_eq!(content_of(dest), whole);
         }
-        assert!(store.read(&hit.artifact, "a").is_ok_and(|read| read == b"alpha") || store.lookup(&key("n")).unwrap().is_none());
+        assert!(
+            store.read(&hit.artifact, "a").is_ok_and(|read| read == b"alpha")
+                || store.lookup(&key("n")).unwrap().is_none()
+        );
     }
     assert!(store.preimage(&key("n")).unwrap().is_none_or(|bytes| bytes == preimage("n")));
-    let _ = (store.record(&key("n")).unwrap(), store.labels().unwrap(), store.last_used().unwrap(), store.du().unwrap());
+    let _ =
+        (store.record(&key("n")).unwrap(), store.labels().unwrap(), store.last_used().unwrap(), store.du().unwrap());
     let found = store.verify(false).unwrap();
     store.verify(true).unwrap();
     assert_eq!(store.verify(false).unwrap().problems, [], "after {:?}", found.problems);

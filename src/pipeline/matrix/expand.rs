@@ -172,7 +172,8 @@ impl<'a> Expander<'a> {
         self.made = self.made.saturating_add(values.fold(1, usize::saturating_mul));
         if self.made > MOST {
             let draft = Draft::error(format!("the matrix makes more than {MOST} nodes and items"));
-            self.findings.push(draft.at(place, "up to here").help("name fewer axes in one text, or give them fewer values"));
+            self.findings
+                .push(draft.at(place, "up to here").help("name fewer axes in one text, or give them fewer values"));
         }
         self.made <= MOST
     }

@@ -48,12 +48,18 @@ fn reply(mut stream: TcpStream, answer: &[u8]) {
 }
 
 fn hub(endpoint: String) -> Hub {
-    let patience = Patience { retries: 2, first_wait: Duration::ZERO, longest_wait: Duration::ZERO, ..Patience::brief(Duration::from_secs(20)) };
+    let patience = Patience {
+        retries: 2,
+        first_wait: Duration::ZERO,
+        longest_wait: Duration::ZERO,
+        ..Patience::brief(Duration::from_secs(20))
+    };
     Hub::new(Settings { endpoint, token: None, offline: false, patience }).unwrap()
 }
 
 fn answer(head: &str, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).into_bytes();
+    let mut bytes =
+        format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
@@ -61,10 +67,27 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 /// A body with some pieces of it cut out, repeated, or replaced.
 fn mutated(text: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
     const PIECES: [&str; 16] = [
-        "{", "}", "[", "]", ",", "\"", "null", "-1", "18446744073709551615", "1e99", "\"path\":\"../../x\"", "\"path\":\"\"",
-        "\\u0000", "sha256:", "\"type\":\"file\"", "\u{7f}",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "\"",
+        "null",
+        "-1",
+        "18446744073709551615",
+        "1e99",
+        "\"path\":\"../../x\"",
+        "\"path\":\"\"",
+        "\\u0000",
+        "sha256:",
+        "\"type\":\"file\"",
+        "\u{7f}",
     ];
-    let piece = prop_oneof![prop::sample::select(PIECES.to_vec()).prop_map(|piece| piece.as_bytes().to_vec()), prop::collection::vec(any::<u8>(), 0..4)];
+    let piece = prop_oneof![
+        prop::sample::select(PIECES.to_vec()).prop_map(|piece| piece.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..4)
+    ];
     prop::collection::vec((any::<Index>(), 0..30_usize, piece), 0..4).prop_map(move |changes| {
         let mut bytes = text.to_vec();
         for (at, cut, piece) in changes {
@@ -78,11 +101,24 @@ fn mutated(text: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
 
 fn head() -> impl Strategy<Value = String> {
     let heads = [
-        "200 OK", "200 OK", "200 OK", "206 Partial Content", "404 Not Found", "416 Range", "429 Slow", "500 Oh",
-        "200 OK\r\nLink: <http://x/?cursor=1>; rel=\"next\"", "200 OK\r\nLink: <<>>;;;=?,,rel=next", "206 P\r\nContent-Range: bytes 0-1/2",
-        "206 P\r\nContent-Range: bytes 18446744073709551615-0/18446744073709551615", "416 R\r\nContent-Range: bytes */0",
-        "503 Wait\r\nRetry-After: 18446744073709551615", "302 There\r\nLocation: http://[", "200 OK\r\nContent-Encoding: gzip",
-        "404 N\r\nX-Error-Message: \u{1b}[2J", "200",
+        "200 OK",
+        "200 OK",
+        "200 OK",
+        "206 Partial Content",
+        "404 Not Found",
+        "416 Range",
+        "429 Slow",
+        "500 Oh",
+        "200 OK\r\nLink: <http://x/?cursor=1>; rel=\"next\"",
+        "200 OK\r\nLink: <<>>;;;=?,,rel=next",
+        "206 P\r\nContent-Range: bytes 0-1/2",
+        "206 P\r\nContent-Range: bytes 18446744073709551615-0/18446744073709551615",
+        "416 R\r\nContent-Range: bytes */0",
+        "503 Wait\r\nRetry-After: 18446744073709551615",
+        "302 There\r\nLocation: http://[",
+        "200 OK\r\nContent-Encoding: gzip",
+        "404 N\r\nX-Error-Message: \u{1b}[2J",
+        "200",
     ];
     prop::sample::select(heads.to_vec()).prop_map(str::to_owned)
 }
@@ -142,7 +178,12 @@ proptest! {
 /// Sizes whose sum is no number.
 #[test]
 fn sizes_that_no_number_holds_do_not_fit_on_the_disk() {
-    let file = |path: &str| format!(r#"{{"type":"file","path":"{path}","oid":"9e26dfeeb6e641a33dae4961196235bdb965b21b","size":{}}}"#, u64::MAX);
+    let file = |path: &str| {
+        format!(
+            r#"{{"type":"file","path":"{path}","oid":"9e26dfeeb6e641a33dae4961196235bdb965b21b","size":{}}}"#,
+            u64::MAX
+        )
+    };
     let hub = hub(serve(vec![answer("200 OK", format!("[{},{}]", file("a"), file("b")).as_bytes())]));
     let (repo, folder) = ("org/m".parse().unwrap(), tempfile::tempdir().unwrap());
     let files = hub.files(&repo, COMMIT, &Silent).unwrap();
@@ -155,7 +196,9 @@ fn sizes_that_no_number_holds_do_not_fit_on_the_disk() {
 fn pages_in_a_circle_end() {
     let page = |next: u32, file: u32| {
         let link = format!("200 OK\r\nLink: <http://x/?cursor={next}>; rel=\"next\"");
-        let entry = format!(r#"[{{"type":"file","path":"f{file}","oid":"9e26dfeeb6e641a33dae4961196235bdb965b21b","size":1}}]"#);
+        let entry = format!(
+            r#"[{{"type":"file","path":"f{file}","oid":"9e26dfeeb6e641a33dae4961196235bdb965b21b","size":1}}]"#
+        );
         answer(&link, entry.as_bytes())
     };
     let answers = std::iter::once(page(1, 0)).chain((0..40).map(|turn| page(2 - turn % 2, 1 + turn % 2))).collect();
