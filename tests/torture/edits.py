@@ -9,7 +9,7 @@ from torture.recipes import Tree
 
 def edit(project, random, allows):
     """One random edit, with the clean state in model and disk; gives its name and its words."""
-    choice = [change_source, change_source, change_parameter, change_parameter, change_word, retag, rewire, add, remove]
+    choice = [change_source] * 5 + [change_parameter] * 5 + [retag] * 2 + [rewire] * 2 + [change_word, add, remove]
     choice += [rename_node, rename_source, change_settings, add_source, reorder]
     choice += [move_pipeline, rename_pipeline] if allows("moves") else []
     choice += [copy_pipeline, delete_pipeline] if allows("copies") else []

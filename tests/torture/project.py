@@ -78,7 +78,7 @@ class Project:
             pipeline.parameters[name] = random.choice(VALUES)
         # Deep ones take from the last nodes, wide ones from the first.
         shape = random.choice(("deep", "wide", "mixed"))
-        for _ in range(random.choice((5, 8, 12, 20, 40))):
+        for _ in range(random.choice((5, 5, 8, 8, 12, 20, 40))):
             self.add_node(pipeline, random, shape)
         pipeline.settings = random.choice(("", '"*": (retries: 1)', '"*": (timeout: "300 s")', '"*": (threads: 2)'))
         self.pipelines.append(pipeline)
