@@ -36,7 +36,8 @@ def mixed(scene, random):
 
 
 def hunted(scene, random):
-    """Lives that are killed one after the other, with nothing in between."""
+    """Lives that are killed one after the other; what each leaves is looked at, or found by the next."""
+    afresh(scene, random)
     for _ in range(random.randint(2, 6)):
         engine = start(scene, random)
         pause(random.random() ** 2 * 0.7)
@@ -44,12 +45,13 @@ def hunted(scene, random):
             kill_child(scene, random, engine)
         stop(scene, engine, random.choice(("SIGKILL", "SIGKILL", "SIGTERM", "SIGUSR1")))
         over(scene, [engine])
+        if random.random() < 0.4:
+            verify(scene)
 
 
 def shimmering(scene, random):
     """Sources that change and change back as long as an engine runs."""
-    if random.random() < 0.6 and scene.allows("gc"):
-        checks.collect(scene, random, "--all")
+    afresh(scene, random)
     engines = [start(scene, random) for _ in range(random.choice((1, 1, 2)))]
     for _ in range(20):
         if scene.allows("flicker") and any(engine.runs() for engine in engines):
@@ -59,8 +61,15 @@ def shimmering(scene, random):
 
 def misled(scene, random):
     """Nodes that do what they must not, beside others that read the same."""
-    misbehave(scene, random)
-    over(scene, [start(scene, random) for _ in range(random.choice((1, 2)))])
+    afresh(scene, random)
+    pipeline = misbehave(scene, random)
+    over(scene, [start(scene, random, pipeline), *(start(scene, random) for _ in range(random.choice((0, 1))))])
+
+
+def afresh(scene, random):
+    """Mostly from nothing, so that there is something to do."""
+    if random.random() < 0.6 and scene.allows("gc"):
+        checks.collect(scene, random, "--all")
 
 
 BOUTS = (mixed, mixed, hunted, shimmering, misled)
@@ -79,9 +88,9 @@ def pause(seconds):
     time.sleep(max(0, seconds))
 
 
-def start(scene, random):
+def start(scene, random, pipeline=None):
     """A run with random options."""
-    pipeline = random.choice(scene.project.pipelines)
+    pipeline = pipeline or random.choice(scene.project.pipelines)
     words = ["run", pipeline.path]
     if random.random() < 0.2:
         words += random.sample(sorted(pipeline.nodes), min(2, len(pipeline.nodes)))
@@ -171,7 +180,7 @@ def look(scene, random, _):
     scene.count("looks", " ".join(words[:2]) if words[0] == "cache" else words[0])
 
 
-def verify(scene, _, __):
+def verify(scene, *_):
     code, out, said = scene.flow("cache", "verify")
     if code != 0 and not scene.dirty() and "in use by" not in said:
         raise Fault(f"nothing was damaged, and verify beside a run ended with {code}: {out} {said}")
@@ -190,17 +199,17 @@ def export(scene, random, _):
 
 
 def misbehave(scene, random):
-    """A parameter with which nodes fail or do what they must not, until it is mended."""
+    """A parameter with which nodes fail or do what they must not, until it is mended: its pipeline."""
     pipeline = random.choice(scene.project.pipelines)
     name, value = random.choice(sorted(pipeline.parameters)), random.choice(MISBEHAVIOURS)
-    if not scene.allows(value):
-        return
-    scene.project.spoilt[pipeline.path, name] = value
-    scene.project.write_pipeline(pipeline)
-    scene.say(f"{pipeline.path}: {name} = {value}")
-    scene.count("edits", f"parameter {value}")
-    if value != "broken":
-        scene.dirt["sly"].append(f"{value} in {pipeline.path}")
+    if scene.allows(value):
+        scene.project.spoilt[pipeline.path, name] = value
+        scene.project.write_pipeline(pipeline)
+        scene.say(f"{pipeline.path}: {name} = {value}")
+        scene.count("edits", f"parameter {value}")
+        if value != "broken":
+            scene.dirt["sly"].append(f"{value} in {pipeline.path}")
+    return pipeline
 
 
 DISTURBANCES = (
