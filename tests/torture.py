@@ -23,7 +23,7 @@ import time
 from torture import bouts, checks
 from torture.damage import damage
 from torture.edits import edit
-from torture.processes import clock, of_home, send
+from torture.processes import clock, of_homes, send
 from torture.scene import Fault, Scene
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -99,7 +99,7 @@ def tell(scene, options, seed, number, fault):
     print(f"\nFAULT: {fault}\n")
     print(f"Again: python3 tests/torture.py --seed {seed} --scene {number} --seconds 600 --binary {options.binary}")
     print(f"Look:  less {scene.folder}/transcript.txt; ls {scene.logs}  # what each command printed")
-    print(f"       cd {scene.project.root} && HOME={scene.home} TORTURE_WORD={scene.project.word} {options.binary} plan {scene.project.pipelines[0].path}")
+    print(f"       cd {scene.project.root} && TORTURE_WORD={scene.project.word} {options.binary} plan {scene.project.pipelines[0].path}")
 
 
 def main():
@@ -121,7 +121,7 @@ def main():
             tell(scene, options, options.seed, number, fault)
             failed = True
         finally:
-            for pid in of_home(scene.home):
+            for pid in of_homes(scene.home):
                 send(pid, 9)
         tally["scenes"]["played"] += 1
         number += 1

@@ -144,7 +144,7 @@ def kill_child(scene, random, engine):
         if send(pid, signal.SIGKILL):
             scene.say(f"SIGKILL to {pid}, a child of [{engine.name}]: {words}")
             scene.count("kills", "SIGKILL of a child")
-            scene.unguarded |= " guard " in words
+            engine.unguarded |= " guard " in words
 
 
 def freeze(scene, random, engine):

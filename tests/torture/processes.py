@@ -15,7 +15,7 @@ def clock():
 
 
 def environment(home, word, days=0):
-    """What an engine sees. Whatever it starts inherits the home, by which it is found."""
+    """What an engine sees. Whatever it starts inherits the home, which no other engine has, and by which it is found."""
     variables = {"PATH": os.environ["PATH"], "HOME": str(home), "TORTURE_WORD": word, "RUST_BACKTRACE": "1"}
     if days:
         # The stamps of files are those of the kernel, which nobody moves.
@@ -24,16 +24,15 @@ def environment(home, word, days=0):
     return variables
 
 
-def of_home(home):
-    """Every living process that was started from an engine with this home, but for this one."""
-    mark, found = f"HOME={home}".encode(), []
+def of_homes(homes):
+    """Every living process that was started from an engine whose home is in this folder: its id and the home's name."""
+    mark, found = f"HOME={homes}/".encode(), {}
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            pid = int(folder.name)
-            if pid != os.getpid() and mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(pid)
+            variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:
-            pass
+            continue
+        found.update({int(folder.name): variable[len(mark) :].decode() for variable in variables if variable.startswith(mark)})
     return found
 
 
@@ -52,12 +51,11 @@ def send(pid, number):
         return False
 
 
-def wait_for_none(home, seconds):
-    """The processes that are still there after so long."""
-    end = time.monotonic() + seconds
-    while (left := of_home(home)) and time.monotonic() < end:
-        time.sleep(0.02)
-    return left
+def group_of(pid):
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 class Engine:
@@ -70,8 +68,9 @@ class Engine:
             self.process = subprocess.Popen(
                 command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
             )
-        self.home = variables["HOME"]
         self.sent = []
+        # Whether the shell was killed that ends what a killed engine leaves.
+        self.unguarded = False
 
     @property
     def pid(self):

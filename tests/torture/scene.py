@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import time
 
-from torture.processes import Engine, environment, of_home, send, wait_for_none, words_of
+from torture.processes import Engine, environment, group_of, of_homes, send, words_of
 from torture.project import Project
 
 # Only a hang takes so long.
@@ -29,8 +29,7 @@ class Scene:
         self.began, self.commands = time.monotonic(), 0
         # What was damaged since all was well: what a run heals by itself, what an export finds, what wants a repair.
         self.dirt = collections.defaultdict(list)
-        # Whoever loses its guard may outlive its engine.
-        self.unguarded = False
+        self.engines = {}
         # What users have put into exported directories: destination → path → content.
         self.of_users = collections.defaultdict(dict)
         self.ledgers_lost = False
@@ -61,14 +60,15 @@ class Scene:
         name = f"{self.commands:04}-{words[0]}"
         moved = f" (its clock moved by {days} days)" if days else ""
         self.say(f"[{name}] hyper-flow {' '.join(words)}{moved}")
-        variables = environment(self.home, self.project.word, days)
-        return Engine([str(self.options.binary), *words], self.project.root, variables, self.logs, name)
+        variables = environment(self.home / name, self.project.word, days)
+        self.engines[name] = Engine([str(self.options.binary), *words], self.project.root, variables, self.logs, name)
+        return self.engines[name]
 
     def end(self, engine, seconds=PATIENCE):
         """Its exit code, when it ended in one of the ways that are allowed."""
         code = engine.wait(seconds)
         if code is None:
-            running = [f"{pid} {words_of(pid)}" for pid in of_home(self.home)]
+            running = [f"{pid} of [{name}]: {words_of(pid)}" for pid, name in of_homes(self.home).items()]
             raise Fault(f"[{engine.name}] hangs; running are {running}")
         self.say(f"[{engine.name}] ended with {code}")
         signalled = code < 0 and -code in engine.sent
@@ -109,14 +109,23 @@ class Scene:
 
     def settle(self):
         """Waits for what killed engines have left; ends what has nobody to end it."""
-        left = wait_for_none(self.home, 1 if self.unguarded else 30)
-        if left and not self.unguarded:
-            raise Fault(f"processes outlive their engine: {[f'{pid} {words_of(pid)}' for pid in left]}")
-        for pid in left:
-            self.say(f"ends {pid}, whose guard was killed: {words_of(pid)}")
+        end = time.monotonic() + 30
+        guarded = lambda: {pid: name for pid, name in of_homes(self.home).items() if not self.engines[name].unguarded}
+        while guarded() and time.monotonic() < end:
+            time.sleep(0.02)
+        orphans = collections.defaultdict(set)
+        for pid, name in guarded().items():
+            orphans[name].add(group_of(pid))
+            self.say(f"{pid} of [{name}] is still there: {words_of(pid)}")
+        for name, groups in orphans.items():
+            # A process that was being started when its engine was killed is known to nobody.
+            if len(groups) > 1 or self.engines[name].process.returncode >= 0:
+                raise Fault(f"[{name}] has ended, and what it started has not: look for it in the transcript")
+            self.count("orphans", "started when the engine was killed")
+        for pid in of_homes(self.home):
             send(pid, 9)
-        wait_for_none(self.home, 10)
-        self.unguarded = False
+        while of_homes(self.home):
+            time.sleep(0.02)
 
     def forget(self):
         """Removes a scene that went well."""
