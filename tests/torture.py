@@ -20,6 +20,9 @@ import sys
 import tempfile
 import time
 
+# What is run here leaves nothing in the folder that it came from.
+sys.dont_write_bytecode = True
+
 from torture import bouts, checks
 from torture.damage import damage
 from torture.edits import edit
@@ -27,6 +30,12 @@ from torture.processes import clock, of_homes, send
 from torture.scene import Fault, Scene
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+# What can be left out, to look behind a fault.
+KINDS = (
+    *("broken", "vandal", "escape", "hollow", "flicker", "edits-while-running", "kills-of-children", "freeze", "looks"),
+    *("clock", "gc", "moves", "copies", "project-moves", "user-edits", "killed-exports"),
+    *("damage", "damage-while-running", "hard-damage", "damage by sly flip", "damage by mode"),
+)
 
 
 def arguments():
@@ -36,11 +45,13 @@ def arguments():
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/debug/hyper-flow")
     parser.add_argument("--scene", type=int, default=1, help="the scene to begin with")
     parser.add_argument("--rounds", type=int, default=8, help="rounds of a scene")
-    parser.add_argument("--exports", type=float, default=0.1, help="share of the known artifacts that are exported and compared again")
-    parser.add_argument("--without", action="append", default=[], metavar="WHAT", help="leave out one kind of attack, to look behind a fault")
+    parser.add_argument("--exports", type=float, default=0.1, help="share of the known artifacts that are compared again")
+    parser.add_argument("--without", action="append", default=[], metavar="WHAT", help=f"leave out: {', '.join(KINDS)}")
     parser.add_argument("--folder", type=pathlib.Path, help="where the scenes are [default: a temporary folder]")
     parser.add_argument("--verbose", action="store_true", help="print the transcript while it is written")
     options = parser.parse_args()
+    if unknown := set(options.without) - set(KINDS):
+        parser.error(f"--without {unknown}: there is none of {', '.join(KINDS)}")
     options.binary = options.binary.resolve()
     options.clock = clock() if "clock" not in options.without else None
     return options
@@ -99,7 +110,8 @@ def tell(scene, options, seed, number, fault):
     print(f"\nFAULT: {fault}\n")
     print(f"Again: python3 tests/torture.py --seed {seed} --scene {number} --seconds 600 --binary {options.binary}")
     print(f"Look:  less {scene.folder}/transcript.txt; ls {scene.logs}  # what each command printed")
-    print(f"       cd {scene.project.root} && TORTURE_WORD={scene.project.word} {options.binary} plan {scene.project.pipelines[0].path}")
+    command = f"TORTURE_WORD={scene.project.word} {options.binary} plan {scene.project.pipelines[0].path}"
+    print(f"       cd {scene.project.root} && {command}")
 
 
 def main():

@@ -20,8 +20,9 @@ def mixed(scene, random):
     length = random.choice((0.05, 0.3, 1.0, 3.0)) * random.random()
     began = time.monotonic()
     doings = [disturb for disturb, kind in DISTURBANCES if scene.allows(kind)]
-    plan = sorted((random.random() * length, random.choice(doings), random.getrandbits(32)) for _ in range(random.randint(0, 4)))
-    for moment, disturbance, number in plan:
+    some = range(random.randint(0, 4))
+    plan = [(random.random() * length, random.choice(doings), random.getrandbits(32)) for _ in some]
+    for moment, disturbance, number in sorted(plan, key=lambda planned: planned[0]):
         pause(began + moment - time.monotonic())
         disturbance(scene, type(random)(number), random.choice(engines))
     pause(began + length - time.monotonic())
@@ -173,7 +174,8 @@ def look(scene, random, _):
     """Commands that only look."""
     pipeline = random.choice(scene.project.pipelines)
     node = random.choice(sorted(pipeline.nodes))
-    words = random.choice((["plan", pipeline.path], ["ls"], ["why", pipeline.path, node], ["log", pipeline.path, node], ["cache", "du"], ["cache", "rebuild"]))
+    of_node = [["why", pipeline.path, node], ["log", pipeline.path, node], ["show", pipeline.path, node]]
+    words = random.choice((*of_node, ["plan", pipeline.path], ["ls"], ["cache", "du"], ["cache", "rebuild"]))
     code, _, said = scene.flow(*words)
     if code == 3 and not scene.dirty() and "in use by" not in said:
         raise Fault(f"`{' '.join(words)}` says that the store failed: {said}")

@@ -4,13 +4,18 @@ import os
 import pathlib
 import shutil
 
-AREAS = ("objects", "objects", "objects", "trees", "records", "preimages", "index", "locks", "runs", "memos", "exports", "exports", "version", "version", "other")
-# What is not to be healed by a run alone: it is named, and mended by `cache verify --repair`.
-OF_FILES = ("flip", "sly flip", "truncate", "empty", "append", "delete", "directory", "mode", "mtime", "exchange", "dangling link")
+AREAS = (
+    *("objects", "objects", "objects", "trees", "records", "preimages", "index", "locks"),
+    *("runs", "memos", "exports", "exports", "version", "version", "other"),
+)
+OF_CONTENT = ("flip", "sly flip", "truncate", "empty", "append")
+OF_FILES = (*OF_CONTENT, "delete", "directory", "mode", "mtime", "exchange", "dangling link")
 
 
 def damage(store, random, allows, running=False):
-    """Damages one thing at random; gives the kind, whether it is hard to heal, and words; None if there is nothing."""
+    """Damages one thing at random: the kind, whether no run alone can heal it, and which thing; None if there is none.
+
+    What is hard to heal is named by every command, and mended by `cache verify --repair`."""
     area = random.choice(AREAS)
     # Of which one and how, as many choices are made whatever is there.
     which, kind, hard, amount = random.random(), random.choice(OF_FILES), random.random() < 0.08, random.random()

@@ -159,8 +159,8 @@ def reorder(project, random):
     """The order of a pipeline's text means nothing."""
     pipeline = random.choice(project.pipelines)
     order = list(pipeline.nodes)
-    shuffled = dataclasses.replace(pipeline, nodes={name: pipeline.nodes[name] for name in random.sample(order, len(order))})
-    project.write_pipeline(shuffled)
+    nodes = {name: pipeline.nodes[name] for name in random.sample(order, len(order))}
+    project.write_pipeline(dataclasses.replace(pipeline, nodes=nodes))
     return f"{pipeline.path}: nodes in another order"
 
 
@@ -185,7 +185,8 @@ def copy_pipeline(project, random):
         return None
     pipeline = random.choice(project.pipelines)
     nodes = {name: dataclasses.replace(node) for name, node in pipeline.nodes.items()}
-    copy = dataclasses.replace(pipeline, path=project.fresh("copy") + ".ron", parameters=dict(pipeline.parameters), nodes=nodes)
+    path, parameters = project.fresh("copy") + ".ron", dict(pipeline.parameters)
+    copy = dataclasses.replace(pipeline, path=path, parameters=parameters, nodes=nodes)
     project.pipelines.append(copy)
     project.write_pipeline(copy)
     return f"{copy.path} is a copy of {pipeline.path}"

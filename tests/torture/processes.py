@@ -6,7 +6,8 @@ import signal
 import subprocess
 import time
 
-CLOCKS = [pathlib.Path(folder, "faketime/libfaketime.so.1") for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")]
+LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")
+CLOCKS = [pathlib.Path(folder, "faketime/libfaketime.so.1") for folder in LIBRARIES]
 
 
 def clock():
@@ -19,20 +20,21 @@ def environment(home, word, days=0):
     variables = {"PATH": os.environ["PATH"], "HOME": str(home), "TORTURE_WORD": word, "RUST_BACKTRACE": "1"}
     if days:
         # The stamps of files are those of the kernel, which nobody moves.
-        moved = {"LD_PRELOAD": str(clock()), "FAKETIME": f"{days:+d}d", "NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        variables.update(moved)
+        variables.update({"LD_PRELOAD": str(clock()), "FAKETIME": f"{days:+d}d"})
+        variables.update({"NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
     return variables
 
 
-def of_homes(homes):
-    """Every living process that was started from an engine whose home is in this folder: its id and the home's name."""
-    mark, found = f"HOME={homes}/".encode(), {}
+def of_homes(folder_of_homes):
+    """Every living process of the engines whose homes are in this folder: its id and the home's name."""
+    mark, found = f"HOME={folder_of_homes}/".encode(), {}
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        found.update({int(folder.name): variable[len(mark) :].decode() for variable in variables if variable.startswith(mark)})
+        homes = [variable[len(mark) :].decode() for variable in variables if variable.startswith(mark)]
+        found.update({int(folder.name): name for name in homes})
     return found
 
 

@@ -88,7 +88,7 @@ class Project:
         choice = {"deep": before[-2:], "wide": before[:3], "mixed": before}[shape]
         count = min(len(choice), random.choice((0, 1, 1, 2, 3)) or (shape == "deep"))
         inputs = dict(zip(("left", "right", "up"), random.sample(choice, count)))
-        files = dict(zip(("src", "other"), random.sample(sorted(self.sources), random.choice((0, 0, 1, 1, 1, 2)) % (len(self.sources) + 1))))
+        files = dict(zip(("src", "other"), random.sample(sorted(self.sources), random.choice((0, 0, 1, 1, 1, 2)))))
         if random.random() < 0.1 and before:
             # A twin: another name for the same key, as long as nobody edits one of the two.
             name = self.fresh("twin")
@@ -96,7 +96,8 @@ class Project:
             return name
         parameter = random.choice((None, *pipeline.parameters))
         digits = random.choice((64, 64, 64, 12, 1, 1))
-        node = Node(inputs, files, parameter, random.random() < 0.1, self.tag(random), digits, self.pieces(random, inputs), manners(random))
+        more = (random.random() < 0.1, self.tag(random), digits, self.pieces(random, inputs), manners(random))
+        node = Node(inputs, files, parameter, *more)
         name = self.fresh(random.choice(("n", "n", "Group/n", "ü n.")))
         pipeline.nodes[name] = node
         return name
@@ -175,11 +176,13 @@ class Project:
             files = {port: quote(os.path.relpath(self.root / source, home)) for port, source in node.files.items()}
             inputs = {port: quote(other) for port, other in node.inputs.items()}
             word = ', env: ["TORTURE_WORD"]' if node.word else ""
-            nodes.append(f"{quote(name)}: Command(program: {program}, inputs: {pairs(inputs)}, files: {pairs(files)}{word}),")
+            fields = f"program: {program}, inputs: {pairs(inputs)}, files: {pairs(files)}{word}"
+            nodes.append(f"{quote(name)}: Command({fields}),")
         parameters = pairs({name: quote(value(name)) for name in pipeline.parameters})
         body = "\n        ".join(nodes)
         return (
-            f"Pipeline(\n    name: {quote(pipeline.name)},\n    params: {parameters},\n    nodes: {{\n        {body}\n    }},\n"
+            f"Pipeline(\n    name: {quote(pipeline.name)},\n    params: {parameters},\n"
+            f"    nodes: {{\n        {body}\n    }},\n"
             f"    settings: {{{pipeline.settings}}},\n)\n"
         )
 

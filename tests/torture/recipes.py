@@ -148,7 +148,8 @@ def script(node, folders):
     end = "sleep 0.15\n" if "slow after" in node.manners else ""
     looks = [f"look {port('FLOW_IN', name)}" for name in sorted(node.inputs)]
     looks += [f"{'outside' if name in folders else 'cat'} {port('FLOW_FILE', name)}" for name in sorted(node.files)]
-    total = f'sum=$({{ echo "{node.tag} $1 ${{TORTURE_WORD-}}"; {"; ".join([*looks, ":"])}; }} | sha256sum | cut -c1-{node.digits})\n'
+    seen = "; ".join([f'echo "{node.tag} $1 ${{TORTURE_WORD-}}"', *looks])
+    total = f"sum=$({{ {seen}; }} | sha256sum | cut -c1-{node.digits})\n"
     pieces = "".join(piece_in_shell(piece) + "\n" for piece in node.pieces)
     manners = "".join(says(manner) for manner in node.manners)
     return PRELUDE + MISBEHAVE + manners + total + middle + 'echo "$sum" > "$FLOW_OUT/value"\n' + pieces + end
