@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use crate::files;
+use crate::{fault, files};
 
 /// Makes `to` share the blocks of `from` until one is written to. False where that cannot be.
 #[cfg(target_os = "linux")]
@@ -46,6 +46,7 @@ impl Ways {
 
     /// Places a read-only twin of `object` at `dest`, which is not there yet.
     pub(crate) fn place(&mut self, object: &Path, dest: &Path, exec: bool) -> io::Result<()> {
+        fault::point("link or copy an input")?;
         // An object's own mode has no exec bit, so an executable needs an inode of its own.
         let mode = if exec { 0o555 } else { files::READ_ONLY };
         if self.reflink {

@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::clone;
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
-use crate::files;
 use crate::ledger::{Ledger, Put};
 use crate::share::own_mode;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
+use crate::{fault, files};
 
 /// What temporary files are called; six letters or digits follow.
 const TEMPORARY: &str = ".export-";
@@ -308,6 +308,7 @@ fn write_twin(object: &Path, path: &Path, exec: bool) -> io::Result<()> {
     let mode = Permissions::from_mode(own_mode(if exec { 0o777 } else { 0o666 }));
     let file = tempfile::Builder::new().prefix(TEMPORARY).permissions(mode).tempfile_in(files::parent(path))?;
     clone::reflink_or_copy(object, file.as_file())?;
+    fault::point("export a file")?;
     file.persist(path)?;
     Ok(())
 }

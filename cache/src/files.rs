@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
-use crate::layout;
+use crate::{fault, layout};
 
 /// Mode of everything that is written once.
 pub(crate) const READ_ONLY: u32 = 0o444;
@@ -34,13 +34,13 @@ pub(crate) fn stamp(file: &File, mode: u32) -> io::Result<()> {
 
 /// Makes a file look like an object.
 pub(crate) fn seal(path: &Path) -> Result<()> {
-    let sealed = File::open(path).and_then(|file| stamp(&file, READ_ONLY));
+    let sealed = fault::point("seal a file").and_then(|()| stamp(&File::open(path)?, READ_ONLY));
     sealed.map_err(StoreError::io("seal", path))
 }
 
 /// Makes the content and stamps of a file durable.
 pub(crate) fn sync_file(path: &Path) -> Result<()> {
-    let synced = File::open(path).and_then(|file| file.sync_all());
+    let synced = fault::point("make a file durable").and_then(|()| File::open(path)?.sync_all());
     synced.map_err(StoreError::io("write", path))
 }
 
@@ -74,7 +74,8 @@ pub(crate) fn list(dir: &Path) -> Result<impl Iterator<Item = io::Result<DirEntr
 
 /// Makes a directory of the store and its parents.
 pub(crate) fn make_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| match path.ancestors().find(|path| path.is_file()) {
+    let made = fault::point("make a directory").and_then(|()| fs::create_dir_all(path));
+    made.map_err(|error| match path.ancestors().find(|path| path.is_file()) {
         Some(file) => layout::misplaced(file.to_owned(), "a directory"),
         None => StoreError::io("create", path)(error),
     })
@@ -82,7 +83,7 @@ pub(crate) fn make_dir(path: &Path) -> Result<()> {
 
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    match File::open(path).and_then(|dir| dir.sync_all()) {
+    match fault::point("make a directory durable").and_then(|()| File::open(path)?.sync_all()) {
         // Some file systems cannot do this to a directory, and one may write to a directory that one
         // may not read; there is nothing better to do then.
         Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::PermissionDenied) => Ok(()),
@@ -96,6 +97,7 @@ pub(crate) fn temp_file(tmp: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
     let write = || {
         let mode = Permissions::from_mode(READ_ONLY);
         let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(tmp)?;
+        fault::point("write a file")?;
         file.write_all(bytes)?;
         Ok(file)
     };
@@ -108,6 +110,7 @@ pub(crate) fn write_atomic(tmp: &Path, path: &Path, bytes: &[u8]) -> Result<()> 
     let file = temp_file(tmp, bytes)?;
     sync_file(file.path())?;
     make_dir(parent(path))?;
+    fault::point("rename into place").map_err(StoreError::io("write", path))?;
     file.persist(path).map_err(|e| match e.error.kind() {
         ErrorKind::IsADirectory => layout::misplaced(path.to_owned(), "a file"),
         _ => StoreError::io("write", path)(e.error),
@@ -161,6 +164,7 @@ fn buffer_size(file: &File) -> usize {
 /// those of [`crate::Store::link_into`] are). Nothing there is no error.
 pub fn remove_tree(path: &Path) -> Result<()> {
     let Some(meta) = stat(path)? else { return Ok(()) };
+    fault::point("remove").map_err(StoreError::io("remove", path))?;
     let removed = if meta.is_dir() {
         match fs::remove_dir_all(path) {
             Err(e) if e.kind() == ErrorKind::PermissionDenied => open_up(path).and_then(|()| fs::remove_dir_all(path)),

@@ -17,9 +17,9 @@ use serde::Serialize;
 
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
-use crate::files;
 use crate::quiet::catch_quietly;
 use crate::store::Store;
+use crate::{fault, files};
 
 /// A batch waits so often for another process to close the index; a reading does not.
 const PATIENCE: usize = 100;
@@ -216,6 +216,7 @@ impl Index {
     }
 
     fn flush(&self) -> sled::Result<()> {
+        fault::point("write the index")?;
         self.db.flush().map(drop)
     }
 

@@ -30,6 +30,8 @@ mod clone;
 mod digest;
 mod error;
 mod export;
+#[cfg_attr(debug_assertions, doc(hidden))]
+pub mod fault;
 mod files;
 mod forget;
 mod format;

@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use crate::areas;
 use crate::digest::Key;
 use crate::error::{Result, StoreError};
-use crate::files;
 use crate::layout::misplaced;
 use crate::store::Store;
+use crate::{fault, files};
 
 /// One process (and one holder in it) at a time for one key; released on drop.
 #[derive(Debug)]
@@ -212,6 +212,7 @@ fn tell(file: &File, who: &str) -> io::Result<()> {
     if file.metadata()?.len() > 0 {
         file.set_len(0)?;
     }
+    fault::point("hold a lock")?;
     file.write_all_at(who.as_bytes(), 0)
 }
 

@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
-use crate::files;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
+use crate::{fault, files};
 
 impl Store {
     /// Whether the object is there, judged by size and mtime; hashed where these differ.
@@ -68,7 +68,8 @@ impl Store {
         let name = path.strip_prefix(self.root()).unwrap_or(path).to_string_lossy().replace('/', "-");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let dest = damaged.join(format!("{name}.{now}-{}", process::id()));
-        files::absent_is_none(fs::rename(path, dest)).map_err(StoreError::io("set aside", path))?;
+        let moved = fault::point("set aside").and_then(|()| fs::rename(path, dest));
+        files::absent_is_none(moved).map_err(StoreError::io("set aside", path))?;
         Ok(())
     }
 }

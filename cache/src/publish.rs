@@ -12,11 +12,11 @@ use tempfile::TempPath;
 
 use crate::digest::Key;
 use crate::error::{Result, StoreError};
-use crate::files;
 use crate::record::Record;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 use crate::walk::{self, Found};
+use crate::{fault, files};
 
 /// Files are hashed and synced by so many threads: the file system syncs what comes together at
 /// once, so that publishing costs two waits for the disk however many files there are.
@@ -147,6 +147,7 @@ impl Store {
     fn file(&self, record: Record, mut last: TempPath) -> Result<Record> {
         let path = self.record_path(&record.key);
         files::make_dir(files::parent(&path))?;
+        fault::point("file a record").map_err(StoreError::io("write", &path))?;
         while let Err(refused) = last.persist_noclobber(&path) {
             if refused.error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(StoreError::io("write", &path)(refused.error));
@@ -157,7 +158,8 @@ impl Store {
             self.move_aside(&path)?;
             last = refused.path;
         }
-        files::sync_dir(files::parent(&path))?;
+        // A record that is not sure to stay must not be seen.
+        files::sync_dir(files::parent(&path)).inspect_err(|_| drop(fs::remove_file(&path)))?;
         Ok(record)
     }
 
@@ -182,7 +184,8 @@ fn check_preimage(key: &Key, preimage: &[u8]) -> Result<()> {
 impl Move {
     fn arrive(&self) -> Result<()> {
         files::make_dir(files::parent(&self.to))?;
-        fs::rename(&self.from, &self.to).map_err(StoreError::io("write", &self.to))
+        let arrived = fault::point("rename into place").and_then(|()| fs::rename(&self.from, &self.to));
+        arrived.map_err(StoreError::io("write", &self.to))
     }
 
     /// Puts the file where it was, as far as that can be. An object that has arrived may be of use to others already, so that

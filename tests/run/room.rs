@@ -1,5 +1,6 @@
 //! Disks that are full, and what writes where it should not.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -70,7 +71,8 @@ impl SmallDisk<'_> {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(SmallDisk(path));
         }
-        eprintln!("SKIPPED: a small disk cannot be mounted here (it takes root, outside of a container)");
+        let why = "SKIPPED: a small disk cannot be mounted here (it takes root, outside of a container)";
+        let _ = writeln!(std::io::stderr(), "{why}");
         None
     }
 }

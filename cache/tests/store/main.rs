@@ -2,6 +2,7 @@
 
 mod common;
 mod export;
+mod faults;
 mod foreign;
 mod gc;
 mod index;
