@@ -3,6 +3,7 @@
 mod command_nodes;
 mod escapes;
 mod failures;
+mod faults;
 mod forcing;
 mod foreign;
 mod graphs;
