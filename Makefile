@@ -7,7 +7,7 @@ demo: build
 	target/release/hyper-flow run pipelines/digits.ron
 
 test: setup
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 build: setup
 	cargo build --release --workspace

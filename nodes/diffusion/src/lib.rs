@@ -22,6 +22,7 @@ pub mod vae;
 pub mod weights;
 
 mod classifier;
+mod computing;
 mod conditions;
 mod config_file;
 mod error;

@@ -32,6 +32,8 @@ mod samples;
 mod score_distill;
 mod scorers;
 mod shipped;
+#[path = "../../diffusion/tests/parity/spread.rs"]
+mod spread;
 mod stable_diffusion;
 mod summary;
 mod tiny_models;

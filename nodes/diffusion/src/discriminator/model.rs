@@ -1,12 +1,13 @@
 //! A discriminator over a UNet's features.
 
 use super::head::{FeatureHead, PoolingHead};
+use crate::computing::wide;
 use crate::layers::init_weights;
 use crate::lora::Adapters;
 use crate::unet::{UNet2DConditionModel, UNetEncoder};
 use crate::{Conditions, DiffusionError, Tape};
 use std::collections::BTreeMap;
-use tch::{Kind, Tensor, nn, no_grad};
+use tch::{Tensor, nn, no_grad};
 
 /// A trained network over a UNet's features that tells real noised samples from fake ones. Its weights are fp32.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl<'a> Discriminator<'a> {
                     no_grad(|| unet.features(x_t, t, text, added, &none, tape))
                 };
                 let each = heads.iter().zip(features);
-                each.map(|(head, feature)| head.forward(&feature.to_kind(Kind::Float))).collect()
+                each.map(|(head, feature)| head.forward(&wide(&feature))).collect()
             }
             Form::Encoder(own) => {
                 let features = own.encoder.features(x_t, t, text, added, &none, tape);

@@ -1,7 +1,8 @@
 //! Hinge losses of a discriminator and of what it judges (Geometric GAN, arXiv 1705.02894), in the form of PCM
 //! (arXiv 2405.18407, §3.3).
 
-use tch::{Kind, Tensor};
+use crate::computing::{mean, wide};
+use tch::Tensor;
 
 /// E[ReLU(1 − D(real))] + E[ReLU(1 + D(fake))], the mean over the discriminator's outputs.
 ///
@@ -22,6 +23,6 @@ pub fn generator_loss(fake: &[Tensor]) -> Tensor {
 }
 
 fn hinge(logits: &[Tensor]) -> Tensor {
-    let each = logits.iter().map(|logits| (-logits.to_kind(Kind::Float) + 1.0).relu().mean(Kind::Float));
-    Tensor::stack(&each.collect::<Vec<_>>(), 0).mean(Kind::Float)
+    let each = logits.iter().map(|logits| mean(&(-wide(logits) + 1.0).relu()));
+    mean(&Tensor::stack(&each.collect::<Vec<_>>(), 0))
 }

@@ -1,6 +1,7 @@
 //! How far apart two tensors are.
 
-use tch::{Kind, Tensor};
+use crate::computing::{mean, wide};
+use tch::Tensor;
 
 /// A distance d(a, b), averaged over all values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,19 +16,19 @@ pub enum Distance {
 }
 
 impl Distance {
-    /// The distance of two tensors of one shape, in float32.
+    /// The distance of two tensors of one shape, in float32 (float64 of float64).
     pub fn between(self, a: &Tensor, b: &Tensor) -> Tensor {
-        self.each(a, b).mean(Kind::Float)
+        mean(&self.each(a, b))
     }
 
     /// The mean over samples (b, c, h, w) of their distances times their weights (b).
     pub fn weighted(self, a: &Tensor, b: &Tensor, weights: &Tensor) -> Tensor {
-        (self.each(a, b) * weights.reshape([-1, 1, 1, 1])).mean(Kind::Float)
+        mean(&(self.each(a, b) * weights.reshape([-1, 1, 1, 1])))
     }
 
     /// The distance of each value.
     fn each(self, a: &Tensor, b: &Tensor) -> Tensor {
-        let difference = a.to_kind(Kind::Float) - b.to_kind(Kind::Float);
+        let difference = wide(a) - wide(b);
         match self {
             Self::Mse => difference.square(),
             Self::Huber { c } => (difference.square() + c * c).sqrt() - c,

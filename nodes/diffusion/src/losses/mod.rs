@@ -1,6 +1,6 @@
 //! What the training kinds minimise: one short function a loss, each naming its equation.
 //!
-//! A loss is a scalar in float32, the mean over everything it compares, so that the mean over the parts of a batch is
+//! A loss is a scalar in float32 (float64 of what is in float64), the mean over everything it compares, so that the mean over the parts of a batch is
 //! the loss of the batch.
 
 mod adversarial;

@@ -2,6 +2,7 @@
 
 use super::{BetaSchedule, PredictionType, SchedulerConfig};
 use crate::DiffusionError;
+use crate::computing::{computing_kind, wide};
 use tch::{Device, Kind, Tensor};
 
 /// Timesteps of a batch: one for all, or one per sample as an int64 tensor of shape (B).
@@ -52,7 +53,9 @@ pub struct NoiseSchedule {
 }
 
 impl NoiseSchedule {
-    /// Computes ᾱ in float32 as diffusers does, so that its values are the same to the bit.
+    /// Computes ᾱ in float32 as diffusers does, and here rather than in libtorch, whose `linspace` and `sqrt` differ between
+    /// CPUs in the last bit: so it is the same everywhere. It is diffusers' to the bit on a CPU with fused operations, but for
+    /// `rescale_betas_zero_snr`, where its square roots are not rounded right (two units in the last place).
     ///
     /// # Errors
     /// [`DiffusionError::Config`] for what [`SchedulerConfig`] says is not supported, or `trained_betas` of another
@@ -61,17 +64,16 @@ impl NoiseSchedule {
         let wrong = |message| DiffusionError::Config { what: "noise schedule".into(), message };
         config.check().map_err(wrong)?;
         let betas = betas(config);
-        if betas.size() != [config.num_train_timesteps] {
-            let message = format!("{:?} trained_betas for {} timesteps", betas.size(), config.num_train_timesteps);
+        if betas.len() as i64 != config.num_train_timesteps {
+            let message = format!("[{}] trained_betas for {} timesteps", betas.len(), config.num_train_timesteps);
             return Err(wrong(message));
         }
         let betas = if config.rescale_betas_zero_snr { zero_terminal_snr(&betas) } else { betas };
-        let alphas_cumprod = cumprod(&(1.0 - betas)).to_kind(Kind::Double);
-        let first = alphas_cumprod.narrow(0, 0, 1);
-        let last = if config.set_alpha_to_one { first.ones_like() } else { first };
-        let table = Tensor::cat(&[last, alphas_cumprod], 0);
-        let values = Vec::try_from(&table)?;
+        let alphas_cumprod: Vec<f64> = cumprod(&betas).into_iter().map(f64::from).collect();
+        let last = if config.set_alpha_to_one { 1.0 } else { alphas_cumprod[0] };
+        let values: Vec<f64> = std::iter::once(last).chain(alphas_cumprod).collect();
         let zero_terminal = config.rescale_betas_zero_snr;
+        let table = Tensor::from_slice(&values);
         Ok(Self { table, values, prediction_type: config.prediction_type, zero_terminal })
     }
 
@@ -244,48 +246,58 @@ fn boundary_scalings(t: Timesteps<'_>, like: &Tensor) -> (Tensor, Tensor) {
     (narrow(&skip, like), narrow(&out, like))
 }
 
-/// The kind that samples of a kind are computed in.
-fn computing_kind(kind: Kind) -> Kind {
-    if kind == Kind::Double { Kind::Double } else { Kind::Float }
-}
-
-fn wide(x: &Tensor) -> Tensor {
-    x.to_kind(computing_kind(x.kind()))
-}
-
 fn narrow(coefficient: &Tensor, like: &Tensor) -> Tensor {
     coefficient.to_kind(computing_kind(like.kind()))
 }
 
-fn betas(config: &SchedulerConfig) -> Tensor {
-    let steps = config.num_train_timesteps;
-    let line = |from: f64, to: f64| Tensor::linspace(from, to, steps, (Kind::Float, Device::Cpu));
+fn betas(config: &SchedulerConfig) -> Vec<f32> {
+    let line = |from: f64, to: f64| linspace(from as f32, to as f32, config.num_train_timesteps);
     match (&config.trained_betas, config.beta_schedule) {
-        (Some(betas), _) => Tensor::from_slice(betas).to_kind(Kind::Float),
+        (Some(betas), _) => betas.iter().map(|&beta| beta as f32).collect(),
         (None, BetaSchedule::Linear) => line(config.beta_start, config.beta_end),
-        (None, BetaSchedule::ScaledLinear) => line(config.beta_start.sqrt(), config.beta_end.sqrt()).square(),
-        (None, BetaSchedule::SquaredcosCapV2) => squared_cosine(steps),
+        (None, BetaSchedule::ScaledLinear) => {
+            line(config.beta_start.sqrt(), config.beta_end.sqrt()).into_iter().map(|root| root * root).collect()
+        }
+        (None, BetaSchedule::SquaredcosCapV2) => squared_cosine(config.num_train_timesteps),
     }
 }
 
-fn squared_cosine(steps: i64) -> Tensor {
-    let alpha_bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
+/// `torch.linspace`, from each end to the middle and rounded once each: as libtorch computes it with fused operations.
+fn linspace(from: f32, to: f32, count: i64) -> Vec<f32> {
+    let step = (to - from) / (count - 1).max(1) as f32;
+    let at = |i: i64| match i < (count / 2).max(1) {
+        true => step.mul_add(i as f32, from),
+        false => (-step).mul_add((count - 1 - i) as f32, to),
+    };
+    (0..count).map(at).collect()
+}
+
+fn squared_cosine(steps: i64) -> Vec<f32> {
+    let alpha_bar = |t: f64| libm::cos((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).powi(2);
     let at = |i: i64| alpha_bar(i as f64 / steps as f64);
-    let betas: Vec<_> = (0..steps).map(|i| (1.0 - at(i + 1) / at(i)).min(0.999)).collect();
-    Tensor::from_slice(&betas).to_kind(Kind::Float)
+    (0..steps).map(|i| (1.0 - at(i + 1) / at(i)).min(0.999) as f32).collect()
 }
 
 /// Shifts and scales √ᾱ so that the last is 0 and the first stays (Lin et al. 2023, algorithm 1). Betas in and out.
-fn zero_terminal_snr(betas: &Tensor) -> Tensor {
-    let root = cumprod(&(1.0 - betas)).sqrt();
-    let (first, last) = (root.get(0), root.get(-1));
-    let root = (root - &last) * (&first / (&first - &last));
-    let alphas_cumprod = root.square();
-    let count = alphas_cumprod.size()[0];
-    let ratios = alphas_cumprod.narrow(0, 1, count - 1) / alphas_cumprod.narrow(0, 0, count - 1);
-    1.0 - Tensor::cat(&[alphas_cumprod.narrow(0, 0, 1), ratios], 0)
+fn zero_terminal_snr(betas: &[f32]) -> Vec<f32> {
+    let roots: Vec<f32> = cumprod(betas).into_iter().map(f32::sqrt).collect();
+    let (first, last) = (roots[0], roots[roots.len() - 1]);
+    let scale = first / (first - last);
+    let mut before = 1.0;
+    let beta = |root: f32| {
+        let root = (root - last) * scale;
+        let alpha_cumprod = root * root;
+        1.0 - alpha_cumprod / std::mem::replace(&mut before, alpha_cumprod)
+    };
+    roots.into_iter().map(beta).collect()
 }
 
-fn cumprod(x: &Tensor) -> Tensor {
-    x.cumprod(0, x.kind())
+/// ᾱ of betas: products in float64 of numbers in float32, as libtorch's.
+fn cumprod(betas: &[f32]) -> Vec<f32> {
+    let mut product = 1.0;
+    let next = |beta: &f32| {
+        product *= f64::from(1.0 - beta);
+        product as f32
+    };
+    betas.iter().map(next).collect()
 }

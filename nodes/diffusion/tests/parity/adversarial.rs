@@ -67,9 +67,10 @@ fn gradients_of(discriminator: &Discriminator<'_>) -> Vec<(String, Tensor)> {
 
 #[test]
 fn features_are_what_blocks_make() {
-    let (model, expected) = (reference("digits"), expected("features"));
-    let features =
-        model.unet.features(&input("real", SHAPE), &times(), &text().text, None, &Adapters::none(), &Tape::off());
+    let (mut model, expected) = (reference("digits"), expected("features"));
+    model.vs.double();
+    let [real, text] = [input("real", SHAPE), text().text].map(|x| x.to_kind(Kind::Double));
+    let features = model.unet.features(&real, &times(), &text, None, &Adapters::none(), &Tape::off());
     assert_eq!(features.iter().map(|x| x.size()[1]).collect::<Vec<_>>(), model.unet.feature_channels());
     assert_eq!(features.len(), expected.len());
     for (i, feature) in features.iter().enumerate() {
@@ -116,16 +117,22 @@ fn a_trained_copy_of_the_encoder() {
     check("encoder", encoder);
 }
 
-/// A step of the discriminator, then one of the student against it.
+/// A step of the discriminator, then one of the student against it, in float64.
 fn check_steps(name: &str, make: Make) {
-    let (case, expected) = (Case::new(PredictionType::VPrediction), expected(&format!("{name}.step")));
+    let case = Case::of_kind(Kind::Double, PredictionType::VPrediction);
+    let expected = expected(&format!("{name}.step"));
     let discriminator = filled(make, &case.model.unet, &case.model.vs);
-    let (noise, to) = (input("adversarial.noise", SHAPE), Tensor::from_slice(&[998i64, 749, 300, 17]));
+    discriminator
+        .parameters()
+        .iter_mut()
+        .for_each(|(_, parameter)| parameter.set_data(&parameter.to_kind(Kind::Double)));
+    let noise = input("adversarial.noise", SHAPE).to_kind(Kind::Double);
+    let (text, to) = (text().to_kind(Kind::Double), Tensor::from_slice(&[998i64, 749, 300, 17]));
     let of = case.of(&case.average, Weighting::Uniform, Distance::Mse);
     let jumps = case.jumps(&of, trajectory_jumps, &segments());
     let judged = |x: &Tensor| {
         let x_t = case.schedule.renoise(x, &noise, &jumps.end, &to);
-        discriminator.logits(&x_t, &to, &text(), &Tape::off())
+        discriminator.logits(&x_t, &to, &text, &Tape::off())
     };
     // 1. the discriminator
     let before = copies(&discriminator.parameters());

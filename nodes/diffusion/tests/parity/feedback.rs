@@ -15,10 +15,11 @@ use tch::{Device, Kind, Tensor, nn, no_grad};
 
 /// Relative, of a score and its gradient: a few layers of float32.
 const SCORE: f64 = 5e-6;
-/// Relative, of gradients and of what a step adds: with the network in float64 and the rewards in float32 they differ by 1e-7.
-const STEP_TOLERANCE: f64 = 1e-6;
+/// Relative, of gradients and of what a step adds, all together and of one tensor: with the network in float64 and the rewards
+/// in float32 they differ by up to 1.5e-7 and 1.0e-6 between CPUs (tests/spread.py), of which these are 6 and 10 times.
+const STEP: (f64, f64) = (1e-6, 1e-5);
 /// The script's position of the step with gradient among four.
-const STEP: usize = 2;
+const POSITION: usize = 2;
 /// The script's captions, in the order of its pictures.
 const CAPTIONS: [&str; 3] = ["seven", "one", "seven"];
 
@@ -94,9 +95,9 @@ fn losses(own: &Tensor, before: &Tensor) -> [Tensor; 3] {
 #[track_caller]
 fn assert_sketches(what: &str, tensors: &[(String, Tensor)], theirs: &Tensor) {
     let ours: Vec<_> = tensors.iter().map(|(name, tensor)| sketch(name, tensor)).collect();
-    assert_within(STEP_TOLERANCE, what, &Tensor::stack(&ours, 0), theirs);
+    assert_within(STEP.0, what, &Tensor::stack(&ours, 0), theirs);
     for (i, (name, _)) in tensors.iter().enumerate() {
-        assert_within(STEP_TOLERANCE, &format!("{what} of {name}"), &ours[i], &theirs.get(i as i64));
+        assert_within(STEP.1, &format!("{what} of {name}"), &ours[i], &theirs.get(i as i64));
     }
 }
 
@@ -129,12 +130,12 @@ fn check(prediction: PredictionType, name: &str) {
     };
     let double = |name: &str, shape: &[i64]| input(name, shape).to_kind(Kind::Double);
     let (noise, text) = (double("noise", &[3, 1, 8, 8]), double("text", &[3, 5, 32]));
-    let (own, before) = rollout.samples(&tape, &plan, STEP, &noise, &text.into(), &mut Rng::at(0, "", 0));
+    let (own, before) = rollout.samples(&tape, &plan, POSITION, &noise, &text.into(), &mut Rng::at(0, "", 0));
     let before = before.expect("it was asked for");
     assert_close("the student's x0", &own, of("own"));
     assert_close("x0 before feedback", &before, of("before"));
     let losses = losses(&own, &before);
-    assert_close("losses", &Tensor::stack(&losses, 0), of("losses"));
+    assert_within(SCORE, "losses", &Tensor::stack(&losses, 0), of("losses"));
     losses.into_iter().sum::<Tensor>().backward();
     assert_sketches("gradients", &gradients(&delta), of("grads"));
     assert!(student.tensors().iter().all(|t| !t.grad().defined()), "the student is frozen");

@@ -16,8 +16,6 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// Losses without a network: a few float32 operations.
 const ELEMENTARY: f64 = 1e-6;
-/// Steps of weights: PyTorch's own float32 and float64 differ by up to 1.2e-4 here.
-const MOVED: f64 = 4e-4;
 const HUBER: Distance = Distance::Huber { c: 1e-3 };
 
 fn expected() -> BTreeMap<String, Tensor> {
@@ -40,8 +38,15 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn new(prediction: PredictionType) -> Self {
-        let model = reference("digits");
-        let (student, average) = (formula_lora(&model.unet).requires_grad(true), formula_lora(&model.unet));
+        Self::of_kind(Kind::Float, prediction)
+    }
+
+    /// In float64 what is compared after steps: rounding of float32 turns some ReLUs and hinges on or off, and moves weights
+    /// whose gradient is nearly zero, by another amount on every CPU.
+    pub(crate) fn of_kind(kind: Kind, prediction: PredictionType) -> Self {
+        let mut model = reference("digits");
+        model.vs.set_kind(kind);
+        let (student, average) = (formula_lora(&model.unet), formula_lora(&model.unet));
         for (path, layer) in &average.layers {
             for (part, tensor) in [("down", &layer.down), ("up", &layer.up)] {
                 let value = weight(&format!("average.{path}.{part}"), &tensor.size());
@@ -49,7 +54,8 @@ impl Case {
             }
         }
         let schedule = NoiseSchedule::new(&SchedulerConfig::stable_diffusion(prediction)).unwrap();
-        Self { model, schedule, student, average, empty: input("empty", &[1, 5, 32]).into() }
+        let (student, average) = (student.to_kind(kind).requires_grad(true), average.to_kind(kind));
+        Self { model, schedule, student, average, empty: input("empty", &[1, 5, 32]).to_kind(kind).into() }
     }
 
     pub(crate) fn denoiser(&self) -> Denoiser<'_> {
@@ -70,6 +76,7 @@ impl Case {
     /// Where student and target lead.
     pub(crate) fn jumps<'a>(&'a self, of: &Consistency<'a>, method: Method<'a>, draw: &SegmentDraw) -> Jumps {
         let w = Tensor::from_slice(&[1f32, 1.5, 3.0, 7.5]);
+        let input = |name: &str, shape: &[i64]| input(name, shape).to_kind(self.model.unet.kind());
         let (x0, noise, text) = (input("x0", SHAPE), input("noise", SHAPE), input("text", &[4, 5, 32]));
         method(&Tape::off(), of, draw, &x0, &noise, &text.into(), &w)
     }
@@ -184,17 +191,16 @@ pub(crate) fn copies(tensors: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
     tensors.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect()
 }
 
-/// Panics unless tensors have moved as those in `theirs`, by their sketches: all together, for what moves little is rounded
-/// away beside the tensor itself.
+/// Panics unless tensors have moved as those in `theirs`, by their sketches.
 pub(crate) fn assert_moved(tensors: &[(String, Tensor)], before: &[(String, Tensor)], theirs: &Tensor) {
     let pairs = tensors.iter().zip(before);
     let moves: Vec<_> = pairs.map(|((name, tensor), (_, before))| sketch(name, &(tensor.detach() - before))).collect();
-    assert_within(MOVED, "all moves", &Tensor::stack(&moves, 0), theirs);
+    assert_close("all moves", &Tensor::stack(&moves, 0), theirs);
 }
 
 #[test]
 fn three_steps_with_a_target_that_follows_the_student() {
-    let (case, expected) = (Case::new(PredictionType::VPrediction), expected());
+    let (case, expected) = (Case::of_kind(Kind::Double, PredictionType::VPrediction), expected());
     let (student, average) = (named(&case.student), named(&case.average));
     let before = copies(&student);
     for ((_, average), (_, student)) in average.iter().zip(&before) {

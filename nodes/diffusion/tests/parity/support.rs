@@ -1,5 +1,8 @@
 //! What parity tests share: the closed formula of tests/parity/formula.py, the fixtures, and the comparison.
 
+#[path = "spread.rs"]
+mod spread;
+
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 use tempfile::NamedTempFile;
@@ -79,6 +82,7 @@ pub(crate) fn assert_close(what: &str, ours: &Tensor, theirs: &Tensor) {
 pub(crate) fn assert_within(tolerance: f64, what: &str, ours: &Tensor, theirs: &Tensor) {
     assert_eq!(ours.size(), theirs.size(), "{what}");
     let difference = relative_difference(ours, theirs);
+    spread::note(what, difference, tolerance);
     assert!(difference < tolerance, "{what} differs by {difference:e}");
 }
 
