@@ -48,21 +48,26 @@ pub(super) struct Process<'a> {
 }
 
 impl<'a> Process<'a> {
-    /// The process and what it starts inherit the key's lock, so that nobody else works on the key, and
+    /// One that works on a node. It and what it starts inherit the key's lock, so that nobody else works on the key, and
     /// nothing of theirs is collected, while one of them outlives a killed engine.
     pub(super) fn spawn(command: &mut Command, attempt: &Attempt<'a>) -> io::Result<Process<'a>> {
-        let guard = &attempt.context.guard;
-        guard.watch();
         let inherited = attempt.lock.inherited()?;
-        let child = command.process_group(0).spawn()?;
+        let process = Process::start(command, &attempt.context.guard)?;
         drop(inherited);
+        if let Some(id) = process.child.id() {
+            // If it cannot be written, those who wait are told of the engine's process in place of this one.
+            let _ = attempt.lock.tell(&holder::name(&attempt.context.run, id));
+        }
+        Ok(process)
+    }
+
+    /// One that works on nothing.
+    pub(super) fn start(command: &mut Command, guard: &'a Guard) -> io::Result<Process<'a>> {
+        guard.watch();
+        let child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         // At once: until then nobody ends it if this engine is killed.
         group.into_iter().for_each(|group| guard.begin(group));
-        if let Some(process) = child.id() {
-            // If it cannot be written, those who wait are told of the engine's process in place of this one.
-            let _ = attempt.lock.tell(&holder::name(&attempt.context.run, process));
-        }
         Ok(Process { child, group, guard })
     }
 
