@@ -2,6 +2,9 @@
 //! all parameters written out, and what its artifact holds. A change of it needs a new version of the kind, or stores
 //! would serve what an older worker computed.
 //!
+//! Of a training that is also how far its parameters have moved along their gradients: Adam turns the rounding of a gradient that
+//! is nearly zero into whole steps, which differ between CPUs and mean nothing.
+//!
 //! A job's inputs are what other jobs yielded, their weights set by a formula: so a kind that computes something else
 //! changes its own file only.
 //!
