@@ -163,3 +163,18 @@ fn a_tokenizer_does_not_decide_how_much_memory_is_taken_and_its_errors_say_where
         assert!(error.starts_with(folder.path().to_str().unwrap()) && error.contains(why), "{error}");
     }
 }
+
+#[test]
+fn halves_and_numbers_that_do_not_fit_are_told_with_their_file() {
+    let half = |name: &str, shape: &[i64]| (format!("lora_unet_m_p.{name}"), Tensor::ones(shape, (Kind::Float, CPU)));
+    let modules = [LoraTarget { path: "m.p".into(), shape: vec![4, 3] }];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lora.safetensors");
+    let (down, up) = (half("lora_down.weight", &[2, 3]), half("lora_up.weight", &[4, 2]));
+    let infinite = (half("alpha", &[]).0, Tensor::from(f32::INFINITY));
+    for third in [infinite, half("alpha", &[2]), half("lora_up.weight", &[5, 2])] {
+        write_tensors(&path, &[&down, &up, &third].map(|(name, x)| (name.clone(), x.shallow_clone())).into(), None)
+            .unwrap();
+        named(&path, read_lora(&path, &modules, None, CPU).map(|_| panic!("it was read"))).unwrap();
+    }
+}

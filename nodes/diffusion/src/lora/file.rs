@@ -53,11 +53,12 @@ impl Format {
             let (down, up) = (half(self.down)?, half(self.up)?);
             let rank = down.size().first().map_or(0.0, |&rank| rank as f64);
             let alpha = self.alpha_tensor(file, name)?.unwrap_or(rank);
-            Ok((module.to_owned(), LoraLayer::checked(module, down, up, alpha)?))
+            let layer = LoraLayer::checked(module, down, up, alpha).map_err(|error| at(file, error))?;
+            Ok((module.to_owned(), layer))
         };
         let layers = self.present(file, names)?.into_iter().map(layer);
         let lora = Lora { layers: layers.collect::<Result<_, DiffusionError>>()? };
-        lora.check(modules)?;
+        lora.check(modules).map_err(|error| at(file, error))?;
         Ok(lora)
     }
 
@@ -98,8 +99,16 @@ impl Format {
             let tensor = file.tensor(&key, Kind::Double, Device::Cpu)?;
             let one = tensor.numel() == 1;
             one.then(|| tensor.double_value(&[]))
-                .ok_or_else(|| DiffusionError::Lora(format!("{key} is not one number")))
+                .ok_or_else(|| at(file, DiffusionError::Lora(format!("{key} is not one number"))))
         })
         .transpose()
+    }
+}
+
+/// The error of a LoRA that was read from a file.
+fn at(file: &WeightFile, error: DiffusionError) -> DiffusionError {
+    match error {
+        DiffusionError::Lora(message) => DiffusionError::Lora(format!("{}: {message}", file.path().display())),
+        error => error,
     }
 }

@@ -147,7 +147,8 @@ fn halves_that_do_not_fit_each_other_are_refused() {
     wrong.layers.get_mut("a.to_q").unwrap().up = Tensor::ones([5, 4], CPU);
     write_kohya(&wrong, path.path()).unwrap();
     let error = read_kohya(path.path(), &targets(), Device::Cpu).unwrap_err().to_string();
-    assert_eq!(error, "lora: a.to_q: down [3, 8], up [5, 4] and alpha 6 do not fit together");
+    let place = path.path().display();
+    assert_eq!(error, format!("lora: {place}: a.to_q: down [3, 8], up [5, 4] and alpha 6 do not fit together"));
     write_kohya(&Lora::default(), path.path()).unwrap();
     let error = read_kohya(path.path(), &targets(), Device::Cpu).unwrap_err().to_string();
     assert!(error.ends_with("holds no adapter"), "{error}");
