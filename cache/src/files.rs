@@ -2,10 +2,11 @@
 
 use std::fs::{self, DirEntry, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 use crate::digest::Digest;
@@ -51,10 +52,23 @@ pub(crate) fn stat(path: &Path) -> Result<Option<Metadata>> {
 
 /// The content of a plain file; `None` if there is none, also where something else is in the way.
 pub(crate) fn read_plain(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Err(e) if e.kind() == ErrorKind::IsADirectory => Ok(None),
-        other => absent_is_none(other).map_err(StoreError::io("read", path)),
-    }
+    let read = || {
+        let mut file = open(path)?;
+        let mut bytes = Vec::new();
+        if file.metadata()?.is_file() { file.read_to_end(&mut bytes).map(|_| Some(bytes)) } else { Ok(None) }
+    };
+    absent_is_none(read()).map(Option::flatten).map_err(StoreError::io("read", path))
+}
+
+/// Opens a file of the store for reading: at once, also if a fifo is in its place, and whatever its mode is, which says no
+/// more than what it was written with.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let at_once = OFlags::NONBLOCK.bits() as i32;
+    let open = || File::options().read(true).custom_flags(at_once).open(path);
+    open().or_else(|error| {
+        let shut = error.kind() == ErrorKind::PermissionDenied && fs::symlink_metadata(path).is_ok_and(|m| m.is_file());
+        if shut && fs::set_permissions(path, Permissions::from_mode(READ_ONLY)).is_ok() { open() } else { Err(error) }
+    })
 }
 
 /// Turns "there is none" into `None`.

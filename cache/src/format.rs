@@ -58,10 +58,10 @@ impl Version {
         match files::stat(&path)? {
             None => Ok(Version::Absent),
             Some(meta) if meta.is_dir() => Ok(Version::Damaged("a directory")),
-            Some(_) => {
-                let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-                Ok(Version::parse(&String::from_utf8_lossy(&bytes)))
-            }
+            Some(_) => Ok(match files::read_plain(&path)? {
+                Some(bytes) => Version::parse(&String::from_utf8_lossy(&bytes)),
+                None => Version::Damaged("no plain file"),
+            }),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Finding what a key produced.
 
-use std::fs;
-
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
@@ -59,7 +57,7 @@ impl Store {
         let missing = || StoreError::NoSuchFile { artifact: *artifact, path: path.to_owned() };
         let entry = tree.get(path).ok_or_else(missing)?;
         let object = self.object_path(&entry.digest);
-        match files::absent_is_none(fs::read(&object)).map_err(StoreError::io("read", &object))? {
+        match files::read_plain(&object)? {
             Some(bytes) if Digest::of(&bytes) == entry.digest => return Ok(bytes),
             Some(_) => self.set_aside(&object),
             None => {}

@@ -1,6 +1,7 @@
 //! Contents by digest: whether they are still what they were, and setting aside what is not.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,8 +29,8 @@ impl Store {
         let path = self.object_path(digest);
         let Some(meta) = files::stat(&path)? else { return Ok(false) };
         if meta.is_file() {
-            let hashed = files::absent_is_none(files::hash(&path));
-            match hashed.map_err(StoreError::io("read", &path))? {
+            let hashed = files::open(&path).and_then(|mut file| files::hash_through(&mut file, &mut io::sink()));
+            match files::absent_is_none(hashed).map_err(StoreError::io("read", &path))? {
                 None => return Ok(false),
                 Some((found, size)) if found == *digest => {
                     restore_stamps(&path, size);

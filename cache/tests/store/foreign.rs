@@ -155,3 +155,43 @@ proptest! {
         prop_assert!(opened.is_err() || bytes.trim_ascii() == before.trim_ascii());
     }
 }
+
+/// What is no file, and what its owner may not read, where any file of a store is. (Root may read everything.)
+#[test]
+fn what_is_no_file_or_shut_is_never_waited_for() {
+    let ways: [fn(&Path); 3] = [
+        |path| rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap(),
+        |path| std::os::unix::fs::symlink("nowhere", path).unwrap(),
+        |path| {
+            fs::write(path, b"").unwrap();
+            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+        },
+    ];
+    for put in ways {
+        for at in 0.. {
+            let home = home();
+            let (store, dest) = furnished(&home);
+            let Some(path) = files_of(&store).get(at).cloned() else { break };
+            fs::remove_file(&path).unwrap();
+            put(&path);
+            in_time(&path, move || read_all(&store, &dest));
+        }
+        let home = home();
+        let root = home.store.root().to_owned();
+        let version = root.join("version");
+        fs::remove_file(&version).unwrap();
+        put(&version);
+        in_time(&version, move || assert!(Store::open(&root).is_err()));
+    }
+}
+
+/// Does something that ends, unless it hangs.
+fn in_time(what: &Path, work: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        work();
+        let _ = sender.send(());
+    });
+    let ended = receiver.recv_timeout(std::time::Duration::from_secs(120));
+    assert!(ended.is_ok(), "{}: {ended:?}", what.display());
+}
