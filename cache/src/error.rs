@@ -105,7 +105,7 @@ pub enum StoreError {
         derived: Key,
     },
     /// A pin that cannot be read: what it keeps is not known, so that nothing may be collected.
-    #[error("`{}` is no pin ({why}); remove it, and pin again what it was to keep", path.display())]
+    #[error("`{}` is no pin ({why}), so that what it kept is not known; pin that again, or have it set aside (cache verify --repair)", path.display())]
     NoPin {
         /// The file.
         path: PathBuf,

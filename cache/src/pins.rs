@@ -1,12 +1,12 @@
 //! Keys that are kept for good, by name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::areas;
-use crate::digest::Key;
+use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
 use crate::store::Store;
@@ -24,10 +24,18 @@ pub struct Pin {
     pub note: Value,
 }
 
+/// A pin as it lies in its file: with a digest, so that a damaged one does not keep something else.
+#[derive(Serialize, Deserialize)]
+struct Filed {
+    pin: Pin,
+    check: Digest,
+}
+
 impl Store {
     /// Keeps a key from now on; a pin of the same name gives way. The name becomes that of a file.
     pub fn pin(&self, pin: &Pin) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(pin).expect("a pin is plain JSON");
+        let filed = Filed { pin: pin.clone(), check: check(pin) };
+        let mut bytes = serde_json::to_vec_pretty(&filed).expect("a pin is plain JSON");
         bytes.push(b'\n');
         files::write_atomic(&self.tmp(), &self.pin_path(&pin.name), &bytes)?;
         files::sync_dir(&self.root().join("pins"))
@@ -52,10 +60,28 @@ impl Store {
     }
 }
 
+/// Over the compact form, so that the file may be laid out for people.
+fn check(pin: &Pin) -> Digest {
+    Digest::of(&serde_json::to_vec(pin).expect("a pin is plain JSON"))
+}
+
 fn read(path: PathBuf) -> Result<Pin> {
     let bytes = files::read_plain(&path)?.unwrap_or_default();
-    let pin = serde_json::from_slice(&bytes).map_err(|error| error.to_string());
-    let is_named = |pin: &Pin| path.file_name().is_some_and(|name| *name == *format!("{}{END}", pin.name));
-    let named = |pin: Pin| if is_named(&pin) { Ok(pin) } else { Err(format!("it is the pin `{}`", pin.name)) };
-    pin.and_then(named).map_err(|why| StoreError::NoPin { path, why })
+    let why = match serde_json::from_slice::<Filed>(&bytes) {
+        Ok(filed) if filed.check != check(&filed.pin) => "it is altered".to_owned(),
+        Ok(filed) if path.file_name().is_some_and(|name| *name == *format!("{}{END}", filed.pin.name)) => {
+            return Ok(filed.pin);
+        }
+        Ok(filed) => format!("it is the pin `{}`", filed.pin.name),
+        Err(error) => error.to_string(),
+    };
+    Err(StoreError::NoPin { path, why })
+}
+
+/// Whether a file is a pin.
+pub(crate) fn is_whole(path: &Path) -> Result<bool> {
+    match read(path.to_owned()) {
+        Err(StoreError::NoPin { .. }) => Ok(false),
+        other => other.map(|_| true),
+    }
 }

@@ -14,6 +14,7 @@ use crate::format::Version;
 use crate::layout;
 use crate::ledger;
 use crate::lock::StoreLock;
+use crate::pins;
 use crate::record::Record;
 use crate::store::{self, Store};
 use crate::tree::Tree;
@@ -97,6 +98,7 @@ impl Pass<'_> {
         self.each_in("locks", "a file belongs here", is_file)?;
         self.each_in("memos", "a file belongs here", is_file)?;
         self.each_in("scratch", "a directory belongs here", |path| Ok(path.is_dir()))?;
+        self.each_in("pins", "it is no pin, and what it kept is not known", pins::is_whole)?;
         self.each_in("exports", "it is not the note of an export", ledger::is_whole)?;
         let version = self.store.root().join("version");
         if Version::read(self.store.root())? != Version::Known(self.store.access()) {

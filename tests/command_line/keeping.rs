@@ -315,9 +315,10 @@ fn a_pinned_variant_survives_everything() {
 #[test]
 fn a_pin_is_one_artifact_of_a_plain_name() {
     let scene = Scene::new();
+    scene.ok("run test.ron a");
     insta::assert_snapshot!(scene.fails("pin b"), @r"
     exit 2
-      × node `b` has no artifact in the store: input a will run
+      × node `b` has no artifact in the store: never ran
       help: make it first: `hyper-flow run b`
     ");
     scene.ok("run test.ron");

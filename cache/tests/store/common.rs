@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use hyper_flow_cache::{Digest, Key, Record, Store};
+use hyper_flow_cache::{Digest, Key, Pin, Record, Store};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -58,6 +58,11 @@ pub(crate) fn publish_with_empty(store: &Store, name: &str, files: &[(&str, &str
     write_files(staging.path(), files);
     empty.iter().for_each(|path| fs::create_dir_all(staging.path().join(path)).unwrap());
     store.publish(&key(name), &preimage(name), staging.path(), json!({"by": name})).unwrap()
+}
+
+/// A pin of the key of a node.
+pub(crate) fn pin(name: &str, node: &str) -> Pin {
+    Pin { name: name.to_owned(), key: key(node), note: json!({"node": node}) }
 }
 
 /// Where the store files something.

@@ -89,9 +89,9 @@ fn furnished(home: &Home) -> (Store, PathBuf) {
     let (store, dest) = (home.store.clone(), home.dir.path().join("exported"));
     let record = publish(&store, "n", &FILES);
     publish(&store, "m", &[("a", "alpha")]);
-    store.set_labels("1", &[("p/n".to_owned(), key("n"))].into()).unwrap();
+    store.pin(&pin("good", "n")).unwrap();
     store.set_memo(&record.artifact, b"{\"answer\": 1}").unwrap();
-    store.export(&record.artifact, &dest, ExportOptions::default()).unwrap();
+    store.export(&record.artifact, &dest, &ExportOptions::default()).unwrap();
     // An old process: nothing is remembered of the files.
     (Store::open(store.root()).unwrap(), dest)
 }
@@ -105,8 +105,8 @@ fn read_all(store: &Store, dest: &Path) {
         if store.link_into(&hit.artifact, &input, Reader::Known).is_ok() {
             assert_eq!(content_of(&input), whole);
         }
-        let forced = ExportOptions { force: true };
-        if store.export(&hit.artifact, dest, forced).is_ok() {
+        let forced = ExportOptions { force: true, ..ExportOptions::default() };
+        if store.export(&hit.artifact, dest, &forced).is_ok() {
             assert_eq!(content_of(dest), whole);
         }
         assert!(
@@ -115,8 +115,7 @@ fn read_all(store: &Store, dest: &Path) {
         );
     }
     assert!(store.preimage(&key("n")).unwrap().is_none_or(|bytes| bytes == preimage("n")));
-    let _ =
-        (store.record(&key("n")).unwrap(), store.labels().unwrap(), store.last_used().unwrap(), store.du().unwrap());
+    let _ = (store.record(&key("n")).unwrap(), store.pins().is_ok(), store.last_used().unwrap(), store.du().unwrap());
     let found = store.verify(false).unwrap();
     store.verify(true).unwrap();
     assert_eq!(store.verify(false).unwrap().problems, [], "after {:?}", found.problems);

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Pin, Reader, Store, StoreError};
-use serde_json::json;
+use hyper_flow_cache::{Digest, GcPolicy, GcReport, Key, Reader, Store, StoreError};
 
 use crate::common::*;
 
@@ -161,7 +160,6 @@ fn what_is_pinned_survives_every_policy() {
     for name in ["a", "b"] {
         publish(store, name, &[("file", name)]);
     }
-    let pin = |name: &str, of: &str| Pin { name: name.to_owned(), key: key(of), note: json!({"node": of}) };
     store.pin(&pin("good", "b")).unwrap();
     store.pin(&pin("good", "a")).unwrap();
     assert_eq!(store.pins().unwrap(), [pin("good", "a")], "the last of a name counts");
@@ -173,7 +171,17 @@ fn what_is_pinned_survives_every_policy() {
     let refused = store.gc(&GcPolicy::default()).unwrap_err();
     assert!(matches!(&refused, StoreError::NoPin { path, .. } if *path == file), "{refused}");
     assert_eq!(cached(store, &["a"]), [true]);
+    assert_eq!(store.verify(false).unwrap().problems.len(), 1);
 
+    store.pin(&pin("good", "a")).unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    let hex = key("a").to_string();
+    let at = bytes.windows(64).position(|text| text == hex.as_bytes()).unwrap();
+    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+    overwrite(&file, &bytes);
+    store.gc(&GcPolicy::default()).unwrap_err();
+    assert_eq!((store.verify(true).unwrap().problems.len(), store.pins().unwrap().len()), (1, 0), "by who says so");
+    store.pin(&pin("good", "a")).unwrap();
     store.unpin("good").unwrap();
     store.unpin("good").unwrap();
     store.gc(&GcPolicy::default()).unwrap();

@@ -13,7 +13,7 @@ fn without_a_store_reading_finds_nothing_and_makes_nothing() {
     let store = Store::open_existing(&root).unwrap();
     assert!(!store.is_there());
     assert_eq!((store.lookup(&key("n")).unwrap(), store.record(&key("n")).unwrap()), (None, None));
-    assert!(store.labels().unwrap().is_empty() && store.last_used().unwrap().is_empty());
+    assert!(store.pins().unwrap().is_empty() && store.last_used().unwrap().is_empty());
     assert_eq!(store.du().unwrap().total().files, 0);
     store.touch(&[key("n")]);
     store.set_memo(&Digest::of(b"question"), b"answer").unwrap();
@@ -68,8 +68,8 @@ fn reader() {
     let _lock = store.lock_shared().unwrap();
     assert!(matches!(store.check_writable(), Err(StoreError::Unwritable { .. })));
     assert_eq!(store.read(&record.artifact, "a").unwrap(), b"alpha");
-    assert_eq!(store.labels().unwrap().get("p/n"), Some(&key("n")));
-    store.set_labels("2", &[("p/n".to_owned(), key("n"))].into()).unwrap();
+    assert_eq!(store.pins().unwrap(), [pin("good", "n")]);
+    assert!(store.pin(&pin("mine", "n")).is_err() && store.unpin("good").is_err());
     store.touch(&[key("n")]);
     assert_eq!(store.last_used().unwrap().len(), 2);
     assert_eq!(store.lookup(&key("touched")).unwrap().map(|record| record.files), Some(1), "hashed, not restored");
@@ -94,7 +94,7 @@ fn a_store_that_one_may_only_read_is_as_good_as_ones_own_for_reading() {
     publish(store, "n", &[("a", "alpha")]);
     publish(store, "touched", &[("a", "other")]);
     fs::File::open(object(store, "other")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
-    store.set_labels("1", &[("p/n".to_owned(), key("n"))].into()).unwrap();
+    store.pin(&pin("good", "n")).unwrap();
     store.touch(&[key("n")]);
     for had_a_lock in [true, false] {
         if had_a_lock {
@@ -104,5 +104,5 @@ fn a_store_that_one_may_only_read_is_as_good_as_ones_own_for_reading() {
         }
         run_as(User { uid: 65534, gid: 65534, umask: 0o022 }, "reading::reader", &home);
     }
-    assert_eq!(store.label("p/n").unwrap(), Some(key("n")));
+    assert_eq!(store.pins().unwrap(), [pin("good", "n")]);
 }

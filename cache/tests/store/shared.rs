@@ -67,7 +67,7 @@ fn anna() {
     publish(&store, "altered", &[("a", "gamma")]);
     overwrite_slyly(&object(&store, "gamma"), b"GAMMA");
     publish(&store, "old", &[("a", "old")]);
-    store.set_labels("1", &[("p/n".to_owned(), key("n"))].into()).unwrap();
+    store.pin(&pin("hers", "n")).unwrap();
     store.touch(&[key("n")]);
     fs::write(store.scratch(&key("unfinished")).unwrap().join("checkpoint"), "step 7").unwrap();
     // As a killed one leaves them.
@@ -107,7 +107,9 @@ fn bert() {
     store.link_into(&record.artifact, &staging.path().join("in"), Reader::Known).unwrap();
     drop(staging);
     store.touch(&[key("mine")]);
-    assert_eq!(store.label("p/n").unwrap(), Some(key("n")));
+    assert_eq!(store.pins().unwrap(), [pin("hers", "n")]);
+    store.pin(&pin("hers", "mine")).unwrap();
+    store.unpin("hers").unwrap();
     drop(run);
     let keep = [key("n"), key("mine"), key("altered")].into();
     store.gc(&GcPolicy { keep, ..GcPolicy::default() }).unwrap();
