@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::files;
 
 /// The format that this program knows.

@@ -1,6 +1,8 @@
 //! What the store remembers of a node's last record.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use hyper_flow_cache::{Digest, Key, Store, StoreError};
 
@@ -14,6 +16,8 @@ pub(super) struct History<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) store: &'a Store,
     keys: LastKeys<'a>,
+    /// What records say of themselves: the same ones go into many nodes.
+    made: RefCell<HashMap<Key, Option<Rc<Provenance>>>>,
 }
 
 /// A node's last record.
@@ -27,7 +31,7 @@ pub(super) struct Last {
 
 impl<'a> History<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, store: &'a Store) -> Self {
-        Self { pipeline, store, keys: LastKeys::of(pipeline, store) }
+        Self { pipeline, store, keys: LastKeys::of(pipeline, store), made: RefCell::default() }
     }
 
     /// The last record of a node, by its name.
@@ -37,9 +41,17 @@ impl<'a> History<'a> {
 
     /// What is known of the record of a key.
     pub(super) fn record(&self, key: Key) -> Result<Last, StoreError> {
-        let made = self.store.record(&key)?.as_ref().and_then(Provenance::of);
-        let inputs = made.map(|made| made.inputs).unwrap_or_default();
+        let inputs = self.made(&key)?.map(|made| made.inputs.clone()).unwrap_or_default();
         Ok(Last { key, preimage: self.store.preimage(&key)?, inputs })
+    }
+
+    fn made(&self, key: &Key) -> Result<Option<Rc<Provenance>>, StoreError> {
+        if let Some(known) = self.made.borrow().get(key) {
+            return Ok(known.clone());
+        }
+        let made = self.store.record(key)?.as_ref().and_then(Provenance::of).map(Rc::new);
+        self.made.borrow_mut().insert(*key, made.clone());
+        Ok(made)
     }
 
     /// In what a node differs from a record, taking inputs that are not known yet for unchanged.
@@ -76,8 +88,8 @@ impl<'a> History<'a> {
     /// that is there no more was renamed.)
     pub(super) fn rewired(&self, node: &Node, port: &str, last: &Last) -> Result<Option<String>, StoreError> {
         let (Some(now), Some(key)) = (node.inputs.get(port), last.inputs.get(port)) else { return Ok(None) };
-        let made = self.store.record(key)?.as_ref().and_then(Provenance::of);
-        let before = made.filter(|made| made.pipeline == self.pipeline.name).map(|made| made.node);
+        let made = self.made(key)?.filter(|made| made.pipeline == self.pipeline.name);
+        let before = made.map(|made| made.node.clone());
         Ok(before.filter(|before| before != now && self.pipeline.nodes.contains_key(before)))
     }
 }

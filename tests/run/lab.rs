@@ -105,8 +105,9 @@ impl Lab {
     }
 
     fn program(&self, program: &[impl AsRef<OsStr>], arguments: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(&program[0]);
-        command.args(&program[1..]).args(arguments);
+        // Whoever starts the tests may ignore signals, as a script does with what it ends in `&`: the engine would, too.
+        let mut command = Command::new("env");
+        command.arg("--default-signal").args(program).args(arguments);
         command.current_dir(self.dir.path()).env("HOME", self.dir.path()).stdin(Stdio::null());
         for variable in ["HYPER_FLOW_STORE", "HYPER_FLOW_WORKER", "CUDA_VISIBLE_DEVICES"] {
             command.env_remove(variable);
