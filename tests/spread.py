@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 from planted import CAPABILITIES, ROOT
 
 TESTS = [["--test", "parity"], ["--lib", "parity"], ["--test", "worker", "golden::"]]
