@@ -31,19 +31,22 @@
 //! | a rule of the language | [`pipeline`] |
 //! | a reason why a node runs | [`plan`] |
 //! | how processes are started, watched and stopped | [`run`] |
+//! | what is known of earlier runs, and which pipeline they ran | [`runs`] |
 //! | what is on the screen during a run | [`display`], which sees only events |
 //! | a subcommand | one file in [`commands`], and its line in [`cli`] |
 //! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
 //! | which libtorch is brought | `nodes/libtorch/` |
 //! | what a server may do wrong | `nodes/hub/`, and a fault in `nodes/hub/flaky/` |
 //! | how bytes are kept | `cache/` |
+//! | a place where the store writes | `cache/`, with a point in its `fault`, at which a test lets it die |
+//! | a way to spoil a store or a run | `tests/torture/`, which is judged by an evaluation of its own |
 //!
 //! ## Invariants
 //!
 //! - This crate never links libtorch, and a plan starts no process (but with `reproducibility: Exact`, which asks the
 //!   worker once what machine it is on) and asks no hub (only a pipeline that is refused for a branch in place of a commit
 //!   has the hub asked which commit that is).
-//! - The store knows bytes, digests and opaque labels; it knows no node, kind or pipeline.
+//! - The store knows bytes, digests and the names of pins; it knows no node, kind or pipeline.
 //! - The spec computes nothing: no file is read and no tensor made there.
 //! - The worker never touches the store. It sees directories: its inputs, its output, its scratch.
 //! - `hyper-flow-diffusion` knows no pipeline, no job and no artifact.
@@ -53,6 +56,11 @@
 //! - Every random number of a node is a function of (seed, kind, purpose, step). No generator is carried along, so a resumed
 //!   training is the same training.
 //! - An artifact is there whole or not at all: the record that makes it visible is written last.
+//! - Nothing is cached under a key whose sources anybody touched while they could be read: a `Command` reads copies, all
+//!   others are held to the stamps of before.
+//! - No file is mapped: what others can shrink would kill the process.
+//! - What was read back from a disk is believed by a digest (records, manifests, objects, checkpoints, memos, pins).
+//! - The display hears of everything and holds up nothing; the log of the run has all.
 //! - Losing the index (`cache/`'s sled) loses nothing; it holds no fact that the files do not.
 //! - No function recurses over the graph.
 //! - Nothing prints but what was made to: `output`, `display`, and the one place in `error` for diagnostics.
@@ -64,8 +72,8 @@
 //! 2. [`plan`] orders the graph. A node whose inputs are known has a [`plan::Preimage`]: kind, version, parameters, digests
 //!    of inputs and files, seed. The key is the blake3 of its canonical JSON, which is kept beside the record, so that `why`
 //!    is a comparison of two files.
-//! 3. [`run`] starts each node when its inputs are there and the machine has room: it takes the key's lock, looks the key
-//!    up once more, links the inputs into a job directory, starts `hyper-flow-worker run job.json` (or the program of a
+//! 3. [`run`] starts each node when its inputs are there and the machine has room: it notes the key in `runs/<id>/`, takes the
+//!    key's lock, which the node's processes inherit, looks the key up once more, links the inputs into a job directory, starts `hyper-flow-worker run job.json` (or the program of a
 //!    `Command`), and passes its events on.
 //! 4. The output directory is hashed into the store and the record written. The next node's key is made of that digest.
 

@@ -9,9 +9,9 @@ use crate::store::Store;
 
 impl Store {
     /// The answer to a question (named by the digest of everything the answer depends on), if it is
-    /// remembered.
+    /// remembered. A damaged one is not.
     pub fn memo(&self, question: &Digest) -> Result<Option<Vec<u8>>> {
-        files::read_plain(&self.memo_path(question))
+        Ok(files::read_plain(&self.memo_path(question))?.and_then(|bytes| held(&bytes)))
     }
 
     /// Remembers an answer, until garbage collection finds it old; where there is no store, it is asked again.
@@ -19,10 +19,18 @@ impl Store {
         if !self.is_there() {
             return Ok(());
         }
-        files::write_atomic(&self.tmp(), &self.memo_path(question), answer)
+        let held = [Digest::of(answer).to_string().as_bytes(), b"\n", answer].concat();
+        files::write_atomic(&self.tmp(), &self.memo_path(question), &held)
     }
 
     fn memo_path(&self, question: &Digest) -> PathBuf {
         self.root().join("memos").join(question.to_string())
     }
+}
+
+/// The answer below a line with its digest.
+fn held(bytes: &[u8]) -> Option<Vec<u8>> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (digest, answer) = (str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]);
+    (digest.parse() == Ok(Digest::of(answer))).then(|| answer.to_vec())
 }

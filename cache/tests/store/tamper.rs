@@ -167,3 +167,19 @@ fn assert_heals(store: &Store) {
     assert_eq!(store.preimage(&key("n")).unwrap(), Some(preimage("n")));
     assert_eq!(store.verify(false).unwrap().problems, []);
 }
+
+#[test]
+fn a_damaged_answer_is_asked_for_again() {
+    let Home { store, .. } = &home();
+    let question = Digest::of(b"what machine is this?");
+    store.set_memo(&question, b"cpu:avx2\n").unwrap();
+    assert_eq!(store.memo(&question).unwrap().unwrap(), b"cpu:avx2\n");
+    let path = store.root().join("memos").join(question.to_string());
+    let kept = fs::read(&path).unwrap();
+    for at in 0..kept.len() {
+        let mut damaged = kept.clone();
+        damaged[at] ^= 1;
+        overwrite(&path, &damaged);
+        assert_eq!(store.memo(&question).unwrap(), None, "at {at}");
+    }
+}
