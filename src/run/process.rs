@@ -51,6 +51,8 @@ impl<'a> Process<'a> {
     /// One that works on a node. It and what it starts inherit the key's lock, so that nobody else works on the key, and
     /// nothing of theirs is collected, while one of them outlives a killed engine.
     pub(super) fn spawn(command: &mut Command, attempt: &Attempt<'a>) -> io::Result<Process<'a>> {
+        // Before there is something to inherit: what guards over the node outlives it, and must not hold its key.
+        attempt.context.guard.watch();
         let inherited = attempt.lock.inherited()?;
         let process = Process::start(command, &attempt.context.guard)?;
         drop(inherited);

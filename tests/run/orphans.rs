@@ -67,6 +67,25 @@ fn a_node_is_not_started_while_an_orphan_is_still_at_it() {
 }
 
 #[test]
+fn what_guards_over_a_node_does_not_hold_its_key() {
+    let lab = Lab::new();
+    let pid = lab.text_path("pid");
+    let wait = lab.await_file("go");
+    lab.pipeline(&[("a", sh(&format!("echo $$ > {pid}.new; mv {pid}.new {pid}; {wait}echo x > $FLOW_OUT/n"), ""))], "");
+    // The guard is there for so long, whether the node has ended or not.
+    let running = lab.start(&["--grace", "20"], &[]);
+    eventually("the node runs", || lab.path("pid").exists());
+    running.signal(Signal::KILL);
+    assert_eq!(running.end().code, None);
+    lab.write("go", "");
+    let node = lab.read("pid").trim().parse().unwrap();
+    eventually("the node ends", || !lives(node));
+    let run = lab.run(&[]);
+    run.expect_ran(&["a"]);
+    assert_eq!(run.find("node_waiting", "a"), None);
+}
+
+#[test]
 fn collection_leaves_what_an_orphan_works_on_and_says_so() {
     let lab = lab();
     let orphan = orphan(&lab);
