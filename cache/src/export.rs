@@ -13,6 +13,7 @@ use crate::clone;
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
 use crate::ledger::{Ledger, Put};
+use crate::lock::Locked;
 use crate::share::own_mode;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
@@ -280,9 +281,9 @@ fn same(a: &Put, b: &Put) -> bool {
 }
 
 /// Held until it is dropped; `None` where the file system has no locks on directories.
-fn lock(dest: &Path) -> Option<File> {
+fn lock(dest: &Path) -> Option<Locked> {
     let dir = File::open(dest).ok()?;
-    flock(&dir, FlockOperation::LockExclusive).ok().map(|()| dir)
+    flock(&dir, FlockOperation::LockExclusive).ok().map(|()| Locked(dir))
 }
 
 /// Whether what was put there is still there, unedited.

@@ -5,7 +5,6 @@
 //! panics caught; on any trouble its directory is set aside and filled again from the files.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -17,6 +16,7 @@ use serde::Serialize;
 
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
+use crate::lock::Locked;
 use crate::quiet::catch_quietly;
 use crate::store::Store;
 use crate::{fault, files};
@@ -170,7 +170,7 @@ impl Store {
         self.attempt(patience, &work).done()
     }
 
-    fn wait_for_index(&self, patience: usize) -> Result<Option<File>> {
+    fn wait_for_index(&self, patience: usize) -> Result<Option<Locked>> {
         for _ in 0..patience {
             if let Some(lock) = self.try_lock_index()? {
                 return Ok(Some(lock));

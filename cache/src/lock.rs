@@ -49,11 +49,22 @@ impl Drop for KeyLock {
     }
 }
 
+/// A file that is locked until this is dropped. Closing would not do: a process that is started at this moment has the file, too,
+/// until it is another program.
+#[derive(Debug)]
+pub(crate) struct Locked(pub(crate) File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// The whole store, shared or exclusive; released on drop.
 #[derive(Debug)]
 pub struct StoreLock {
     /// None where one may not write, nor read a lock that another user made.
-    _file: Option<File>,
+    _file: Option<Locked>,
     /// False where that is so, and on a file system without locks.
     pub(crate) works: bool,
 }
@@ -129,8 +140,8 @@ impl Store {
         };
         let Some(file) = opened else { return Ok(StoreLock { _file: None, works: false }) };
         match ask(&file, how).map_err(StoreError::io("lock", &path))? {
-            Asked::Granted => Ok(StoreLock { _file: Some(file), works: true }),
-            Asked::Unsupported => Ok(StoreLock { _file: Some(file), works: false }),
+            Asked::Granted => Ok(StoreLock { _file: Some(Locked(file)), works: true }),
+            Asked::Unsupported => Ok(StoreLock { _file: None, works: false }),
             Asked::Busy => {
                 let shared = how == FlockOperation::NonBlockingLockShared;
                 let holder = if shared { "a garbage collection" } else { "a run or a garbage collection" };
@@ -157,12 +168,12 @@ impl Store {
     }
 
     /// The lock that keeps other processes out of the index, if it is free.
-    pub(crate) fn try_lock_index(&self) -> Result<Option<File>> {
+    pub(crate) fn try_lock_index(&self) -> Result<Option<Locked>> {
         let path = self.root().join("locks").join("index");
         let file = self.open_lock(&path)?;
         let asked = ask(&file, FlockOperation::NonBlockingLockExclusive);
         let asked = asked.map_err(StoreError::io("lock", &path))?;
-        Ok((asked != Asked::Busy).then_some(file))
+        Ok((asked != Asked::Busy).then_some(Locked(file)))
     }
 
     pub(crate) fn key_lock_path(&self, key: &Key) -> PathBuf {
