@@ -23,7 +23,7 @@ import time
 # What is run here leaves nothing in the folder that it came from.
 sys.dont_write_bytecode = True
 
-from torture import bouts, checks
+from torture import bouts, checks, pins
 from torture.damage import damage
 from torture.edits import edit
 from torture.processes import clock, of_homes, send
@@ -33,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # What can be left out, to look behind a fault.
 KINDS = (
     *("broken", "vandal", "escape", "hollow", "flicker", "edits-while-running", "kills-of-children", "freeze", "looks"),
-    *("clock", "gc", "moves", "copies", "project-moves", "user-edits", "killed-exports"),
+    *("rm", "pins", "clock", "gc", "moves", "copies", "project-moves", "user-edits", "killed-exports"),
     *("damage", "damage-while-running", "hard-damage", "damage by sly flip", "damage by mode"),
 )
 
@@ -81,6 +81,9 @@ def play_round(scene, random):
         scene.soil(damage(scene.store, random, scene.allows))
     checks.check(scene, random)
     scene.settle()
+    pins.check_pins(scene, random)
+    if random.random() < 0.2 and scene.allows("pins"):
+        pins.pin(scene, random)
     if random.random() < (0.6 if scene.dirty() else 0.2):
         checks.repair(scene)
         checks.check(scene, random)

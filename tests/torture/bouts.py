@@ -99,6 +99,9 @@ def start(scene, random, pipeline=None):
     words += ["--keep-going"] if random.random() < 0.5 else []
     words += ["--threads", str(random.choice((1, 2, 4, 8)))]
     words += ["--grace", str(random.choice((0, 1, 2)))]
+    words += ["--paranoid"] if random.random() < 0.1 else []
+    if random.random() < 0.1:
+        words += ["--force", random.choice(sorted(pipeline.nodes))]
     if random.random() < 0.15:
         name = random.choice(sorted(pipeline.parameters))
         words += ["--set", f'params.{name}="{random.choice(("v1", "v3", "broken"))}"']
@@ -182,6 +185,15 @@ def look(scene, random, _):
     scene.count("looks", " ".join(words[:2]) if words[0] == "cache" else words[0])
 
 
+def forget(scene, random, _):
+    """What a node yielded is forgotten."""
+    pipeline = random.choice(scene.project.pipelines)
+    code, _, said = scene.flow("rm", pipeline.path, random.choice(sorted(pipeline.nodes)))
+    if code == 3 and not scene.dirty() and "in use by" not in said:
+        raise Fault(f"rm says that the store failed: {said}")
+    scene.count("edits", "rm")
+
+
 def verify(scene, *_):
     if not scene.store.exists():
         return
@@ -212,6 +224,7 @@ def misbehave(scene, random):
         scene.say(f"{pipeline.path}: {name} = {value}")
         scene.count("edits", f"parameter {value}")
         if value != "broken":
+            scene.injuries += 1
             scene.dirt["sly"].append(f"{value} in {pipeline.path}")
     return pipeline
 
@@ -225,6 +238,7 @@ DISTURBANCES = (
     (spoil, "damage-while-running"),
     (collect, "gc"),
     (change, "edits-while-running"),
+    (forget, "rm"),
     (look, "looks"),
     (verify, "looks"),
     (export, "killed-exports"),

@@ -33,6 +33,8 @@ class Scene:
         # What users have put into exported directories: destination → path → content.
         self.of_users = collections.defaultdict(dict)
         self.ledgers_lost = False
+        # How often anything was damaged; and the pins: name → how often that was when it was pinned, and its content.
+        self.injuries, self.pins = 0, {}
         # The digest by which the engine knows a content that was compared.
         self.known = {}
         self.project = Project(folder / "project", random, self.allows)
@@ -97,6 +99,7 @@ class Scene:
             kind, hard, words = found
             self.say(f"damage: {kind} {words}")
             self.count("damages", kind)
+            self.injuries += 1
             sly = kind in ("objects: sly flip", "objects: exchange")
             self.dirt["hard" if hard else "sly" if sly else "soft"].append(f"{kind} {words}")
             # Without its ledger an export cannot know what it put there.
