@@ -10,30 +10,14 @@ use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
 use crate::format::{Access, FORMAT, Version};
+use crate::layout::AREAS;
 use crate::staging::Staging;
 
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory is a store of hyper-flow: what is in it can be made again.\n";
 
-/// Every name a store's root may have.
-const NAMES: [&str; 16] = [
-    "version",
-    ".gitignore",
-    "CACHEDIR.TAG",
-    "objects",
-    "trees",
-    "records",
-    "preimages",
-    "runs",
-    "scratch",
-    "tmp",
-    "damaged",
-    "exports",
-    "memos",
-    "pins",
-    "locks",
-    "index",
-];
+/// What a store's root may have beside its directories.
+const OTHER_NAMES: [&str; 4] = ["version", ".gitignore", "CACHEDIR.TAG", "index"];
 
 /// A content-addressed store in a directory. Cheap to clone; many processes may use one at once.
 #[derive(Debug, Clone)]
@@ -243,7 +227,7 @@ fn refuse_foreign(root: &Path) -> Result<()> {
     let names = fs::read_dir(root).map_err(StoreError::io("read", root))?;
     for name in names {
         let name = name.map_err(StoreError::io("read", root))?.file_name();
-        if !NAMES.iter().any(|known| name == *known) {
+        if !AREAS.iter().chain(&OTHER_NAMES).any(|known| name == *known) {
             let found = name.to_string_lossy().into_owned();
             return Err(StoreError::NotAStore { root: root.to_owned(), found });
         }
