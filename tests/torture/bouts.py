@@ -6,7 +6,7 @@ import time
 from torture import checks
 from torture.damage import damage
 from torture.edits import edit, overwrite
-from torture.processes import SIGNALS, send, words_of
+from torture.processes import SIGNALS, await_names, send, words_of
 from torture.project import VARIANTS
 from torture.recipes import MISBEHAVIOURS, Tree
 from torture.scene import Fault
@@ -41,12 +41,17 @@ def hunted(scene, random):
     afresh(scene, random)
     for _ in range(random.randint(2, 6)):
         engine = start(scene, random)
-        pause(random.random() ** 2 * 0.7)
+        seconds, area = random.random() ** 2 * 0.7, random.choice(("objects", "trees", "records", None))
+        if area and scene.store.exists():
+            # In the middle of a publication.
+            await_names(scene.store / area, random.randint(1, 12), engine.runs)
+        else:
+            pause(seconds)
         for _ in range(random.choice((0, 0, 1))):
             kill_child(scene, random, engine)
         stop(scene, engine, random.choice(("SIGKILL", "SIGKILL", "SIGTERM", "SIGUSR1")))
         over(scene, [engine])
-        if random.random() < 0.4:
+        if random.random() < 0.5:
             verify(scene)
 
 

@@ -1,8 +1,11 @@
 """Engines as processes, and what they start."""
 
+import ctypes
 import os
 import pathlib
+import select
 import signal
+import struct
 import subprocess
 import time
 
@@ -58,6 +61,21 @@ def group_of(pid):
         return os.getpgid(pid)
     except ProcessLookupError:
         return None
+
+
+def await_names(folder, count, goes_on):
+    """Comes back at the moment when so many names have come into a folder or the folders in it, or nothing goes on."""
+    libc = ctypes.CDLL(None)
+    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    created_or_moved_in = 0x100 | 0x80
+    for path in [folder, *folder.glob("*")]:
+        libc.inotify_add_watch(watch, os.fsencode(path), created_or_moved_in)
+    while count > 0 and goes_on():
+        events, at = os.read(watch, 1 << 16) if select.select([watch], [], [], 0.05)[0] else b"", 0
+        while at < len(events):
+            at += 16 + struct.unpack_from("iIII", events, at)[3]
+            count -= 1
+    os.close(watch)
 
 
 class Engine:
