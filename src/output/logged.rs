@@ -1,10 +1,11 @@
 //! The log of a node, read as it is printed: it may be longer than memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::run::NodeEvents;
@@ -77,31 +78,49 @@ impl Serialize for Messages {
 impl Serialize for Steps {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        self.events.each(|name, line| match (name, step(line)) {
-            ("step", Some(step)) => list.serialize_element(&step),
+        self.events.each(|name, line| match name {
+            "step" => step(line).map_or(Ok(()), |step| list.serialize_element(&step)),
             _ => Ok(()),
         })?;
         list.end()
     }
 }
 
+/// What is wanted of an event, whichever it is.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Told<'a> {
+    #[serde(borrow)]
+    level: Cow<'a, str>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    step: u64,
+    of: u64,
+    value: Value,
+    losses: BTreeMap<String, Option<f64>>,
+}
+
 fn message(name: &str, line: &[u8]) -> Option<String> {
     if !["message", "resumed", "metric", "node_retried", "node_failed"].contains(&name) {
         return None;
     }
-    let event: Value = serde_json::from_slice(line).ok()?;
-    let said = |field: &str| event[field].as_str().unwrap_or_default();
+    let told: Told<'_> = serde_json::from_slice(line).ok()?;
     Some(match name {
-        "message" => format!("{}: {}", said("level"), said("text")),
-        "resumed" => format!("resumed after step {}", event["step"]),
-        "metric" => format!("{}: {}", said("name"), event["value"]),
-        "node_retried" => format!("failed, and was tried again: {}", said("message")),
-        _ => said("message").to_owned(),
+        "message" => format!("{}: {}", told.level, told.text),
+        "resumed" => format!("resumed after step {}", told.step),
+        "metric" => format!("{}: {}", told.name, told.value),
+        "node_retried" => format!("failed, and was tried again: {}", told.message),
+        _ => told.message.into_owned(),
     })
 }
 
+/// A loss that is no number is null there.
 fn step(line: &[u8]) -> Option<Step> {
-    let event: Value = serde_json::from_slice(line).ok()?;
-    let losses = event["losses"].as_object()?.iter().filter_map(|(name, loss)| Some((name.clone(), loss.as_f64()?)));
-    Some(Step { step: event["step"].as_u64()?, of: event["of"].as_u64()?, losses: losses.collect() })
+    let told: Told<'_> = serde_json::from_slice(line).ok()?;
+    let losses = told.losses.into_iter().filter_map(|(name, loss)| Some((name, loss?)));
+    Some(Step { step: told.step, of: told.of, losses: losses.collect() })
 }
