@@ -82,9 +82,12 @@ impl Work {
         serde_json::to_value(&self.job).unwrap()
     }
 
-    /// Starts the worker, with an empty output directory as the engine gives it.
+    /// Starts the worker, with an empty output directory as the engine gives it. Whoever starts the tests may ignore signals,
+    /// as a script does with what it ends in `&`: the worker would, too.
     pub(crate) fn start(&self) -> Worker {
-        self.start_by(Command::new(WORKER))
+        let mut worker = Command::new("env");
+        worker.args(["--default-signal", WORKER]);
+        self.start_by(worker)
     }
 
     /// Starts the worker in a shell that ignores signals, as `nohup` does.
