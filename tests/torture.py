@@ -45,7 +45,7 @@ def arguments():
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/debug/hyper-flow")
     parser.add_argument("--scene", type=int, default=1, help="the scene to begin with")
     parser.add_argument("--rounds", type=int, default=8, help="rounds of a scene")
-    parser.add_argument("--exports", type=float, default=0.1, help="share of the known artifacts that are compared again")
+    parser.add_argument("--exports", type=float, default=0.03, help="share of the known artifacts that are compared again")
     parser.add_argument("--without", action="append", default=[], metavar="WHAT", help=f"leave out: {', '.join(KINDS)}")
     parser.add_argument("--folder", type=pathlib.Path, help="where the scenes are [default: a temporary folder]")
     parser.add_argument("--verbose", action="store_true", help="print the transcript while it is written")
@@ -73,7 +73,7 @@ def play_round(scene, random):
         bouts.change(scene, random)
     if random.random() < 0.2 and scene.allows("gc"):
         checks.collect(scene, random, "--all")
-    for _ in range(random.randint(0, 3)):
+    for _ in range(random.randint(1, 4)):
         random.choice(bouts.BOUTS)(scene, random)
     if random.random() < 0.5:
         scene.settle()

@@ -39,19 +39,19 @@ def mixed(scene, random):
 def hunted(scene, random):
     """Lives that are killed one after the other; what each leaves is looked at, or found by the next."""
     afresh(scene, random)
-    for _ in range(random.randint(2, 6)):
+    for _ in range(random.randint(3, 8)):
         engine = start(scene, random)
-        seconds, area = random.random() ** 2 * 0.7, random.choice(("objects", "trees", "records", None))
+        seconds, area = random.random() ** 2 * 0.7, random.choice(("objects", "trees", "records", "records", None))
         if area and scene.store.exists():
             # In the middle of a publication.
-            await_names(scene.store / area, random.randint(1, 12), engine.runs)
+            await_names(scene.store / area, random.randint(1, 6), engine.runs)
+            stop(scene, engine, "SIGKILL")
         else:
             pause(seconds)
-        for _ in range(random.choice((0, 0, 1))):
-            kill_child(scene, random, engine)
-        stop(scene, engine, random.choice(("SIGKILL", "SIGKILL", "SIGTERM", "SIGUSR1")))
+            kill_child(scene, random, engine) if random.random() < 0.3 else None
+            stop(scene, engine, random.choice(("SIGKILL", "SIGTERM", "SIGUSR1")))
         over(scene, [engine])
-        if random.random() < 0.5:
+        if random.random() < 0.7:
             verify(scene)
 
 
@@ -78,7 +78,7 @@ def afresh(scene, random):
         checks.collect(scene, random, "--all")
 
 
-BOUTS = (mixed, mixed, hunted, shimmering, misled)
+BOUTS = (mixed, mixed, hunted, hunted, shimmering, misled, misled)
 
 
 def over(scene, engines):

@@ -121,7 +121,7 @@ def export(scene, random, pipeline, name, expected):
 def export_once(scene, *words):
     """What is in the way of the note on an export is named, and mended as is said."""
     code, _, said = scene.flow("export", *words)
-    if code == 3 and scene.dirt["soft"] and "where a file belongs" in " ".join(said.split()):
+    if code == 3 and scene.dirty() and "where a file belongs" in " ".join(said.split()):
         repair(scene)
         code, _, said = scene.flow("export", *words)
     return code, said

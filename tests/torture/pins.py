@@ -1,6 +1,6 @@
 """What is pinned stays as it was, whatever becomes of its pipeline."""
 
-from torture.checks import compare
+from torture.checks import compare, export_once
 from torture.scene import Fault
 
 
@@ -20,7 +20,7 @@ def check_pins(scene, random):
     """Every pin is there, and what it was; it may be lost to damage, from which nobody can make it anew."""
     for name, (injuries, expected) in list(scene.pins.items()):
         dest = scene.exports / name
-        code, _, said = scene.flow("export", f"@{name}", str(dest), "--force")
+        code, said = export_once(scene, f"@{name}", str(dest), "--force")
         if code == 0:
             compare(scene, name, dest, expected, {})
             scene.count("pins", "held")

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 
 # The value of a parameter with which a node misbehaves; a clean run never has it.
-MISBEHAVIOURS = ("broken", "vandal", "escape")
+MISBEHAVIOURS = ("broken", "vandal", "vandal", "escape")
 
 PRELUDE = """set -euo pipefail
 shopt -s inherit_errexit
