@@ -40,8 +40,8 @@ MANNERS = {
     "slow before": "sleep 0.2\n",
     "slow between": "",
     "slow after": "",
-    "background": "(sleep 300; echo late >> \"$FLOW_OUT/value\") &\n",
-    "quiet background": "(sleep 300; echo late >> \"$FLOW_OUT/value\") > /dev/null 2>&1 &\n",
+    "background": "(sleep 60; echo late >> \"$FLOW_OUT/value\") &\n",
+    "quiet background": "(sleep 60; echo late >> \"$FLOW_OUT/value\") > /dev/null 2>&1 &\n",
     "escaped": "setsid sleep 1 > /dev/null 2>&1 &\n",
     "scribbles": "mkdir -p junk/deep; echo junk > junk/deep/file; echo > .hidden\n",
     "spoils a copy": """for input in "${!FLOW_IN_@}"; do

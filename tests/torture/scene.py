@@ -112,7 +112,7 @@ class Scene:
 
     def settle(self):
         """Waits for what killed engines have left; ends what has nobody to end it."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 20
         guarded = lambda: {pid: name for pid, name in of_homes(self.home).items() if not self.engines[name].unguarded}
         while guarded() and time.monotonic() < end:
             time.sleep(0.02)
