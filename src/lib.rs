@@ -16,6 +16,9 @@
 //! tests/            tests of the binaries; fixtures made by Python (parity/) and pinned results (golden/)
 //! ```
 //!
+//! In `nodes/src` the wings stand above each other, and none uses one above it: `kinds` · `distilling` · `training` · `artifacts` ·
+//! `picture` · the ground (`worker`, `files`, `error`). The library hands the worker what runs the kinds.
+//!
 //! Arrows: `hyper-flow → cache, spec, hub` · `nodes → spec, hub, diffusion, tch` · `diffusion → tch`. Nothing else. The engine
 //! and the nodes meet only in `spec`: a job goes to the worker as a file, events come back as lines.
 //!
@@ -27,7 +30,10 @@
 //! | a kind | a struct there, a line in `registry.rs`, a file and a line in `nodes/src/kinds/` |
 //! | a loss | one function in `nodes/diffusion/src/losses/`, and a fixture for it |
 //! | a model, scheduler or metric | `nodes/diffusion/src/` |
-//! | something that all trainings do | `nodes/src/training/`, the one loop |
+//! | something that all trainings do, or draw from | `nodes/src/training/`, the one loop |
+//! | something that several distillations share | `nodes/src/distilling/`: the student, its judges, how it draws |
+//! | a file of an artifact | `nodes/src/artifacts/`: of each its names, its reader and its writer |
+//! | how picture files are read | `nodes/src/picture/` |
 //! | a rule of the language | [`pipeline`] |
 //! | a reason why a node runs | [`plan`] |
 //! | how processes are started, watched and stopped | [`run`] |

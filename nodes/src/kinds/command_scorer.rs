@@ -2,7 +2,7 @@
 
 use hyper_flow_spec::kinds::CommandScorer;
 
-use crate::program::Program;
+use crate::artifacts::program::Program;
 use crate::worker::Context;
 use crate::{NodeError, files};
 

@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use hyper_flow_spec::kinds::Digits;
 
 use crate::NodeError;
-use crate::dataset::{Shape, Writer};
+use crate::artifacts::dataset::{Shape, Writer};
 use crate::worker::Context;
 
 const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];

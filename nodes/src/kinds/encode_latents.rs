@@ -12,11 +12,12 @@ use hyper_flow_diffusion::{Conditions, ModelIndex, TextEncoders, TimeIds};
 use hyper_flow_spec::kinds::EncodeLatents;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::dataset::{Caption, Dataset, HELD_OUT, Masks, Shape, Split, TRAIN};
-use crate::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
-use crate::rows::{Rows, compute};
+use crate::artifacts::dataset::{Caption, Dataset, HELD_OUT, Masks, Shape, Split, TRAIN};
+use crate::artifacts::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
+use crate::artifacts::rows::{Rows, compute};
+use crate::distilling::paint;
 use crate::worker::Context;
-use crate::{NodeError, files, paint};
+use crate::{NodeError, files};
 
 /// Captions encoded at once.
 const CAPTIONS_AT_ONCE: i64 = 32;

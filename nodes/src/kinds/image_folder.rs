@@ -9,7 +9,7 @@ use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
 use serde::Deserialize;
 
-use crate::dataset::{Aside, Opaque, Shape, Writer};
+use crate::artifacts::dataset::{Aside, Opaque, Shape, Writer};
 use crate::picture::{EXTENSIONS, Wanted, read_square};
 use crate::worker::Context;
 use crate::{NodeError, files};

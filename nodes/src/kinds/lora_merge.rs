@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hyper_flow_diffusion::lora::{Lora, concat, read_kohya_flat, truncate, write_kohya};
+use hyper_flow_diffusion::lora::{Lora, concat, read_kohya_flat, truncate};
 use hyper_flow_spec::kinds::LoraMerge;
 use serde::Serialize;
 use tch::Device;
 
-use crate::student::LORA_FILE;
+use crate::artifacts::lora::{self, LORA_FILE};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
@@ -38,5 +38,5 @@ pub(super) fn run(context: &Context, params: &LoraMerge) -> Result<(), NodeError
         files::write_json(&context.output(REPORT), &report)?;
         merged = cut;
     }
-    Ok(write_kohya(&merged, &context.output(LORA_FILE))?)
+    lora::write(context, &merged)
 }

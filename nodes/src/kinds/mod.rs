@@ -1,4 +1,4 @@
-//! What each kind does, one file a kind.
+//! What each kind does, a file or a folder a kind. What several share belongs below, in `distilling` or `artifacts`.
 
 mod command_scorer;
 mod diffusers;

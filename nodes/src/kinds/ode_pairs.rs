@@ -9,12 +9,13 @@ use hyper_flow_diffusion::schedulers::Sampler;
 use hyper_flow_spec::kinds::OdePairs;
 use tch::{Kind, Tensor};
 
-use crate::dataset::Caption;
-use crate::distillation::Distillation;
-use crate::pairs::{CAPTIONS, NOISE, SAMPLES};
-use crate::rows::{Rows, compute};
+use crate::artifacts::dataset::Caption;
+use crate::artifacts::pairs::{CAPTIONS, NOISE, SAMPLES};
+use crate::artifacts::rows::{Rows, compute};
+use crate::distilling::distillation::Distillation;
+use crate::distilling::paint;
 use crate::worker::Context;
-use crate::{NodeError, files, paint};
+use crate::{NodeError, files};
 
 struct Drawing<'a> {
     context: &'a Context,

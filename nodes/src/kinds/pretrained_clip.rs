@@ -6,8 +6,8 @@ use tch::{Device, Kind};
 
 use super::diffusers::weights;
 use crate::NodeError;
-use crate::download::file_or_hub;
 use crate::worker::Context;
+use crate::worker::file_or_hub;
 
 /// Of a repository these are taken if they are there; the CLIP that PickScore is has them elsewhere.
 const PERHAPS: [&str; 4] = ["preprocessor_config.json", "merges.txt", "vocab.json", "tokenizer_config.json"];

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use hyper_flow_diffusion::lora::{read_lora, write_kohya};
+use hyper_flow_diffusion::lora::read_lora;
 use hyper_flow_spec::Positive;
 use hyper_flow_spec::kinds::PretrainedLora;
 use tch::Device;
 
-use crate::download::file_or_hub;
-use crate::student::LORA_FILE;
+use crate::NodeError;
+use crate::artifacts::lora;
+use crate::artifacts::model;
 use crate::worker::Context;
-use crate::{NodeError, model};
+use crate::worker::file_or_hub;
 
 /// What peft says of a LoRA.
 const CONFIG_FILE: &str = "adapter_config.json";
@@ -20,7 +21,7 @@ pub(super) fn run(context: &Context, params: &PretrainedLora) -> Result<(), Node
     let path = if params.hub.is_some() { inside(found)? } else { found };
     let modules = model::modules(context.input(&params.model)?)?;
     let lora = read_lora(&path, &modules, params.alpha.map(Positive::get), Device::Cpu)?;
-    Ok(write_kohya(&lora, &context.output(LORA_FILE))?)
+    lora::write(context, &lora)
 }
 
 /// The only LoRA of a repository, and what is said of it.

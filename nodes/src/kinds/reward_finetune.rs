@@ -9,14 +9,15 @@ use hyper_flow_spec::kinds::{GradientStep, Precision, RewardFinetune};
 use tch::Tensor;
 
 use crate::NodeError;
-use crate::conditioned::Conditioned;
-use crate::decoder::Decoder;
-use crate::distillation::Distillation;
-use crate::feedback::Judges;
-use crate::guard::{Guard, Subject};
-use crate::paint::Few;
-use crate::perception::Perception;
-use crate::student::{self, Student};
+use crate::artifacts::decoder::Decoder;
+use crate::artifacts::lora;
+use crate::distilling::distillation::Distillation;
+use crate::distilling::feedback::Judges;
+use crate::distilling::guard::{Guard, Subject};
+use crate::distilling::paint::Few;
+use crate::distilling::perception::Perception;
+use crate::distilling::student::Student;
+use crate::training::Conditioned;
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
 
@@ -122,7 +123,7 @@ impl Recipe for Feedback<'_> {
 
 pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), NodeError> {
     let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
-    let frozen = student::read(context, &params.student, &teacher.unet)?;
+    let frozen = lora::read(context, &params.student, &teacher.unet)?;
     let delta = Student::new(context, &teacher.unet, None, params.lora())?;
     let (denoiser, decoder, channels) = (teacher.denoiser(), teacher.decoder()?, teacher.picture_shape()?.channels);
     let judges = Judges::load(context, &params.rewards, &data.captions, channels, params.precision)?;

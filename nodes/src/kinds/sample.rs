@@ -8,11 +8,13 @@ use hyper_flow_spec::kinds::Sample;
 use image::RgbImage;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::decoder::Decoder;
-use crate::model::Model;
+use crate::artifacts::decoder::Decoder;
+use crate::artifacts::lora;
+use crate::artifacts::model::Model;
+use crate::distilling::paint;
 use crate::picture::{CAPTIONS, Canvas, Line, save, to_bytes, write_png};
 use crate::worker::Context;
-use crate::{NodeError, files, paint, student};
+use crate::{NodeError, files};
 
 const GRID: &str = "grid.png";
 
@@ -34,7 +36,7 @@ struct Easel<'a> {
 
 pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
     let model = Model::load(context.input(&params.model)?, context.device, paint::kind(params.precision))?;
-    let lora = params.lora.as_ref().map(|port| student::read(context, port, &model.unet)).transpose()?;
+    let lora = params.lora.as_ref().map(|port| lora::read(context, port, &model.unet)).transpose()?;
     let side = match params.size {
         Some(size) => size.get(),
         None => model.picture_shape()?.side,

@@ -5,8 +5,8 @@ use hyper_flow_spec::kinds::{ScoreForm, ScoreModel};
 use tch::{Device, Kind};
 
 use crate::NodeError;
-use crate::download::file_or_hub;
 use crate::worker::Context;
+use crate::worker::file_or_hub;
 
 /// Reads all of it, and writes it in the form that every node reads: so no later node meets a key that does not fit.
 pub(super) fn run(context: &Context, params: &ScoreModel) -> Result<(), NodeError> {

@@ -8,12 +8,12 @@ use hyper_flow_spec::kinds::{Method, Precision, SegmentDistill, Target};
 use tch::{Tensor, no_grad};
 
 use crate::NodeError;
-use crate::adversary::{Adversary, DISCRIMINATOR, Noising};
-use crate::conditioned::Conditioned;
-use crate::distillation::Distillation;
-use crate::model::Model;
-use crate::paint::{Few, distance, weighting};
-use crate::student::Student;
+use crate::artifacts::model::Model;
+use crate::distilling::adversary::{Adversary, DISCRIMINATOR, Noising};
+use crate::distilling::distillation::Distillation;
+use crate::distilling::paint::{Few, distance, weighting};
+use crate::distilling::student::Student;
+use crate::training::Conditioned;
 use crate::training::{Draw, Losses, Recipe, train};
 use crate::worker::Context;
 

@@ -9,7 +9,7 @@ use hyper_flow_spec::kinds::TrainClip;
 use tch::Tensor;
 
 use crate::NodeError;
-use crate::dataset::{Dataset, Split};
+use crate::artifacts::dataset::{Dataset, Split};
 use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
 use crate::worker::Context;
 

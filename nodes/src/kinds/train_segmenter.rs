@@ -9,7 +9,7 @@ use hyper_flow_spec::kinds::TrainSegmenter;
 use tch::{Device, Kind, no_grad};
 
 use crate::NodeError;
-use crate::dataset::{Dataset, Masks, Split};
+use crate::artifacts::dataset::{Dataset, Masks, Split};
 use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
 use crate::worker::Context;
 

@@ -13,10 +13,10 @@ use hyper_flow_spec::kinds::{Prediction, TrainTeacher};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::NodeError;
-use crate::conditioned::Conditioned;
-use crate::dataset::{Dataset, Shape};
-use crate::model::{self, Parts};
-use crate::paint::Few;
+use crate::artifacts::dataset::{Dataset, Shape};
+use crate::artifacts::model::{self, Parts};
+use crate::distilling::paint::Few;
+use crate::training::Conditioned;
 use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
 use crate::worker::Context;
 

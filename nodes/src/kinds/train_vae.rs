@@ -7,10 +7,11 @@ use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig, DownEncoderB
 use hyper_flow_spec::kinds::TrainVae;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::dataset::{Dataset, Shape, Split};
+use crate::NodeError;
+use crate::artifacts::dataset::{Dataset, Shape, Split};
+use crate::distilling::paint;
 use crate::training::{Draw, Group, Losses, Recipe, by_name, train};
 use crate::worker::Context;
-use crate::{NodeError, paint};
 
 /// Pictures that a sample of the training shows, each beside what comes back of it.
 const SHOWN: i64 = 10;

@@ -1,4 +1,4 @@
-//! Pictures in files: reading them in, writing grids out.
+//! Pictures in files: reading them in, writing grids out. What is absent: artifacts, and all that draws.
 
 mod canvas;
 mod line;

@@ -1,6 +1,7 @@
 //! The one training loop. A kind supplies its losses as a [`Recipe`]; everything else is here.
 
 mod checkpoint;
+mod conditioned;
 mod draw;
 mod recipe;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 mod trainer;
 mod twin;
 
+pub(crate) use conditioned::Conditioned;
 pub(crate) use draw::Draw;
 pub(crate) use recipe::{Group, Losses, Recipe};
 pub(crate) use trainer::train;

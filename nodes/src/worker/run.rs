@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::describe::LIBTORCH;
 use super::{Cancel, Context, Reporter, device};
-use crate::{NodeError, files, kinds};
+use crate::{NodeError, files};
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +27,10 @@ struct Spoken {
     protocol: u32,
 }
 
-/// Reads a job and runs it. What happens is reported on standard output.
-pub fn run(job: &Path) -> Outcome {
+/// Reads a job and has `kinds` run it. What happens is reported on standard output.
+pub(crate) fn run(job: &Path, kinds: fn(&Context) -> Result<(), NodeError>) -> Outcome {
     let reporter = Reporter::new(std::io::stdout());
-    match start(job, &reporter).and_then(|context| kinds_guarded(&context)) {
+    match start(job, &reporter).and_then(|context| guarded(&context, kinds)) {
         Ok(()) => Outcome::Done,
         Err(NodeError::Interrupted { step }) => {
             reporter.event(&Event::Interrupted { step });
@@ -66,8 +66,8 @@ fn start(path: &Path, reporter: &Reporter) -> Result<Context, NodeError> {
 }
 
 /// Models are written in the plain form, whose operations panic: here a panic becomes an error, once.
-fn kinds_guarded(context: &Context) -> Result<(), NodeError> {
-    let ended = catch(|| Ok(kinds::run(context)));
+fn guarded(context: &Context, kinds: fn(&Context) -> Result<(), NodeError>) -> Result<(), NodeError> {
+    let ended = catch(|| Ok(kinds(context)));
     context.report_memory();
     ended?
 }

@@ -6,8 +6,8 @@ mod needed;
 use hyper_flow_spec::kinds::Diffusers;
 
 use crate::NodeError;
-use crate::download::file_or_hub;
 use crate::worker::Context;
+use crate::worker::file_or_hub;
 
 pub(super) use needed::weights;
 

@@ -8,15 +8,12 @@ use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::scores::{Captions, ClipScore, Score};
 use hyper_flow_diffusion::{Classifier, ClassifierConfig, DiffusionError};
 use hyper_flow_spec::kinds::Eval;
-use hyper_flow_spec::metrics::REAL;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::row::Measured;
-use super::tally::Tally;
 use crate::NodeError;
-use crate::dataset::Dataset;
-use crate::program::Program;
-use crate::scorer::{Scorer, check_channels};
+use crate::artifacts::dataset::Dataset;
+use crate::artifacts::program::Program;
+use crate::artifacts::scorer::{Scorer, check_channels};
 use crate::worker::Context;
 
 /// Pictures of one caption that are resampled among themselves; fewer would be too alike in every resample.
@@ -101,16 +98,9 @@ impl<'a> Meter<'a> {
         })
     }
 
-    /// The held-out real pictures: the floor under every distance.
-    pub(super) fn held_out(&self, data: &Dataset) -> Result<Measured, NodeError> {
-        let mut tally = Tally::new(self)?;
-        let captions = data.held_out.captions.chunks(data.held_out.chunk() as usize);
-        for (pictures, captions) in data.held_out.chunks(self.context.device).zip(captions) {
-            self.context.stop_if_asked()?;
-            tally.add(&pictures?, captions, None)?;
-        }
-        let resamples = resample(self.context, "held out", &data.held_out.captions, self.resample_count);
-        Ok(Measured { candidate: REAL.to_owned(), steps: None, numbers: tally.numbers(&resamples)? })
+    /// Resamples of other pictures than the drawn ones, with these captions.
+    pub(super) fn resamples_of(&self, which: &str, captions: &[String]) -> Resamples {
+        resample(self.context, which, captions, self.resample_count)
     }
 }
 

@@ -12,13 +12,15 @@ mod tally;
 
 use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::Eval;
-use hyper_flow_spec::metrics::{METRICS, Metrics};
+use hyper_flow_spec::metrics::{METRICS, Metrics, REAL};
 
-use crate::dataset::Dataset;
-use crate::model::Model;
+use crate::artifacts::dataset::Dataset;
+use crate::artifacts::lora;
+use crate::artifacts::model::Model;
+use crate::distilling::paint;
 use crate::picture::write_png;
 use crate::worker::Context;
-use crate::{NodeError, files, paint, student};
+use crate::{NodeError, files};
 use meter::Meter;
 use reference::Reference;
 use row::Measured;
@@ -34,7 +36,7 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
     teacher.check_fits(&data)?;
     let mut loras = Vec::new();
     for (name, port) in &params.loras {
-        loras.push((name.as_str(), student::read(context, port, &teacher.unet)?));
+        loras.push((name.as_str(), lora::read(context, port, &teacher.unet)?));
     }
     let subjects = subject::all(params, &loras);
     let easel = Easel::new(context, params, &teacher, &data)?;
@@ -48,7 +50,7 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
             let text = format!("there is no row of the real pictures: at least {least} must be held out for one");
             context.reporter.message(Level::Warning, text);
         }
-        _ => rows.push(meter.held_out(&data)?),
+        _ => rows.push(held_out(&meter, &data)?),
     }
     let mut sheet = grid::Sheet::new(&easel);
     for (done, subject) in subjects.iter().enumerate() {
@@ -62,6 +64,18 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
         samples: params.samples.get(),
     };
     write(context, &metrics, &sheet)
+}
+
+/// The held-out real pictures: the floor under every distance.
+fn held_out(meter: &Meter<'_>, data: &Dataset) -> Result<Measured, NodeError> {
+    let mut tally = Tally::new(meter)?;
+    let captions = data.held_out.captions.chunks(data.held_out.chunk() as usize);
+    for (pictures, captions) in data.held_out.chunks(meter.context.device).zip(captions) {
+        meter.context.stop_if_asked()?;
+        tally.add(&pictures?, captions, None)?;
+    }
+    let resamples = meter.resamples_of("held out", &data.held_out.captions);
+    Ok(Measured { candidate: REAL.to_owned(), steps: None, numbers: tally.numbers(&resamples)? })
 }
 
 /// Draws and measures a subject, a batch at a time.

@@ -12,10 +12,10 @@ use hyper_flow_spec::kinds::{Eval, Split};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::NodeError;
-use crate::dataset::Dataset;
-use crate::decoder::Decoder;
-use crate::model::Model;
-use crate::paint;
+use crate::artifacts::dataset::Dataset;
+use crate::artifacts::decoder::Decoder;
+use crate::artifacts::model::Model;
+use crate::distilling::paint;
 use crate::worker::Context;
 
 /// Captions encoded before they are put away.

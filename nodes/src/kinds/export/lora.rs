@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::DIFFUSERS_FILE;
 use crate::NodeError;
-use crate::student::LORA_FILE;
+use crate::artifacts::lora::LORA_FILE;
 use crate::worker::Context;
 
 /// A format of LoRA files.

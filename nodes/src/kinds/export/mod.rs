@@ -9,9 +9,11 @@ use hyper_flow_diffusion::lora::{Lora, read_kohya};
 use hyper_flow_spec::kinds::{Export, ExportFormat};
 use tch::{Device, Kind};
 
-use crate::student::LORA_FILE;
+use crate::artifacts::lora::LORA_FILE;
+use crate::artifacts::model;
+use crate::distilling::paint;
 use crate::worker::Context;
-use crate::{NodeError, files, model, paint};
+use crate::{NodeError, files};
 
 /// The name that diffusers looks for in a folder.
 const DIFFUSERS_FILE: &str = "pytorch_lora_weights.safetensors";

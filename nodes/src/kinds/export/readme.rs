@@ -5,7 +5,7 @@ use hyper_flow_spec::kinds::{Export, ExportFormat, Sampler};
 
 use super::folder::class;
 use super::{DIFFUSERS_FILE, FUSED_FOLDER, MODEL_FOLDER};
-use crate::student::LORA_FILE;
+use crate::artifacts::lora::LORA_FILE;
 
 /// The text of `README.md`; `modules` is how many modules the LoRA is on.
 pub(super) fn text(params: &Export, index: ModelIndex, modules: usize) -> String {

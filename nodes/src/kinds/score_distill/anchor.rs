@@ -6,14 +6,13 @@ use hyper_flow_diffusion::losses::Distance;
 use hyper_flow_spec::kinds::ScoreDistill;
 use tch::Tensor;
 
-use super::recipe::Drawn;
-use super::rollout::Rollout;
+use super::rollout::{Drawn, Rollout};
 use crate::NodeError;
-use crate::conditioned::Conditioned;
-use crate::model::Model;
-use crate::paint::Few;
-use crate::pairs::Pairs;
-use crate::student::Student;
+use crate::artifacts::model::Model;
+use crate::artifacts::pairs::Pairs;
+use crate::distilling::paint::Few;
+use crate::distilling::student::Student;
+use crate::training::Conditioned;
 use crate::training::Draw;
 use crate::worker::Context;
 
@@ -38,7 +37,12 @@ impl<'a> Anchor<'a> {
     ) -> Result<Self, NodeError> {
         match &params.pairs {
             _ if params.anchor.get() == 0.0 => Ok(Self::Free),
-            Some(pairs) => Ok(Self::Pairs(Pairs::read(context.input(pairs)?, data, context.device)?)),
+            Some(pairs) => Ok(Self::Pairs(Pairs::read(
+                context.input(pairs)?,
+                &data.captions,
+                data.sample_shape(),
+                context.device,
+            )?)),
             None => {
                 let few = Few { denoiser: teacher.denoiser(), steps: params.anchor_steps.index() };
                 Ok(Self::Start { lora: student.lora.deep_copy(), few })
@@ -64,8 +68,9 @@ impl<'a> Anchor<'a> {
                 Some(Distance::Mse.between(&drawn.x, &goal))
             }
             Self::Pairs(pairs) => {
-                let batch = pairs.batch(draw, data)?;
-                let own = rollout.in_one_step(tape, &batch.noise, &batch.conditions, student);
+                let batch = pairs.batch(&draw.indices(pairs.len()))?;
+                let conditions = data.conditions(&batch.captions)?;
+                let own = rollout.in_one_step(tape, &batch.noise, &conditions, student);
                 Some(Distance::Mse.between(&own, &batch.samples))
             }
         })

@@ -8,12 +8,12 @@ use hyper_flow_diffusion::schedulers::SegmentGrid;
 use hyper_flow_spec::kinds::ScoreDistill;
 
 use crate::NodeError;
-use crate::adversary::Adversary;
-use crate::conditioned::Conditioned;
-use crate::distillation::Distillation;
-use crate::feedback::Judges;
-use crate::model::Model;
-use crate::student::{self, Student};
+use crate::artifacts::model::Model;
+use crate::distilling::adversary::Adversary;
+use crate::distilling::distillation::Distillation;
+use crate::distilling::feedback::Judges;
+use crate::distilling::student::{self, Student};
+use crate::training::Conditioned;
 use crate::training::{Group, train};
 use crate::worker::Context;
 use anchor::Anchor;

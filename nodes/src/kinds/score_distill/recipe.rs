@@ -8,15 +8,15 @@ use hyper_flow_spec::kinds::{Precision, ScoreDistill};
 use tch::{Kind, Tensor, no_grad};
 
 use super::anchor::Anchor;
-use super::rollout::{END, Rollout};
+use super::rollout::{Drawn, END, Rollout};
 use crate::NodeError;
-use crate::adversary::{Adversary, DISCRIMINATOR, Noising};
-use crate::conditioned::Conditioned;
-use crate::decoder::Decoder;
-use crate::feedback::Judges;
-use crate::model::Model;
-use crate::paint::{Few, distance, weighting};
-use crate::student::Student;
+use crate::artifacts::decoder::Decoder;
+use crate::artifacts::model::Model;
+use crate::distilling::adversary::{Adversary, DISCRIMINATOR, Noising};
+use crate::distilling::feedback::Judges;
+use crate::distilling::paint::{Few, distance, weighting};
+use crate::distilling::student::Student;
+use crate::training::Conditioned;
 use crate::training::{Draw, Losses, Recipe};
 
 /// The group of the fake score, an online estimate of what the student draws.
@@ -43,16 +43,6 @@ pub(super) struct Score<'a> {
 pub(super) struct Rewards {
     pub(super) judges: Judges,
     pub(super) decoder: Decoder,
-}
-
-/// The student's pictures (b, c, h, w), with what they were drawn from.
-pub(super) struct Drawn {
-    pub(super) x: Tensor,
-    pub(super) noise: Tensor,
-    pub(super) conditions: Conditions,
-    /// The positions of the captions (b).
-    pub(super) captions: Tensor,
-    pub(super) in_one_step: bool,
 }
 
 /// Where and by what pictures are noised for the discriminator.

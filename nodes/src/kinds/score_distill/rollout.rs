@@ -9,7 +9,7 @@ use hyper_flow_spec::kinds::ScoreDistill;
 use tch::Tensor;
 
 use crate::NodeError;
-use crate::paint;
+use crate::distilling::paint;
 use crate::training::Draw;
 
 /// The end of the trajectory.
@@ -33,6 +33,16 @@ pub(super) struct Start {
     t: i64,
     /// Whether it is the noise itself.
     pub(super) is_noise: bool,
+}
+
+/// The student's pictures (b, c, h, w), with what they were drawn from.
+pub(super) struct Drawn {
+    pub(super) x: Tensor,
+    pub(super) noise: Tensor,
+    pub(super) conditions: Conditions,
+    /// The positions of the captions (b).
+    pub(super) captions: Tensor,
+    pub(super) in_one_step: bool,
 }
 
 impl<'a> Rollout<'a> {

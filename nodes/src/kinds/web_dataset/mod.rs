@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use hyper_flow_spec::kinds::WebDataset;
 use hyper_flow_spec::{Level, Sha256, Url};
 
-use crate::dataset::{Opaque, Shape, Writer};
-use crate::download::download;
+use crate::artifacts::dataset::{Opaque, Shape, Writer};
 use crate::picture::Wanted;
 use crate::worker::Context;
+use crate::worker::download;
 use crate::{NodeError, files};
 use sample::{Found, extensions, find};
 use shard::{Sample, Stopped};

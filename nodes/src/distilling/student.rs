@@ -1,17 +1,15 @@
 //! The LoRA that a distillation trains: where it starts, how it is averaged, what is written.
 
-use hyper_flow_diffusion::lora::{LORA_TARGETS, Lora, read_kohya, write_kohya};
+use hyper_flow_diffusion::lora::{LORA_TARGETS, Lora};
 use hyper_flow_diffusion::unet::UNet2DConditionModel;
 use hyper_flow_spec::kinds::LoraParams;
 use hyper_flow_spec::{Level, Positive, Ref, types};
 use tch::{Tensor, no_grad};
 
 use crate::NodeError;
+use crate::artifacts::lora;
 use crate::training::Group;
 use crate::worker::Context;
-
-/// The file of a `Lora` artifact.
-pub(crate) const LORA_FILE: &str = "lora.safetensors";
 
 /// A LoRA in training and its moving average, which is what the node yields.
 #[derive(Debug)]
@@ -44,11 +42,6 @@ pub(crate) fn fresh(
     Ok(lora.to_device(context.device).requires_grad(true))
 }
 
-/// Reads a `Lora` artifact for a UNet; frozen.
-pub(crate) fn read(context: &Context, port: &Ref<types::Lora>, unet: &UNet2DConditionModel) -> Result<Lora, NodeError> {
-    Ok(read_kohya(&context.input(port)?.join(LORA_FILE), unet.modules(), context.device)?)
-}
-
 impl Student {
     /// Goes on from a LoRA, or starts a fresh one. Another rank, alpha or other modules than the parent's are an error: they would
     /// silently not be what was asked for.
@@ -61,7 +54,7 @@ impl Student {
         let lora = match parent {
             None => fresh(context, unet, spec, "student")?,
             Some(port) => {
-                let parent = read(context, port, unet)?;
+                let parent = lora::read(context, port, unet)?;
                 check(&parent, unet, spec)?;
                 parent.requires_grad(true)
             }
@@ -82,7 +75,7 @@ impl Student {
 
     /// Writes the artifact.
     pub(crate) fn write(&self, context: &Context) -> Result<(), NodeError> {
-        Ok(write_kohya(&self.average, &context.output(LORA_FILE))?)
+        lora::write(context, &self.average)
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
+use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::weights::WeightFile;
-use hyper_flow_diffusion::{Conditions, DiffusionError};
 use tch::{Device, Kind, Tensor};
 
-use crate::conditioned::Conditioned;
-use crate::dataset::Caption;
-use crate::training::Draw;
+use crate::artifacts::dataset::Caption;
 use crate::{NodeError, files};
 
 pub(crate) const NOISE: &str = "noise";
@@ -25,21 +23,26 @@ pub(crate) struct Pairs {
     device: Device,
 }
 
-/// Some pairs: noise and samples (b, c, h, w).
+/// Some pairs: noise and samples (b, c, h, w), and the positions of their captions in the data.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) noise: Tensor,
     pub(crate) samples: Tensor,
-    pub(crate) conditions: Conditions,
+    pub(crate) captions: Vec<i64>,
 }
 
 impl Pairs {
-    /// Opens the artifact, to distil on data whose captions it must share.
-    pub(crate) fn read(folder: &Path, data: &Conditioned, device: Device) -> Result<Self, NodeError> {
+    /// Opens the artifact, to distil on data of these captions, sorted, which it must share, and samples of this shape.
+    pub(crate) fn read(
+        folder: &Path,
+        of_data: &[String],
+        sample_shape: [i64; 3],
+        device: Device,
+    ) -> Result<Self, NodeError> {
         let path = folder.join(CAPTIONS);
         let lines: Vec<Caption> = files::read_lines(&path)?;
         let position = |line: &Caption| {
-            data.captions.binary_search(&line.text).map(|at| at as i64).map_err(|_| {
+            of_data.binary_search(&line.text).map(|at| at as i64).map_err(|_| {
                 let message = format!(
                     "the data have no caption `{}`; draw the pairs of the same data: `OdePairs(data: …)`",
                     line.text
@@ -48,17 +51,21 @@ impl Pairs {
             })
         };
         let captions = lines.iter().map(position).collect::<Result<Vec<_>, _>>()?;
-        let open = |key: &str| open(folder, key, captions.len(), data.sample_shape());
+        let open = |key: &str| open(folder, key, captions.len(), sample_shape);
         Ok(Self { noise: open(NOISE)?, samples: open(SAMPLES)?, captions, device })
     }
 
-    /// The next pairs of this training.
-    pub(crate) fn batch(&self, draw: &Draw<'_>, data: &Conditioned) -> Result<Batch, DiffusionError> {
-        let indices = draw.indices(self.captions.len() as i64);
-        let captions: Vec<i64> = indices.iter().map(|&i| self.captions[i as usize]).collect();
-        let rows = |file: &WeightFile, key| file.rows(key, &indices, Kind::Float, self.device);
+    /// How many there are.
+    pub(crate) fn len(&self) -> i64 {
+        self.captions.len() as i64
+    }
+
+    /// Those with these indices.
+    pub(crate) fn batch(&self, indices: &[i64]) -> Result<Batch, DiffusionError> {
+        let captions = indices.iter().map(|&i| self.captions[i as usize]).collect();
+        let rows = |file: &WeightFile, key| file.rows(key, indices, Kind::Float, self.device);
         let (noise, samples) = (rows(&self.noise, NOISE)?, rows(&self.samples, SAMPLES)?);
-        Ok(Batch { noise, samples, conditions: data.conditions(&captions)? })
+        Ok(Batch { noise, samples, captions })
     }
 }
 

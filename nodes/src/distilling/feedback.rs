@@ -5,10 +5,11 @@ use hyper_flow_diffusion::scores::Brightness;
 use hyper_flow_spec::kinds::{Precision, Reward};
 use tch::Tensor;
 
-use crate::scorer::Scorer;
+use crate::NodeError;
+use crate::artifacts::scorer::Scorer;
+use crate::distilling::paint;
 use crate::training::Losses;
 use crate::worker::Context;
-use crate::{NodeError, paint};
 
 /// The rewards of a training, ready to judge pictures of its captions.
 #[derive(Debug)]

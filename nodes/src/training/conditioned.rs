@@ -7,8 +7,8 @@ use hyper_flow_diffusion::vae::AutoencoderKl;
 use hyper_flow_diffusion::{Conditions, DiffusionError, TextEncoders, TimeIds};
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::dataset::{Masks, Split, positions};
-use crate::latents::Latents;
+use crate::artifacts::dataset::{Masks, Split, positions};
+use crate::artifacts::latents::Latents;
 use crate::training::Draw;
 
 /// The training half of a dataset, or of latents. Each distinct caption is encoded once.

@@ -10,15 +10,14 @@ use hyper_flow_spec::{Level, Steps};
 use tch::{Kind, Tensor};
 
 use super::look::{Look, Looks};
-use super::report;
 use super::verdict::{Limits, Verdict};
 use crate::NodeError;
-use crate::conditioned::Conditioned;
-use crate::decoder::Decoder;
-use crate::feedback::Judges;
-use crate::paint::{self, Few};
-use crate::scorer::Scorer;
-use crate::student::{self, Student};
+use crate::artifacts::decoder::Decoder;
+use crate::artifacts::scorer::Scorer;
+use crate::distilling::feedback::Judges;
+use crate::distilling::paint::{self, Few};
+use crate::distilling::student::{self, Student};
+use crate::training::Conditioned;
 use crate::training::Losses;
 use crate::worker::Context;
 
@@ -95,7 +94,7 @@ impl<'a> Guard<'a> {
             student::copy(&self.subject.delta.average, &self.best);
         }
         let last = &looks[looks.len() - 1];
-        self.context.reporter.message(Level::Info, report::seen(last, &looks[0]));
+        self.context.reporter.message(Level::Info, last.words(&looks[0]));
         if verdict.hacked && !warned {
             self.context.reporter.message(Level::Warning, self.says());
         }
@@ -116,6 +115,40 @@ impl<'a> Guard<'a> {
 
     pub(super) fn verdict(&self) -> Verdict {
         Verdict::of(&self.looks.all(), Limits::of(self.params))
+    }
+
+    /// The decision, in words.
+    pub(super) fn says(&self) -> String {
+        let (looks, verdict) = (self.looks.all(), self.verdict());
+        let (first, best, last) = (&looks[0], &looks[verdict.best], &looks[looks.len() - 1]);
+        let kept = match self.params.stop {
+            true => format!("the weights of step {} are yielded", best.step),
+            false => "the guard only watches (`stop: false`), and the last weights are yielded".to_owned(),
+        };
+        if !verdict.hacked {
+            return format!(
+                "the held-out score went from {:.4} to {:.4} at step {}, the best of {} looks, with diversity {:.3} of \
+                 the student's; {kept}",
+                first.held_out,
+                best.held_out,
+                best.step,
+                looks.len(),
+                best.share_of(first)
+            );
+        }
+        let stopped = if self.stops() { format!("stopped after step {}; ", last.step) } else { String::new() };
+        format!(
+            "the reward is hacked: from step {} to {} it was missed by {:.4}, then by {:.4}, while the held-out score went \
+             from {:.4} to {:.4} and diversity from {:.3} to {:.3} of the student's; {stopped}{kept}",
+            best.step,
+            last.step,
+            best.missed,
+            last.missed,
+            best.held_out,
+            last.held_out,
+            best.share_of(first),
+            last.share_of(first)
+        )
     }
 
     fn look(&self, step: u64) -> Result<Look, NodeError> {

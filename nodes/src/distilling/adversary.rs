@@ -8,7 +8,7 @@ use hyper_flow_spec::kinds::{self, Adversarial};
 use tch::Tensor;
 
 use crate::NodeError;
-use crate::model::Model;
+use crate::artifacts::model::Model;
 use crate::training::{Group, Losses};
 use crate::worker::Context;
 

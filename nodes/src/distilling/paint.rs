@@ -10,7 +10,7 @@ use hyper_flow_spec::kinds;
 use tch::{Kind, Tensor};
 
 use crate::NodeError;
-use crate::conditioned::Conditioned;
+use crate::training::Conditioned;
 
 /// A distance of the library.
 pub(crate) fn distance(distance: kinds::Distance) -> Distance {

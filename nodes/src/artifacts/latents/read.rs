@@ -8,7 +8,7 @@ use hyper_flow_diffusion::{Conditions, DiffusionError, TimeIds};
 use tch::{Device, Kind, Tensor};
 
 use super::{ABOUT, About, CAPTIONS, EMPTY, LATENTS, POOLED, TEXT};
-use crate::dataset::{Caption, Masks, TRAIN};
+use crate::artifacts::dataset::{Caption, Masks, TRAIN};
 use crate::{NodeError, files};
 
 /// Latents as nodes read them. (No node asks for the held-out half yet.)

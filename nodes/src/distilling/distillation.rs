@@ -5,12 +5,13 @@ use std::path::Path;
 use hyper_flow_spec::kinds::Precision;
 use hyper_flow_spec::{Level, Ref, types};
 
-use crate::conditioned::Conditioned;
-use crate::dataset::Dataset;
-use crate::latents::{Encoders, Latents};
-use crate::model::Model;
+use crate::NodeError;
+use crate::artifacts::dataset::Dataset;
+use crate::artifacts::latents::{Encoders, Latents};
+use crate::artifacts::model::Model;
+use crate::distilling::paint;
+use crate::training::Conditioned;
 use crate::worker::Context;
-use crate::{NodeError, paint};
 
 /// A frozen teacher, and the samples and captions to distil it with.
 #[derive(Debug)]

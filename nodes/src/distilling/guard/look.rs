@@ -19,6 +19,15 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// In words.
+    pub(super) fn words(&self, first: &Look) -> String {
+        let Look { step, held_out, missed, .. } = self;
+        let diversity = self.share_of(first);
+        format!(
+            "step {step}: held-out score {held_out:.4}, diversity {diversity:.3} of the student's, rewards missed by {missed:.4}"
+        )
+    }
+
     /// The least diversity over that of another look, of all roll-outs. Pictures that were all alike cannot become more so.
     pub(super) fn share_of(&self, other: &Look) -> f64 {
         let share = |(own, other): (&f64, &f64)| if *other > 0.0 { own / other } else { 1.0 };

@@ -9,9 +9,9 @@ use hyper_flow_spec::kinds::RewardFinetune;
 use tch::Tensor;
 
 use crate::NodeError;
-use crate::conditioned::Conditioned;
-use crate::dataset::Masks;
-use crate::decoder::Decoder;
+use crate::artifacts::dataset::Masks;
+use crate::artifacts::decoder::Decoder;
+use crate::training::Conditioned;
 use crate::training::Draw;
 use crate::worker::Context;
 

@@ -11,8 +11,8 @@ use hyper_flow_diffusion::{ModelIndex, TextEncoders};
 use tch::{Device, Kind, nn};
 
 use crate::NodeError;
-use crate::dataset::{Dataset, Shape};
-use crate::decoder::Decoder;
+use crate::artifacts::dataset::{Dataset, Shape};
+use crate::artifacts::decoder::Decoder;
 
 /// A frozen UNet and its schedule, in memory; text encoders and VAE stay in the folder until they are asked for, and whom
 /// they are given to decides how long they are held.

@@ -7,9 +7,10 @@ use tch::no_grad;
 
 use super::look::Look;
 use super::watch::Guard;
-use crate::paint::Few;
+use crate::distilling::paint::Few;
+use crate::distilling::student;
 use crate::picture::{Canvas, to_bytes, write_png};
-use crate::{NodeError, files, student};
+use crate::{NodeError, files};
 
 const JSON: &str = "guard.json";
 const TEXT: &str = "guard.txt";
@@ -57,15 +58,6 @@ impl Row {
     }
 }
 
-/// A look, in words.
-pub(super) fn seen(look: &Look, first: &Look) -> String {
-    let Look { step, held_out, missed, .. } = look;
-    let diversity = look.share_of(first);
-    format!(
-        "step {step}: held-out score {held_out:.4}, diversity {diversity:.3} of the student's, rewards missed by {missed:.4}"
-    )
-}
-
 impl Guard<'_> {
     /// Puts the weights that are to be yielded into the average, and writes what was seen and decided.
     pub(crate) fn finish(&self) -> Result<(), NodeError> {
@@ -104,40 +96,6 @@ impl Guard<'_> {
             yielded: if self.params.stop { best } else { last },
             rows: looks.iter().map(|look| Row::of(look, &looks[0])).collect(),
         }
-    }
-
-    /// The decision, in words.
-    pub(super) fn says(&self) -> String {
-        let (looks, verdict) = (self.looks.all(), self.verdict());
-        let (first, best, last) = (&looks[0], &looks[verdict.best], &looks[looks.len() - 1]);
-        let kept = match self.params.stop {
-            true => format!("the weights of step {} are yielded", best.step),
-            false => "the guard only watches (`stop: false`), and the last weights are yielded".to_owned(),
-        };
-        if !verdict.hacked {
-            return format!(
-                "the held-out score went from {:.4} to {:.4} at step {}, the best of {} looks, with diversity {:.3} of \
-                 the student's; {kept}",
-                first.held_out,
-                best.held_out,
-                best.step,
-                looks.len(),
-                best.share_of(first)
-            );
-        }
-        let stopped = if self.stops() { format!("stopped after step {}; ", last.step) } else { String::new() };
-        format!(
-            "the reward is hacked: from step {} to {} it was missed by {:.4}, then by {:.4}, while the held-out score went \
-             from {:.4} to {:.4} and diversity from {:.3} to {:.3} of the student's; {stopped}{kept}",
-            best.step,
-            last.step,
-            best.missed,
-            last.missed,
-            best.held_out,
-            last.held_out,
-            best.share_of(first),
-            last.share_of(first)
-        )
     }
 
     fn text(&self, report: &Report) -> String {
