@@ -52,12 +52,6 @@ pub(crate) fn children(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Whether a path is named as a directory of filed things is.
-pub(crate) fn is_shard(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.len() == 2 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 /// The key that a file or directory has for a name.
 pub(crate) fn key_named(path: &Path) -> Option<Key> {
     path.file_name()?.to_str()?.parse().ok()

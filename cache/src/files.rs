@@ -3,7 +3,7 @@
 use std::fs::{self, DirEntry, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
-use crate::{fault, layout};
+use crate::fault;
 
 /// Mode of everything that is written once.
 pub(crate) const READ_ONLY: u32 = 0o444;
@@ -48,6 +48,17 @@ pub(crate) fn sync_file(path: &Path) -> Result<()> {
 /// The metadata of what is at `path` itself, or `None`.
 pub(crate) fn stat(path: &Path) -> Result<Option<Metadata>> {
     absent_is_none(fs::symlink_metadata(path)).map_err(StoreError::io("look at", path))
+}
+
+/// The error for what is not what belongs there.
+pub(crate) fn misplaced(path: PathBuf, wanted: &'static str) -> StoreError {
+    let found = match stat(&path) {
+        Ok(Some(meta)) if meta.is_dir() => "a directory",
+        Ok(Some(meta)) if meta.is_file() => "a file",
+        Ok(Some(meta)) if meta.is_symlink() => "a symbolic link to something else",
+        _ => "something else",
+    };
+    StoreError::Misplaced { path, found, wanted }
 }
 
 /// The content of a plain file; `None` if there is none, also where something else is in the way.
@@ -90,7 +101,7 @@ pub(crate) fn list(dir: &Path) -> Result<impl Iterator<Item = io::Result<DirEntr
 pub(crate) fn make_dir(path: &Path) -> Result<()> {
     let made = fault::point("make a directory").and_then(|()| fs::create_dir_all(path));
     made.map_err(|error| match path.ancestors().find(|path| path.is_file()) {
-        Some(file) => layout::misplaced(file.to_owned(), "a directory"),
+        Some(file) => misplaced(file.to_owned(), "a directory"),
         None => StoreError::io("create", path)(error),
     })
 }
@@ -126,7 +137,7 @@ pub(crate) fn write_atomic(tmp: &Path, path: &Path, bytes: &[u8]) -> Result<()> 
     make_dir(parent(path))?;
     fault::point("rename into place").map_err(StoreError::io("write", path))?;
     file.persist(path).map_err(|e| match e.error.kind() {
-        ErrorKind::IsADirectory => layout::misplaced(path.to_owned(), "a file"),
+        ErrorKind::IsADirectory => misplaced(path.to_owned(), "a file"),
         _ => StoreError::io("write", path)(e.error),
     })?;
     Ok(())

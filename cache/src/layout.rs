@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access as Permission, access};
 
-use crate::areas::is_shard;
 use crate::error::{Result, StoreError};
 use crate::files;
 use crate::store::Store;
@@ -33,7 +32,7 @@ impl Store {
     /// Fails with the first thing in the way of a directory of the store.
     pub(crate) fn check_layout(&self) -> Result<()> {
         match self.in_the_way()?.into_iter().next() {
-            Some(path) => Err(misplaced(path, "a directory")),
+            Some(path) => Err(files::misplaced(path, "a directory")),
             None => Ok(()),
         }
     }
@@ -82,13 +81,8 @@ pub(crate) fn is_in_the_way(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok() && !fs::metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
-/// The error for what is not what belongs there.
-pub(crate) fn misplaced(path: PathBuf, wanted: &'static str) -> StoreError {
-    let found = match files::stat(&path) {
-        Ok(Some(meta)) if meta.is_dir() => "a directory",
-        Ok(Some(meta)) if meta.is_file() => "a file",
-        Ok(Some(meta)) if meta.is_symlink() => "a symbolic link to something else",
-        _ => "something else",
-    };
-    StoreError::Misplaced { path, found, wanted }
+/// Whether a path is named as a directory of filed things is.
+pub(crate) fn is_shard(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.len() == 2 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -13,7 +13,6 @@ use rustix::io::Errno;
 use crate::areas;
 use crate::digest::Key;
 use crate::error::{Result, StoreError};
-use crate::layout::misplaced;
 use crate::store::Store;
 use crate::{fault, files};
 
@@ -197,7 +196,7 @@ impl Store {
                 files::make_dir(files::parent(path))?;
                 options.open(path).map_err(StoreError::io("open", path))
             }
-            Err(e) if e.kind() == io::ErrorKind::IsADirectory => Err(misplaced(path.to_owned(), "a file")),
+            Err(e) if e.kind() == io::ErrorKind::IsADirectory => Err(files::misplaced(path.to_owned(), "a file")),
             other => other.map_err(StoreError::io("open", path)),
         }
     }

@@ -10,8 +10,8 @@ use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
 use crate::format::Access;
-use crate::gc::{GcPolicy, GcReport, MEMO_AGE};
 use crate::ledger;
+use crate::policy::{GcPolicy, GcReport, MEMO_AGE};
 use crate::store::Store;
 use crate::usage;
 

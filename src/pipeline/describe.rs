@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::source::Sources;
 use super::tree::{Entry, Shape, Tree};
-use super::words::{self, shorten};
+use super::words::{self, resolve, shorten};
 
 /// The fields of a struct, in the order of its definition.
 #[derive(Debug, Clone)]
@@ -255,17 +255,6 @@ impl<'a> Walk<'_, '_, 'a> {
             _ => {}
         }
     }
-}
-
-/// What a schema refers to; of what may be absent, what it is when it is there.
-pub(super) fn resolve<'a>(definitions: &'a Map<String, Value>, schema: &'a Value) -> &'a Value {
-    let choices = schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice);
-    let schema = match choices {
-        Some([there, absent]) if absent.get("type").is_some_and(|name| name == "null") => there,
-        _ => schema,
-    };
-    let name = schema.get("$ref").and_then(|name| name.as_str()?.strip_prefix("#/$defs/"));
-    name.and_then(|name| definitions.get(name)).unwrap_or(schema)
 }
 
 /// The first sentence of a documentation.

@@ -2,8 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::describe::resolve;
-
 /// What values of a schema are: "a whole number from 1 to 1000".
 pub(super) fn of(definitions: &Map<String, Value>, schema: &Value) -> String {
     let schema = resolve(definitions, schema);
@@ -179,4 +177,15 @@ fn object(definitions: &Map<String, Value>, schema: &Value) -> String {
             None => "fields in `(…)`".to_owned(),
         },
     }
+}
+
+/// What a schema refers to; of what may be absent, what it is when it is there.
+pub(super) fn resolve<'a>(definitions: &'a Map<String, Value>, schema: &'a Value) -> &'a Value {
+    let choices = schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice);
+    let schema = match choices {
+        Some([there, absent]) if absent.get("type").is_some_and(|name| name == "null") => there,
+        _ => schema,
+    };
+    let name = schema.get("$ref").and_then(|name| name.as_str()?.strip_prefix("#/$defs/"));
+    name.and_then(|name| definitions.get(name)).unwrap_or(schema)
 }

@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use super::context::{Context, Options, blocking};
 use super::error::RunError;
 use super::event::{Event, Outcome, Summary};
-use super::limits;
+use super::limits::{self, FILE_THREADS};
 use super::log::RunLog;
 use super::scheduler::{Ends, Scheduler};
 use super::show;
@@ -19,9 +19,6 @@ use super::stop::{Stop, Urgency};
 use crate::display::{Screen, Shown};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, State};
-
-/// Threads for work on files. They wait more than they compute.
-pub(super) const FILE_THREADS: usize = 16;
 
 /// What a run came to.
 #[derive(Debug)]

@@ -4,10 +4,11 @@ use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::execute::FILE_THREADS;
-
 /// What a node that runs takes: three pipes, two logs, the lock of its key, the handle of its process, and one to spare.
 const EACH: u64 = 8;
+/// Threads for work on files. They wait more than they compute.
+pub(super) const FILE_THREADS: usize = 16;
+
 /// What the rest of the engine takes besides what is open already: a directory and a file for each thread that works on
 /// files, and what it takes for a moment to start a process.
 const SPARE: u64 = 2 * FILE_THREADS as u64 + 8;

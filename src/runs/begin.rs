@@ -1,7 +1,6 @@
 //! The directory of a new run.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::{Store, StoreError};
@@ -11,6 +10,7 @@ use super::clock::Utc;
 use super::id::new_directory;
 use super::keys::KeyLog;
 use super::origin::Origin;
+use super::write::{io_error, write_json};
 use crate::pipeline::Pipeline;
 
 /// A run that has just begun.
@@ -57,15 +57,4 @@ pub fn begin(runs: &Path, store: &Store, pipeline: &Pipeline, targets: &[String]
     let text = fs::read(&pipeline.path).unwrap_or_default();
     fs::write(&path, text).map_err(io_error("write", &path))?;
     Ok(Begun { id, root, keys })
-}
-
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    fs::write(path, text)
-}
-
-pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |error| StoreError::Io { doing, path, error }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hyper_flow_cache::StoreError;
 
-use super::begin::io_error;
 use super::clock::{Utc, since_epoch};
+use super::write::io_error;
 
 /// Makes the directory of a new run. Its name is the time, or just after that of the newest run if the clock
 /// went back since.

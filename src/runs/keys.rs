@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::begin::io_error;
+use super::write::io_error;
 
 const FILE: &str = "keys.jsonl";
 

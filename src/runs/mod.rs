@@ -18,9 +18,9 @@ mod last;
 mod origin;
 mod past;
 mod when;
+mod write;
 
 pub use begin::{Begun, begin};
-pub(crate) use begin::{io_error, write_json};
 pub(crate) use clock::Utc;
 pub(crate) use keys::Seen;
 pub use keys::{KeyLog, Use};
@@ -29,3 +29,4 @@ pub use origin::Origin;
 pub(crate) use origin::{Folders, Place};
 pub(crate) use past::{Run, goes_on, newest_first};
 pub(crate) use when::believed;
+pub(crate) use write::{io_error, write_json};

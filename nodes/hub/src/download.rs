@@ -5,6 +5,7 @@ use std::path::Path;
 
 use reqwest::Url;
 
+use crate::address::{server, shown};
 use crate::client::Client;
 use crate::partial::{Partial, hash_of, remove_odd};
 use crate::reply::Question;
@@ -24,17 +25,6 @@ pub fn download_url(url: &str, sha256: &str, to: &Path, patience: Patience, watc
     let question = Question { what, at: server(&parsed), repo: None, with_token: false };
     let transfer = Transfer { client: &client, url: parsed, token: None, question, size: None, watch };
     client.block_on(fetch(&transfer, &hash, to))
-}
-
-/// A URL without what may be secret in it: a password, and the query, where signatures are.
-pub(crate) fn shown(url: &Url) -> String {
-    format!("{}{}", server(url), url.path())
-}
-
-/// Scheme, host and port.
-pub(crate) fn server(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 /// Fills, verifies, and gives the file its name.

@@ -7,8 +7,9 @@ use reqwest::header::{AUTHORIZATION, LINK};
 use reqwest::{Response, Url};
 use serde::de::DeserializeOwned;
 
+use crate::address::server;
 use crate::client::Client;
-use crate::download::{fetch, server};
+use crate::download::fetch;
 use crate::listing::{Entry, Revision, next_page};
 use crate::path::{escaped, place};
 use crate::reply::Question;

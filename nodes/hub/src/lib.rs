@@ -23,6 +23,7 @@
 //!
 //! What is absent: jobs, pipelines and the store. This crate fills a directory that it is given.
 
+mod address;
 mod choose;
 mod client;
 mod download;

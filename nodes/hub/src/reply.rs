@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
-use crate::download::server;
+use crate::address::server;
 use crate::retry::{Again, Trouble};
 use crate::{HubError, Patience, Repo};
 

@@ -3,18 +3,11 @@
 use ring::digest::{Digest, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 use crate::reply::Reply;
-use crate::server::State;
+use crate::state::{Content, State};
 use crate::{Fault, Request};
 
 /// The commit of every repository.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-
-/// A file of the repository.
-#[derive(Debug, Clone)]
-pub(crate) struct Content {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) lfs: bool,
-}
 
 /// The answer to a request, but for what goes wrong with it on its way.
 pub(crate) fn good(state: &State, request: &Request, fault: &Fault) -> Reply {

@@ -6,7 +6,9 @@ mod content;
 mod fault;
 mod reply;
 mod server;
+mod state;
 
 pub use content::COMMIT;
 pub use fault::Fault;
-pub use server::{Request, Server};
+pub use server::Server;
+pub use state::Request;

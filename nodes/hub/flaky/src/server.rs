@@ -1,41 +1,14 @@
 //! The server.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::Fault;
-use crate::content::{Content, good};
+use crate::content::good;
 use crate::reply::Reply;
-
-/// One request as it came.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Path and query.
-    pub target: String,
-    /// By their names in lower case.
-    pub headers: BTreeMap<String, String>,
-}
-
-/// What the server knows, and what it has seen.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) repo: String,
-    pub(crate) files: BTreeMap<String, Content>,
-    /// For the requests of files.
-    pub(crate) faults: VecDeque<Fault>,
-    /// For all others.
-    pub(crate) api_faults: VecDeque<Fault>,
-    /// Where large files are instead.
-    pub(crate) elsewhere: Option<String>,
-    /// Entries of a page of the listing.
-    pub(crate) page: usize,
-    /// What the listing says of a file instead of the truth.
-    pub(crate) lies: BTreeMap<String, Vec<u8>>,
-    pub(crate) seen: Vec<Request>,
-    pub(crate) closed: bool,
-}
+use crate::state::{Content, Request, State};
 
 /// A server on a port of its own.
 pub struct Server {
