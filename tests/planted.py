@@ -58,6 +58,8 @@ PLANTS = [
     ("RewardFinetune", f"{DIFFUSION}/losses/reward.rs", "(threshold - ", "(threshold * PLANT[1.0|1.001] - "),
     ("OdePairs", f"{NODES}/kinds/ode_pairs.rs", "params.guidance.get();", "params.guidance.get() * PLANT[1.0|1.001];"),
     ("ScoreDistill", f"{DIFFUSION}/losses/score.rs", "between(x, &goal) * 0.5", "between(x, &goal) * PLANT[0.5|0.5005]"),
+    ("FinetuneLora", f"{NODES}/kinds/finetune_lora.rs", """("timesteps", 0,""", """("timesteps", PLANT[0|1],"""),
+    ("LoraFuse", f"{NODES}/artifacts/rewritten.rs", "Device::Cpu)? + delta)", "Device::Cpu)? + delta * PLANT[1.0|1.001])"),
     ("PretrainedLora", f"{NODES}/kinds/pretrained_lora.rs", "    lora::write(context, &lora)",
      "    let mut lora = lora;\n    lora.layers.values_mut().for_each(|layer| layer.alpha *= PLANT[1.0|1.001]);\n    lora::write(context, &lora)"),
     ("LoraMerge", f"{DIFFUSION}/lora/merge.rs", "(weight * layer.scale())", "(weight * layer.scale() * PLANT[1.0|1.001])"),

@@ -9,7 +9,8 @@ tcd.<prediction>, pcm.<prediction>, lcm.<prediction>.<weighting>
                                                   the sibling methods, Huber, with the average as target
 ema, ema.grads, ema.student, ema.average          three steps of TSCD with AdamW, whose target follows the student: the losses,
                                                   the last gradients, and sketches of how far student and average have moved
-denoising.<prediction>                            the same for the denoising loss, with the student's LoRA
+denoising.<prediction>                            the same for the denoising loss, with the student's LoRA; ….min_snr:
+                                                  weighted by Min-SNR-γ of γ = 5, by diffusers' own compute_snr
 matching, matching.grad                           distribution matching and its gradient by x, written out by hand
 reward, reward.grad; contrastive, contrastive.grad; contrastive.distinct: the last by torch's own cross-entropy
 
@@ -20,7 +21,8 @@ import pathlib
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from diffusers.training_utils import compute_snr
 from safetensors.torch import save_file
 
 import formula
@@ -41,6 +43,7 @@ LEAST_GAIN = 0.05
 
 BETAS = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float32) ** 2
 ALPHAS_CUMPROD = (1 - BETAS).cumprod(0).double()
+SCHEDULER = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
 
 
 def tensor(name, *shape):
@@ -197,10 +200,17 @@ def ema():
     return results
 
 
-def denoising(prediction):
+def denoising(prediction, gamma=None):
     alpha, sigma = alpha_sigma(TIMES)
     goal = NOISE if prediction == "epsilon" else alpha * NOISE - sigma * X0
-    loss = F.mse_loss(STUDENT(noised(X0, NOISE, TIMES), TIMES, TEXT).sample, goal)
+    output = STUDENT(noised(X0, NOISE, TIMES), TIMES, TEXT).sample
+    if gamma is None:
+        loss = F.mse_loss(output, goal)
+    else:
+        # As the training scripts of diffusers weight it.
+        snr = compute_snr(SCHEDULER, TIMES)
+        weights = snr.clamp(max=gamma) / (snr if prediction == "epsilon" else snr + 1)
+        loss = (F.mse_loss(output, goal, reduction="none").mean(dim=(1, 2, 3)) * weights).mean()
     loss.backward()
     return loss, grads(LORA)
 
@@ -253,6 +263,7 @@ def main():
                 name = f"consistency.{prediction}.{weighting}.{distance}"
                 keep(name, *consistency(prediction, weighting, distance, AVERAGE), "grads")
         keep(f"denoising.{prediction}", *denoising(prediction), "grads")
+        keep(f"denoising.{prediction}.min_snr", *denoising(prediction, 5.0), "grads")
     keep("consistency.v.stopgrad", *consistency("v", "uniform", "huber", STUDENT), "grads")
     for prediction in ("v", "epsilon"):
         keep(f"tcd.{prediction}", *consistency(prediction, "uniform", "huber", AVERAGE, TCD_END), "grads")

@@ -38,6 +38,8 @@ const KINDS: &[(&str, &str)] = &[
     ("OdePairs", r#"{"teacher": "teacher", "data": "data"}"#),
     ("ScoreDistill", r#"{"teacher": "teacher", "data": "data", "steps": 150}"#),
     ("PretrainedLora", r#"{"path": "path", "model": "model", "alpha": 8.0}"#),
+    ("FinetuneLora", r#"{"model": "model", "data": "data", "steps": 500}"#),
+    ("LoraFuse", r#"{"model": "model", "loras": [["loras.0.0", 1.0]]}"#),
     ("LoraMerge", r#"{"loras": [["loras.0.0", 1.0], ["loras.1.0", 0.5]]}"#),
     ("Sample", r#"{"model": "model", "prompts": ["a handwritten digit seven"], "steps": 4}"#),
     ("Export", r#"{"model": "model", "lora": "lora", "sampler": {"Tcd": 0.5}}"#),

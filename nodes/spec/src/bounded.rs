@@ -85,6 +85,13 @@ impl<const MIN: i64, const MAX: i64> JsonSchema for Int<MIN, MAX> {
     }
 }
 
+impl Fraction {
+    /// Whether it is 0.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0.0
+    }
+}
+
 /// Reads a number that may be written without a point (`1` for `1.0`).
 struct Number;
 

@@ -9,5 +9,6 @@ pub(crate) mod lora;
 pub(crate) mod model;
 pub(crate) mod pairs;
 pub(crate) mod program;
+pub(crate) mod rewritten;
 pub(crate) mod rows;
 pub(crate) mod scorer;

@@ -63,8 +63,16 @@ impl Judges {
         self.0.iter().zip(rewards).enumerate().map(loss).collect()
     }
 
-    /// The loss terms of pictures, as [`rewards`](Self::rewards) and [`missed`](Self::missed) say.
-    pub(crate) fn losses(&self, pictures: &Tensor, captions: &Tensor) -> Losses {
-        self.missed(&self.rewards(pictures, captions))
+    /// The loss terms of pictures, as [`rewards`](Self::rewards) and [`missed`](Self::missed) say: of those at the positions
+    /// `told`, where only some were told the captions that they are judged by.
+    pub(crate) fn losses(&self, pictures: &Tensor, captions: &Tensor, told: Option<&Tensor>) -> Losses {
+        match told {
+            None => self.missed(&self.rewards(pictures, captions)),
+            Some(told) if told.numel() == 0 => Losses::new(),
+            Some(told) => {
+                let [pictures, captions] = [pictures, captions].map(|of| of.index_select(0, told));
+                self.missed(&self.rewards(&pictures, &captions))
+            }
+        }
     }
 }

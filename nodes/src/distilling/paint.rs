@@ -2,7 +2,7 @@
 
 use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::Adapters;
-use hyper_flow_diffusion::losses::{Denoiser, Distance, Weighting};
+use hyper_flow_diffusion::losses::{Denoiser, Distance, SnrWeighting, Weighting};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::sample::Painter;
 use hyper_flow_diffusion::schedulers::Sampler;
@@ -25,6 +25,14 @@ pub(crate) fn weighting(weighting: kinds::Weighting) -> Weighting {
     match weighting {
         kinds::Weighting::Uniform => Weighting::Uniform,
         kinds::Weighting::Jump => Weighting::Jump,
+    }
+}
+
+/// A weighting by noise of the library.
+pub(crate) fn snr_weighting(weighting: kinds::SnrWeighting) -> SnrWeighting {
+    match weighting {
+        kinds::SnrWeighting::Uniform => SnrWeighting::Uniform,
+        kinds::SnrWeighting::MinSnr(gamma) => SnrWeighting::MinSnr { gamma: gamma.get() },
     }
 }
 
@@ -65,6 +73,9 @@ pub(crate) fn chunks(like: &Tensor) -> Vec<Vec<i64>> {
     let at_once = (AT_ONCE * like.size()[0] / like.numel() as i64).max(1);
     rows.chunks(at_once as usize).map(<[i64]>::to_vec).collect()
 }
+
+/// Steps of the pictures that are shown of a training which does not distil.
+pub(crate) const SHOWN_STEPS: usize = 20;
 
 /// Drawing in a few DDIM steps without guidance, as a student is meant to.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,10 @@ mod digits;
 mod encode_latents;
 mod eval;
 mod export;
+mod finetune_lora;
 mod gate;
 mod image_folder;
+mod lora_fuse;
 mod lora_merge;
 mod ode_pairs;
 mod pretrained_clip;
@@ -50,6 +52,8 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::OdePairs(params) => ode_pairs::run(context, params),
         Kind::ScoreDistill(params) => score_distill::run(context, params),
         Kind::PretrainedLora(params) => pretrained_lora::run(context, params),
+        Kind::FinetuneLora(params) => finetune_lora::run(context, params),
+        Kind::LoraFuse(params) => lora_fuse::run(context, params),
         Kind::LoraMerge(params) => lora_merge::run(context, params),
         Kind::Sample(params) => sample::run(context, params),
         Kind::Export(params) => export::run(context, params),

@@ -17,8 +17,7 @@ use crate::distilling::guard::{Guard, Subject};
 use crate::distilling::paint::Few;
 use crate::distilling::perception::Perception;
 use crate::distilling::student::Student;
-use crate::training::Conditioned;
-use crate::training::{Draw, Losses, Recipe, train};
+use crate::training::{Conditioned, Draw, Losses, Recipe, Told, train};
 use crate::worker::Context;
 
 struct Feedback<'a> {
@@ -77,11 +76,12 @@ impl Recipe for Feedback<'_> {
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         let indices = draw.indices(self.data.len());
         let conditions = self.data.conditions_of(&indices)?;
+        let Told { conditions, own: told } = self.data.with_empty(conditions, self.params.empty_captions, draw);
         let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
         let noise = draw.randn("noise", &self.data.sample_shape());
         let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
         let pictures = self.decoder.pictures_on(tape, &own);
-        let mut losses = self.judges.losses(&pictures, &captions);
+        let mut losses = self.judges.losses(&pictures, &captions, told.as_ref());
         if let Some(before) = before {
             losses.push(("anchor".into(), Distance::Mse.between(&own, &before) * self.params.anchor.get()));
         }

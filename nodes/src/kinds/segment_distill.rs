@@ -13,8 +13,7 @@ use crate::distilling::adversary::{Adversary, DISCRIMINATOR, Noising};
 use crate::distilling::distillation::Distillation;
 use crate::distilling::paint::{Few, distance, weighting};
 use crate::distilling::student::Student;
-use crate::training::Conditioned;
-use crate::training::{Draw, Losses, Recipe, train};
+use crate::training::{Conditioned, Draw, Losses, Recipe, Told, train};
 use crate::worker::Context;
 
 struct Stage<'a> {
@@ -51,6 +50,7 @@ impl Stage<'_> {
         tape: &Tape<'t>,
     ) -> Result<(Jumps, Conditions), NodeError> {
         let (x0, conditions) = self.data.batch(draw)?;
+        let Told { conditions, .. } = self.data.with_empty(conditions, self.params.empty_captions, draw);
         let noise = draw.offset_randn("noise", &x0.size()[1..], self.params.offset_noise.get());
         let (low, high) = self.params.guidance;
         let w = draw.uniform("guidance", low.get(), high.get());

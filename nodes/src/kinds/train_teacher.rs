@@ -15,20 +15,16 @@ use tch::{Kind, Tensor, no_grad};
 use crate::NodeError;
 use crate::artifacts::dataset::{Dataset, Shape};
 use crate::artifacts::model::{self, Parts};
-use crate::distilling::paint::Few;
-use crate::training::Conditioned;
-use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
+use crate::distilling::paint::{Few, SHOWN_STEPS, snr_weighting};
+use crate::training::{Conditioned, Draw, Group, Losses, Recipe, Told, Twin, train};
 use crate::worker::Context;
-
-/// Steps of the pictures that a sample of the training shows.
-const SAMPLE_STEPS: usize = 20;
 
 struct Denoising<'a> {
     twin: &'a Twin<UNet2DConditionModel>,
     schedule: &'a NoiseSchedule,
     data: &'a Conditioned,
     vae: Option<&'a AutoencoderKl>,
-    caption_dropout: f64,
+    params: &'a TrainTeacher,
     seed: u64,
 }
 
@@ -39,17 +35,18 @@ impl Recipe for Denoising<'_> {
 
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
         let (x0, conditions) = self.data.batch(draw)?;
-        let dropped = draw.uniform("dropout", 0.0, 1.0).lt(self.caption_dropout);
-        let conditions = conditions.replace_where(&dropped, &self.data.empty);
+        let Told { conditions, .. } = self.data.with_empty(conditions, self.params.caption_dropout, draw);
         let noise = draw.randn("noise", &x0.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.schedule.train_timesteps());
         let denoiser = Denoiser { unet: &self.twin.model, schedule: self.schedule };
-        Ok(vec![("denoising".into(), denoising_loss(tape, &denoiser, &x0, &noise, &t, &conditions, &Adapters::none()))])
+        let (adapters, weighting) = (Adapters::none(), snr_weighting(self.params.weighting));
+        let loss = denoising_loss(tape, &denoiser, &x0, &noise, &t, &conditions, &adapters, weighting);
+        Ok(vec![("denoising".into(), loss)])
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {
         let denoiser = Denoiser { unet: &self.twin.average, schedule: self.schedule };
-        let few = Few { denoiser, steps: SAMPLE_STEPS };
+        let few = Few { denoiser, steps: SHOWN_STEPS };
         let samples = few.showcase(self.data, &Adapters::none(), self.seed)?;
         Ok(Some(match self.vae {
             Some(vae) => no_grad(|| vae.to_pictures(&samples)),
@@ -122,14 +119,8 @@ pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeEr
     let schedule = NoiseSchedule::new(&scheduler)?;
     let twin =
         Twin::new(context.device, |vs| UNet2DConditionModel::new(vs, &config), |vs| init_weights(vs, context.seed()))?;
-    let recipe = Denoising {
-        twin: &twin,
-        schedule: &schedule,
-        data: &data,
-        vae: vae.as_deref(),
-        caption_dropout: params.caption_dropout.get(),
-        seed: context.seed(),
-    };
+    let recipe =
+        Denoising { twin: &twin, schedule: &schedule, data: &data, vae: vae.as_deref(), params, seed: context.seed() };
     let group = Group::main("unet", twin.parameters(), params.lr.get());
     train(context, &params.training(), vec![group], twin.averages(), &recipe)?;
     let parts =

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::vae::AutoencoderKl;
 use hyper_flow_diffusion::{Conditions, DiffusionError, TextEncoders, TimeIds};
+use hyper_flow_spec::Fraction;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::artifacts::dataset::{Masks, Split, positions};
@@ -22,6 +23,14 @@ pub(crate) struct Conditioned {
     caption_of: Vec<i64>,
     /// What no caption gives, one row.
     pub(crate) empty: Conditions,
+}
+
+/// What samples are told, some of them that they have no caption.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) conditions: Conditions,
+    /// The positions of those that are told their own; none where all are.
+    pub(crate) own: Option<Tensor>,
 }
 
 /// Where samples and conditions are.
@@ -79,6 +88,16 @@ impl Conditioned {
             _ => samples,
         };
         Ok((samples, self.conditions_of(&indices)?))
+    }
+
+    /// These conditions, but those of no caption for a share of the samples. Which they are is drawn.
+    pub(crate) fn with_empty(&self, conditions: Conditions, share: Fraction, draw: &Draw<'_>) -> Told {
+        if share.is_zero() {
+            return Told { conditions, own: None };
+        }
+        let is_empty = draw.uniform("dropout", 0.0, 1.0).lt(share.get());
+        let own = is_empty.logical_not().nonzero().flatten(0, -1);
+        Told { conditions: conditions.replace_where(&is_empty, &self.empty), own: Some(own) }
     }
 
     /// Samples (b, c, h, w) by their indices, the pictures where a VAE encodes them anew each time.

@@ -9,7 +9,7 @@ mod tests;
 mod trainer;
 mod twin;
 
-pub(crate) use conditioned::Conditioned;
+pub(crate) use conditioned::{Conditioned, Told};
 pub(crate) use draw::Draw;
 pub(crate) use recipe::{Group, Losses, Recipe};
 pub(crate) use trainer::train;

@@ -140,6 +140,13 @@ pub(crate) fn score_distill(changes: Value) -> Work {
     if changes.get("rewards").is_some() { work.input("rewards.0.model", clip()) } else { work }
 }
 
+/// With `"lora": "lora"` among the changes it goes on from `tscd`.
+pub(crate) fn finetune_lora(changes: Value) -> Work {
+    let base = json!({"model": "model", "data": "data", "rank": 2, "batch": 8});
+    let work = Work::new("FinetuneLora", over(base, changes.clone())).input("model", teacher()).input("data", digits());
+    if changes.get("lora").is_some() { work.input("lora", tscd()) } else { work }
+}
+
 fn on_student(work: Work, changes: &Value) -> Work {
     let work = work.input("teacher", teacher()).input("data", digits());
     if changes.get("student").is_some() { work.input("student", tscd()) } else { work }

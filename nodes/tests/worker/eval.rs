@@ -26,6 +26,16 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
+fn loras_may_be_guided_too() {
+    let measured = |scale: f64| rows(&eval(json!({"lora_guidance": scale})).artifact());
+    let (alone, guided) = (measured(1.0), measured(3.0));
+    for (alone, guided) in alone.iter().zip(&guided) {
+        let is_lora = alone.candidate != TEACHER && alone.candidate != REAL;
+        assert_eq!(alone.number("frechet") != guided.number("frechet"), is_lora, "{alone:?} {guided:?}");
+    }
+}
+
+#[test]
 fn every_candidate_is_measured_at_every_step_count_beside_the_teacher() {
     let work = eval(json!({}));
     let files = work.artifact();

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tch::{Device, Kind};
 
 use crate::chain::{
-    clip, perceived, reward_finetune, score_distill, segment_distill, train_clip, train_judge, train_segmenter,
-    train_teacher, train_vae,
+    clip, finetune_lora, perceived, reward_finetune, score_distill, segment_distill, train_clip, train_judge,
+    train_segmenter, train_teacher, train_vae,
 };
 use crate::lab::{Ended, Files, Work, assert_same};
 
@@ -182,6 +182,12 @@ fn a_guarded_training_goes_on_with_what_its_guard_has_seen() {
 #[test]
 fn train_vae_goes_on() {
     check(|| train_vae(json!({"steps": STEPS})));
+}
+
+#[test]
+fn a_plain_lora() {
+    let weighting = json!({"MinSnr": 5.0});
+    check(|| finetune_lora(json!({"steps": STEPS, "empty_captions": 0.2, "weighting": weighting})));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::Distance;
 use crate::lora::Adapters;
-use crate::schedulers::{NoiseSchedule, Timesteps};
+use crate::schedulers::{NoiseSchedule, PredictionType, Timesteps};
 use crate::unet::UNet2DConditionModel;
 use crate::{Conditions, Tape};
 use tch::{Kind, Tensor};
@@ -90,9 +90,40 @@ fn batched(t: Timesteps<'_>, like: &Tensor) -> Tensor {
     }
 }
 
+/// How much each sample of a denoising loss counts, by the signal-to-noise ratio ᾱ/(1 − ᾱ) of its timestep.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SnrWeighting {
+    /// All alike.
+    Uniform,
+    /// Min-SNR-γ (arXiv 2303.09556, §3.4): min(SNR, γ) on the error of x̂0, which is min(SNR, γ)/SNR on that of ε, and
+    /// min(SNR, γ)/(SNR + 1) on that of v.
+    MinSnr {
+        /// Above this ratio a sample counts less.
+        gamma: f64,
+    },
+}
+
+impl SnrWeighting {
+    /// The weights of samples at timesteps t (b), float32; none where all count alike.
+    fn weights(self, schedule: &NoiseSchedule, t: &Tensor) -> Option<Tensor> {
+        let Self::MinSnr { gamma } = self else { return None };
+        let (alpha, sigma) =
+            schedule.alpha_sigma(Timesteps::Each(t), &Tensor::zeros([t.size()[0]], (Kind::Double, t.device())));
+        let snr = (alpha / sigma).square();
+        let weights = match schedule.prediction_type() {
+            // Where there is no signal at all the ratio of the two is 1.
+            PredictionType::Epsilon => (snr.reciprocal() * gamma).clamp_max(1.0),
+            PredictionType::VPrediction => snr.clamp_max(gamma) / (snr + 1.0),
+            PredictionType::Sample => snr.clamp_max(gamma),
+        };
+        Some(weights.to_kind(Kind::Float))
+    }
+}
+
 /// The denoising loss (DDPM eq. 14, in the space of what the model predicts): the teacher's own, and the fake score's.
 ///
 /// x0 and noise (b, c, h, w), t (b).
+#[allow(clippy::too_many_arguments)]
 pub fn denoising_loss<'a>(
     tape: &Tape<'a>,
     denoiser: &Denoiser<'a>,
@@ -101,8 +132,13 @@ pub fn denoising_loss<'a>(
     t: &Tensor,
     conditions: &Conditions,
     adapters: &Adapters<'a>,
+    weighting: SnrWeighting,
 ) -> Tensor {
     let x_t = denoiser.schedule.add_noise(x0, noise, t);
     let output = denoiser.output_on(tape, &x_t, t, conditions, adapters);
-    Distance::Mse.between(&output, &denoiser.schedule.target(x0, noise, t))
+    let target = denoiser.schedule.target(x0, noise, t);
+    match weighting.weights(denoiser.schedule, t) {
+        Some(weights) => Distance::Mse.weighted(&output, &target, &weights),
+        None => Distance::Mse.between(&output, &target),
+    }
 }

@@ -17,7 +17,7 @@ pub use adversarial::{discriminator_loss, generator_loss};
 pub use autoencoder::autoencoder_losses;
 pub use consistency::{Consistency, Jumps, Weighting, consistency_loss, latent_consistency_jumps, trajectory_jumps};
 pub use contrastive::contrastive_loss;
-pub use denoiser::{Denoiser, denoising_loss};
+pub use denoiser::{Denoiser, SnrWeighting, denoising_loss};
 pub use distance::Distance;
 pub use reward::reward_loss;
 pub use rollout::Rollout;

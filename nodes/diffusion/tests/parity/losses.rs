@@ -4,8 +4,8 @@ use crate::support::{assert_close, assert_gradients, assert_within, fixtures, in
 use crate::unet::{Reference, formula_lora, gradients, reference};
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{
-    Consistency, Denoiser, Distance, Jumps, Weighting, contrastive_loss, denoising_loss, distribution_matching_loss,
-    latent_consistency_jumps, reward_loss, trajectory_jumps,
+    Consistency, Denoiser, Distance, Jumps, SnrWeighting, Weighting, contrastive_loss, denoising_loss,
+    distribution_matching_loss, latent_consistency_jumps, reward_loss, trajectory_jumps,
 };
 use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, update_average};
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, SchedulerConfig, SegmentDraw, SegmentGrid};
@@ -229,16 +229,12 @@ fn denoising() {
         let case = Case::new(prediction);
         let t = Tensor::from_slice(&[999i64, 400, 20, 0]);
         let (x0, noise, text) = (input("x0", SHAPE), input("noise", SHAPE), input("text", &[4, 5, 32]));
-        let loss = denoising_loss(
-            &Tape::off(),
-            &case.denoiser(),
-            &x0,
-            &noise,
-            &t,
-            &text.into(),
-            &Adapters::one(&case.student),
-        );
-        case.check(&format!("denoising.{name}"), &loss);
+        for (weighting, suffix) in [(SnrWeighting::Uniform, ""), (SnrWeighting::MinSnr { gamma: 5.0 }, ".min_snr")] {
+            let student = Adapters::one(&case.student);
+            let text = text.shallow_clone().into();
+            let loss = denoising_loss(&Tape::off(), &case.denoiser(), &x0, &noise, &t, &text, &student, weighting);
+            case.check(&format!("denoising.{name}{suffix}"), &loss);
+        }
     }
 }
 

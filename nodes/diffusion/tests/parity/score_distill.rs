@@ -3,7 +3,7 @@
 use crate::losses::Case;
 use crate::support::{assert_close, fixtures, input, sketch, weight};
 use hyper_flow_diffusion::lora::{Adapters, Lora};
-use hyper_flow_diffusion::losses::{Scores, denoising_loss, score_loss};
+use hyper_flow_diffusion::losses::{Scores, SnrWeighting, denoising_loss, score_loss};
 use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, clip_gradients};
 use hyper_flow_diffusion::sample::Painter;
 use hyper_flow_diffusion::schedulers::{PredictionType, Sampler};
@@ -93,7 +93,16 @@ fn check(prediction: PredictionType, name: &str) {
         // 1. the fake score learns what the student draws
         let x = no_grad(|| one_step(&case, &double(&format!("{step}.fake.start")), &student.adapters()));
         let (noise, t) = (double(&format!("{step}.fake.noise")), Tensor::from_slice(&fake_times[step]));
-        let loss = denoising_loss(&Tape::off(), &case.denoiser(), &x, &noise, &t, &text(), &fake.adapters());
+        let loss = denoising_loss(
+            &Tape::off(),
+            &case.denoiser(),
+            &x,
+            &noise,
+            &t,
+            &text(),
+            &fake.adapters(),
+            SnrWeighting::Uniform,
+        );
         assert_close(&format!("{name}.fake.{step}"), &loss.reshape([1]), &expected()[&format!("{name}.fake.{step}")]);
         fake.update(&loss);
         // 2. the student moves by the difference of both scores

@@ -24,7 +24,7 @@ pub enum Split {
 /// Measures LoRAs beside their teacher, at each step count.
 ///
 /// Yields `metrics.json`, `table.txt` and `grid.png` (the same noise and captions in every row). The
-/// teacher is drawn by DDIM at the guidance that was distilled, the LoRAs without guidance.
+/// teacher is drawn by DDIM at the guidance that was distilled, the LoRAs without guidance unless `lora_guidance` says otherwise.
 ///
 /// Every number has an interval: where 95 % of the bootstrap's `resamples` of the pictures put it. It tells what other noise
 /// would have given, for these networks, captions and real pictures; not what other training seeds would give, nor how far a
@@ -73,6 +73,10 @@ pub struct Eval {
     /// The teacher's guidance scale w in ε_u + w·(ε_c − ε_u).
     #[serde(default = "guidance")]
     pub guidance: NonNegative,
+    /// The LoRAs' guidance scale. 1 is none, as distilled LoRAs want it; one that was trained with `empty_captions` may take
+    /// more.
+    #[serde(default = "no_guidance", skip_serializing_if = "is_no_guidance")]
+    pub lora_guidance: NonNegative,
     /// How the LoRAs are drawn.
     #[serde(default = "ddim")]
     pub sampler: Sampler,
@@ -143,6 +147,14 @@ impl Eval {
         let names = self.loras.keys().map(String::as_str).chain([TEACHER]).collect::<Vec<_>>().join("`, `");
         Some(Problem { field: "compare", message, help: format!("name two of `{names}`") })
     }
+}
+
+fn no_guidance() -> NonNegative {
+    NonNegative::new(1.0).expect("in range")
+}
+
+fn is_no_guidance(scale: &NonNegative) -> bool {
+    *scale == no_guidance()
 }
 
 fn guidance() -> NonNegative {

@@ -50,15 +50,20 @@ pub struct LoraMerge {
 
 impl LoraMerge {
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let problem =
-            |message: &str, help: &str| Problem { field: "loras", message: message.to_owned(), help: help.to_owned() };
-        let mut problems = Vec::new();
-        if self.loras.is_empty() {
-            problems.push(problem("there is nothing to merge", "for example `loras: [(\"tscd-1\", 1.0)]`"));
-        }
-        if self.loras.iter().any(|(_, weight)| !weight.is_finite()) {
-            problems.push(problem("a weight is not a finite number", "write a number such as 1.0"));
-        }
-        problems
+        loras_problems(&self.loras)
     }
+}
+
+/// What is wrong with LoRAs and their weights.
+pub(super) fn loras_problems(loras: &[(Ref<types::Lora>, f64)]) -> Vec<Problem> {
+    let problem =
+        |message: &str, help: &str| Problem { field: "loras", message: message.to_owned(), help: help.to_owned() };
+    let mut problems = Vec::new();
+    if loras.is_empty() {
+        problems.push(problem("there is nothing to merge", "for example `loras: [(\"tscd-1\", 1.0)]`"));
+    }
+    if loras.iter().any(|(_, weight)| !weight.is_finite()) {
+        problems.push(problem("a weight is not a finite number", "write a number such as 1.0"));
+    }
+    problems
 }

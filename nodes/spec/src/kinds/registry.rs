@@ -157,6 +157,10 @@ kinds! {
     PretrainedLora 1 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
+    FinetuneLora 1 -> Lora,
+    LoraFuse 1 -> Model { fn check(&self) -> Vec<Problem> {
+        self.problems()
+    } },
     LoraMerge 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Distance;
 use super::Problem;
+use super::SnrWeighting;
 use super::training::training_kind;
 use crate::bounded::int;
 use crate::{Amount, Count, Fraction, Int, NonNegative, Positive, Ref, types};
@@ -134,6 +135,9 @@ training_kind! {
         /// Share of the captions that are replaced by the empty one, for classifier-free guidance.
         #[serde(default = "caption_dropout")]
         caption_dropout: Fraction,
+        /// How much each sample counts.
+        #[serde(default, skip_serializing_if = "SnrWeighting::is_uniform")]
+        weighting: SnrWeighting,
         /// Channels of each resolution level; each level halves the side. Multiples of 8.
         #[serde(default = "channels")]
         channels: Vec<Count>,

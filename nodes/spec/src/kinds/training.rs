@@ -16,6 +16,23 @@ pub enum LrDecay {
     Cosine,
 }
 
+/// How much each sample of a denoising loss counts, by the signal-to-noise ratio of its timestep.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub enum SnrWeighting {
+    /// All alike.
+    #[default]
+    Uniform,
+    /// min(SNR, γ)/SNR where the model predicts ε, min(SNR, γ)/(SNR + 1) where it predicts v: the timesteps of little noise
+    /// count less (Min-SNR-γ, arXiv 2303.09556, §3.4). γ is 5 there.
+    MinSnr(Positive),
+}
+
+impl SnrWeighting {
+    pub(super) fn is_uniform(&self) -> bool {
+        *self == Self::Uniform
+    }
+}
+
 /// The parameters of the training loop, which every training kind carries as fields of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Training {
@@ -58,7 +75,7 @@ pub(super) mod default {
         Positive::new(1.0).expect("in range")
     }
 
-    pub(crate) fn dropout() -> Fraction {
+    pub(crate) fn none() -> Fraction {
         Fraction::new(0.0).expect("in range")
     }
 
@@ -152,8 +169,15 @@ macro_rules! distillation_kind {
                 #[serde(default)]
                 modules: Option<Vec<String>>,
                 /// Share of the inputs of each trained adapter that is dropped in training.
-                #[serde(default = "crate::kinds::training::default::dropout")]
+                #[serde(default = "crate::kinds::training::default::none")]
                 dropout: crate::Fraction,
+                /// Share of the samples whose caption is replaced by the empty one. A LoRA that has seen none draws what its
+                /// caption says at any guidance scale; with 0.1 it obeys guidance above 1, and negative prompts.
+                #[serde(
+                    default = "crate::kinds::training::default::none",
+                    skip_serializing_if = "crate::Fraction::is_zero"
+                )]
+                empty_captions: crate::Fraction,
                 /// Number format of the frozen networks. The LoRA itself is always trained in fp32.
                 #[serde(default)]
                 precision: crate::kinds::Precision,

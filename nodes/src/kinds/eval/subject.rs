@@ -154,12 +154,12 @@ impl<'a> Easel<'a> {
         self.context.stop_if_asked()?;
         let sampler = if subject.lora.is_some() { paint::sampler(self.params.sampler) } else { Sampler::DDIM_TRAILING };
         let plan = sampler.plan(&self.teacher.schedule, subject.steps.index())?;
-        let guidance = Guidance { scale: self.params.guidance.get(), empty: &self.empty };
+        let scale = if subject.lora.is_some() { self.params.lora_guidance } else { self.params.guidance }.get();
         let painter = Painter {
             denoiser: self.teacher.denoiser(),
             plan: &plan,
             adapters: &subject.lora.map_or_else(Adapters::none, Adapters::one),
-            guidance: subject.lora.is_none().then_some(guidance),
+            guidance: (subject.lora.is_none() || scale != 1.0).then_some(Guidance { scale, empty: &self.empty }),
         };
         let (captions, device) = (&self.caption_of[self.range(batch)], self.context.device);
         let mut rng = Rng::at(self.context.seed(), "Eval/noise", batch as u64);

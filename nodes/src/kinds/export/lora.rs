@@ -4,11 +4,12 @@ use std::path::Path;
 
 use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::lora::{Lora, LoraLayer, LoraTarget, read_kohya, read_lora, write_kohya, write_peft};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::DIFFUSERS_FILE;
 use crate::NodeError;
 use crate::artifacts::lora::LORA_FILE;
+use crate::artifacts::rewritten::norm;
 use crate::worker::Context;
 
 /// A format of LoRA files.
@@ -65,9 +66,4 @@ fn error(layer: &LoraLayer, written: Option<&LoraLayer>, kind: Kind) -> Option<f
     };
     // A half that is zero, as in a LoRA that has not been trained, loses nothing.
     (lost <= most * both).then(|| lost / norm(&own).max(f64::MIN_POSITIVE))
-}
-
-/// The length of a tensor taken for one vector.
-pub(super) fn norm(x: &Tensor) -> f64 {
-    x.to_kind(Kind::Double).norm().double_value(&[])
 }

@@ -1,8 +1,8 @@
 //! `Export`: what other programs read.
 
-mod folder;
 mod lora;
 mod readme;
+mod sampler;
 
 use hyper_flow_diffusion::ModelIndex;
 use hyper_flow_diffusion::lora::{Lora, read_kohya};
@@ -10,7 +10,7 @@ use hyper_flow_spec::kinds::{Export, ExportFormat};
 use tch::{Device, Kind};
 
 use crate::artifacts::lora::LORA_FILE;
-use crate::artifacts::model;
+use crate::artifacts::{model, rewritten};
 use crate::distilling::paint;
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, params: &Export) -> Result<(), NodeError> {
         let loss = match format {
             ExportFormat::Kohya => lora::KOHYA.write(context, &lora, &modules, kind)?,
             ExportFormat::Diffusers => lora::DIFFUSERS.write(context, &lora, &modules, kind)?,
-            ExportFormat::Model => folder::copy(folder, &context.output(MODEL_FOLDER), kind, &Lora::default())?,
+            ExportFormat::Model => rewritten::copy(folder, &context.output(MODEL_FOLDER), kind, &Lora::default())?,
             ExportFormat::Fused => fuse(context, params, &lora, kind)?,
         };
         context.reporter.metric(&format!("{format:?}_error").to_lowercase(), loss);
@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, params: &Export) -> Result<(), NodeError> {
 
 fn fuse(context: &Context, params: &Export, lora: &Lora, kind: Option<Kind>) -> Result<f64, NodeError> {
     let to = context.output(FUSED_FOLDER);
-    let loss = folder::copy(context.input(&params.model)?, &to, kind, lora)?;
-    folder::set_sampler(&to, params.sampler)?;
+    let loss = rewritten::copy(context.input(&params.model)?, &to, kind, lora)?;
+    sampler::set(&to, params.sampler)?;
     Ok(loss)
 }

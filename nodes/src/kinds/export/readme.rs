@@ -3,7 +3,7 @@
 use hyper_flow_diffusion::ModelIndex;
 use hyper_flow_spec::kinds::{Export, ExportFormat, Sampler};
 
-use super::folder::class;
+use super::sampler::class;
 use super::{DIFFUSERS_FILE, FUSED_FOLDER, MODEL_FOLDER};
 use crate::artifacts::lora::LORA_FILE;
 

@@ -14,10 +14,9 @@ use crate::artifacts::decoder::Decoder;
 use crate::artifacts::model::Model;
 use crate::distilling::adversary::{Adversary, DISCRIMINATOR, Noising};
 use crate::distilling::feedback::Judges;
-use crate::distilling::paint::{Few, distance, weighting};
+use crate::distilling::paint::{Few, distance, snr_weighting, weighting};
 use crate::distilling::student::Student;
-use crate::training::Conditioned;
-use crate::training::{Draw, Losses, Recipe};
+use crate::training::{Conditioned, Draw, Losses, Recipe, Told};
 
 /// The group of the fake score, an online estimate of what the student draws.
 pub(super) const FAKE: &str = "fake";
@@ -68,11 +67,12 @@ impl Score<'_> {
     fn pictures<'t>(&'t self, draw: &Draw<'_>, student: &Adapters<'t>, tape: &Tape<'t>) -> Result<Drawn, NodeError> {
         let indices = draw.indices(self.data.len());
         let conditions = self.data.conditions_of(&indices)?;
+        let Told { conditions, own } = self.data.with_empty(conditions, self.params.empty_captions, draw);
         let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
         let noise = draw.randn("one-step", &self.data.sample_shape());
         let start = self.rollout.start(draw, &noise, &conditions, &Adapters::one(&self.student.lora))?;
         let x = self.rollout.picture(tape, &start, &conditions, student);
-        Ok(Drawn { x, noise, conditions, captions, in_one_step: start.is_noise })
+        Ok(Drawn { x, noise, conditions, captions, own, in_one_step: start.is_noise })
     }
 
     /// The student's pictures without gradient.
@@ -91,8 +91,8 @@ impl Score<'_> {
         let Drawn { x, conditions, .. } = self.samples(draw)?;
         let noise = draw.randn("noise", &x.size()[1..]);
         let t = draw.stratified("timesteps", 0, self.denoiser.schedule.train_timesteps());
-        let loss =
-            denoising_loss(tape, &self.denoiser, &x, &noise, &t, &conditions, &self.trained(self.fake, draw, "fake"));
+        let (fake, weighting) = (self.trained(self.fake, draw, "fake"), snr_weighting(self.params.fake_weighting));
+        let loss = denoising_loss(tape, &self.denoiser, &x, &noise, &t, &conditions, &fake, weighting);
         Ok(vec![("denoising".into(), loss)])
     }
 
@@ -137,7 +137,7 @@ impl Score<'_> {
             losses.push(("adversarial".into(), loss));
         }
         if let Some(Rewards { judges, decoder }) = &self.rewards {
-            losses.extend(judges.losses(&decoder.pictures_on(tape, &drawn.x), &drawn.captions));
+            losses.extend(judges.losses(&decoder.pictures_on(tape, &drawn.x), &drawn.captions, drawn.own.as_ref()));
         }
         losses
     }
@@ -146,6 +146,7 @@ impl Score<'_> {
     /// distillation leads.
     fn consistency_loss<'t>(&'t self, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Tensor, NodeError> {
         let (x0, conditions) = self.data.batch(draw)?;
+        let Told { conditions, .. } = self.data.with_empty(conditions, self.params.empty_captions, draw);
         let noise = draw.randn("consistency/noise", &x0.size()[1..]);
         let w = Tensor::full([draw.batch()], self.params.guidance.get(), (Kind::Float, draw.device()));
         let of = Consistency {

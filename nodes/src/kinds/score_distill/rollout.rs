@@ -42,6 +42,8 @@ pub(super) struct Drawn {
     pub(super) conditions: Conditions,
     /// The positions of the captions (b).
     pub(super) captions: Tensor,
+    /// The positions of those that are told their caption; none where all are.
+    pub(super) own: Option<Tensor>,
     pub(super) in_one_step: bool,
 }
 

@@ -50,6 +50,10 @@ pub(super) fn all() -> Vec<(&'static str, Value, Ports)> {
         "fake_warmup": 1, "fake_lr": 0.01, "rollouts": [1], "sampler": "Ddim", "pairs": null,
         "rewards": [], "adversarial": null,
     });
+    let mut finetune = distillation(json!({
+        "model": "model", "lora": null, "weighting": {"MinSnr": 5.0}, "offset_noise": 0.1, "empty_captions": 0.3,
+    }));
+    finetune.as_object_mut().unwrap().remove("teacher");
     let pairs = json!({
         "teacher": "teacher", "data": "data", "count": 5, "steps": 3, "guidance": 1.5, "batch": 2, "precision": "Fp32",
     });
@@ -111,6 +115,12 @@ pub(super) fn all() -> Vec<(&'static str, Value, Ports)> {
         ("RewardFinetune", distillation(reward), ON_STUDENT),
         ("OdePairs", pairs, &[("data", "Digits"), ("teacher", "TrainTeacher")]),
         ("ScoreDistill", distillation(score), ON_STUDENT),
+        ("FinetuneLora", finetune, &[("data", "Digits"), ("model", "TrainTeacher")]),
+        (
+            "LoraFuse",
+            json!({"model": "model", "loras": [["left", 1.0], ["right", 0.5]]}),
+            &[("model", "TrainTeacher"), ("left", "SegmentDistill"), ("right", "FinetuneLora")],
+        ),
         (
             "PretrainedLora",
             json!({"path": "path", "hub": null, "model": "model", "alpha": 2.0}),

@@ -72,7 +72,17 @@ impl RewardFinetune {
         problems.extend(self.perception.as_ref().and_then(|perception| perception.problem(&self.rollouts)));
         problems.extend(self.step_problem());
         problems.extend(self.guard_problem());
+        problems.extend(self.empty_captions_problem());
         problems
+    }
+
+    /// What is drawn without a caption has no reward: something else must hold it.
+    fn empty_captions_problem(&self) -> Option<Problem> {
+        (!self.empty_captions.is_zero() && self.anchor.get() == 0.0).then(|| Problem {
+            field: "empty_captions",
+            message: "a sample without a caption is not rewarded, and nothing else is asked of it".into(),
+            help: "hold it to the student's by `anchor`, or leave `empty_captions` out".into(),
+        })
     }
 
     fn step_problem(&self) -> Option<Problem> {

@@ -6,7 +6,7 @@ use super::consistency::{Distance, Weighting, huber};
 use crate::bounded::int;
 use crate::kinds::picture::{ddim, too_many_for};
 use crate::kinds::training::{distillation_kind, training_kind};
-use crate::kinds::{Problem, Sampler};
+use crate::kinds::{Problem, Sampler, SnrWeighting};
 use crate::{Amount, Count, Int, NonNegative, Positive, Ref, SolverSteps, Steps, types};
 
 distillation_kind! {
@@ -81,6 +81,9 @@ distillation_kind! {
         /// Learning rate of the fake score; it does not decay.
         #[serde(default = "fake_lr")]
         fake_lr: Positive,
+        /// How much each sample counts in the fake score's loss.
+        #[serde(default, skip_serializing_if = "SnrWeighting::is_uniform")]
+        fake_weighting: SnrWeighting,
     }
 }
 

@@ -1,22 +1,18 @@
-//! A model folder again: in another number format, with a LoRA in its weights, for another sampler.
+//! A model folder again: in another number format, with a LoRA in its weights.
 
 use std::fs;
 use std::path::Path;
 
 use hyper_flow_diffusion::lora::Lora;
-use hyper_flow_diffusion::schedulers::{SchedulerConfig, TimestepSpacing};
 use hyper_flow_diffusion::weights::{WeightFile, rewrite_tensors};
-use hyper_flow_spec::kinds::Sampler;
-use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::lora::norm;
 use crate::{NodeError, files};
 
 const UNET: &str = "unet/";
 
 /// Writes a model folder again with ΔW added to the weights of its UNet. Yields which part of ΔW rounding took away.
-pub(super) fn copy(from: &Path, to: &Path, kind: Option<Kind>, lora: &Lora) -> Result<f64, NodeError> {
+pub(crate) fn copy(from: &Path, to: &Path, kind: Option<Kind>, lora: &Lora) -> Result<f64, NodeError> {
     let mut sum = Sum::default();
     for path in files::below(from)? {
         let (source, target) = (from.join(&path), to.join(&path));
@@ -76,28 +72,7 @@ impl Weights<'_> {
     }
 }
 
-/// Makes a sampler that of a model folder.
-pub(super) fn set_sampler(model: &Path, sampler: Sampler) -> Result<(), NodeError> {
-    let class = class(sampler);
-    let folder = model.join("scheduler");
-    let config = SchedulerConfig {
-        class_name: class.to_owned(),
-        timestep_spacing: TimestepSpacing::Trailing,
-        ..SchedulerConfig::read(&folder)?
-    };
-    config.write(&folder)?;
-    let path = model.join("model_index.json");
-    let mut index: Value = files::read_json(&path)?;
-    index["scheduler"] = json!(["diffusers", class]);
-    files::write_json(&path, &index)
-}
-
-/// Its class in diffusers.
-pub(super) fn class(sampler: Sampler) -> &'static str {
-    match sampler {
-        Sampler::Ddim => "DDIMScheduler",
-        Sampler::Tcd(_) => "TCDScheduler",
-        Sampler::Lcm => "LCMScheduler",
-        Sampler::Euler => "EulerDiscreteScheduler",
-    }
+/// The length of a tensor taken for one vector.
+pub(crate) fn norm(x: &Tensor) -> f64 {
+    x.to_kind(Kind::Double).norm().double_value(&[])
 }
