@@ -25,9 +25,14 @@ pub struct TimeIds {
 }
 
 impl TimeIds {
-    /// Those of an uncropped square picture, which is what one draws.
+    /// Those of an uncropped picture of this height and width, which is what one draws.
+    pub fn uncropped(size: [i64; 2]) -> Self {
+        Self { original: size, crop: [0; 2], target: size }
+    }
+
+    /// Those of an uncropped square.
     pub fn square(side: i64) -> Self {
-        Self { original: [side; 2], crop: [0; 2], target: [side; 2] }
+        Self::uncropped([side; 2])
     }
 
     /// For each of `rows` samples (rows, 6), float32.
@@ -89,6 +94,26 @@ impl Conditions {
             size[0] = -1;
             other.where_self(&chosen.reshape(size), own)
         })
+    }
+
+    /// The same, told these sizes (b, 6), if the model is told any.
+    #[must_use]
+    pub fn with_time_ids(self, time_ids: &Tensor) -> Self {
+        let of = |added: AddedConditions| AddedConditions { time_ids: time_ids.shallow_clone(), ..added };
+        Self { text: self.text, added: self.added.map(of) }
+    }
+
+    /// The only row, for each sample of `others`, told the sizes that they are told. Nothing is copied.
+    ///
+    /// # Panics
+    /// If there are several rows, and not just as many.
+    #[must_use]
+    pub fn expand_as(&self, others: &Self) -> Self {
+        let expanded = self.expand(others.rows());
+        match &others.added {
+            Some(added) => expanded.with_time_ids(&added.time_ids),
+            None => expanded,
+        }
     }
 
     /// On another device.

@@ -15,6 +15,7 @@ pub mod kinds;
 pub mod metrics;
 mod protocol;
 mod reference;
+mod size;
 mod text;
 mod value;
 
@@ -25,4 +26,5 @@ pub use hub::{Commit, Hub, Repo};
 pub use kinds::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use protocol::{Description, Device, Event, Job, JobError, Level, Memory, PROTOCOL};
 pub use reference::{File, Ref};
+pub use size::Size;
 pub use value::{Leaf, Value};

@@ -11,4 +11,5 @@ pub(crate) mod pairs;
 pub(crate) mod program;
 pub(crate) mod rewritten;
 pub(crate) mod rows;
+pub(crate) mod samples;
 pub(crate) mod scorer;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hyper_flow_diffusion::lora::LoraTarget;
 use hyper_flow_diffusion::losses::Denoiser;
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, SchedulerConfig};
-use hyper_flow_diffusion::unet::{self, UNet2DConditionConfig, UNet2DConditionModel};
+use hyper_flow_diffusion::unet::{self, PerBlock, UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
 use hyper_flow_diffusion::{ModelIndex, TextEncoders};
 use tch::{Device, Kind, nn};
@@ -82,32 +82,45 @@ impl Model {
         self.vae.is_some()
     }
 
-    /// That its pictures are of the dataset's size.
+    /// That it can draw pictures as the dataset's: those that were read in as squares must be of its own size, and those
+    /// with `buckets` may be of any.
     pub(crate) fn check_fits(&self, data: &Dataset) -> Result<(), NodeError> {
-        let (own, found) = (self.picture_shape()?, data.shape());
-        if own == found {
-            return Ok(());
-        }
+        let own = self.picture_shape()?;
+        let wrong = |found: &Shape| match data.is_framed() {
+            true => found.channels != own.channels,
+            false => *found != own,
+        };
+        let mut shapes = data.shapes().map(|[channels, height, width]| Shape { channels, height, width });
+        let Some(found) = shapes.find(wrong) else { return Ok(()) };
         Err(NodeError::Unfit(format!(
-            "the model draws pictures of {} channels and {} pixels, and the dataset's have {} and {}; train a model on \
-             this dataset",
-            own.channels, own.side, found.channels, found.side
+            "the model draws pictures of {} channels and {}, and the dataset's have {} and {}; train a model on this dataset",
+            own.channels,
+            own.size(),
+            found.channels,
+            found.size()
         )))
     }
 
     /// The pictures that it was trained on.
     pub(crate) fn picture_shape(&self) -> Result<Shape, NodeError> {
         let config = self.unet.config();
-        let side = config.sample_size.as_ref().map(|size| size.get(0) * self.downsampling());
-        let side = side.ok_or_else(|| self.unfit("unet/config.json has no sample_size".into()))?;
+        let [height, width] = match &config.sample_size {
+            Some(PerBlock::Same(side)) => [*side; 2],
+            Some(PerBlock::Each(sides)) if sides.len() == 2 => [sides[0], sides[1]],
+            Some(PerBlock::Each(_)) => {
+                return Err(self.unfit("unet/config.json has a sample_size of neither one nor two numbers".into()));
+            }
+            None => return Err(self.unfit("unet/config.json has no sample_size".into())),
+        };
+        let [height, width] = [height, width].map(|side| side * self.downsampling());
         let channels = self.vae.as_ref().map_or(config.out_channels, |vae| vae.out_channels);
-        Ok(Shape { channels, side })
+        Ok(Shape { channels, height, width })
     }
 
-    /// (channels, height, width) of the samples that become pictures of this side.
-    pub(crate) fn sample_shape(&self, side: i64) -> Result<[i64; 3], NodeError> {
+    /// (channels, height, width) of the samples that become pictures of this height and width.
+    pub(crate) fn sample_shape(&self, size: [i64; 2]) -> Result<[i64; 3], NodeError> {
         let factor = self.downsampling();
-        if side % factor != 0 {
+        if let Some(side) = size.iter().find(|&side| side % factor != 0) {
             return Err(NodeError::Unfit(format!(
                 "pictures of {side} pixels are no whole number of the model's latents, which stand for {factor} pixels \
                  each; use {} or {}",
@@ -115,7 +128,7 @@ impl Model {
                 (side / factor + 1) * factor
             )));
         }
-        Ok([self.unet.config().in_channels, side / factor, side / factor])
+        Ok([self.unet.config().in_channels, size[0] / factor, size[1] / factor])
     }
 
     /// How many pixels a side of a sample's element stands for.

@@ -65,9 +65,9 @@ fn check(context: &Context, teacher: &Model, folder: &Path, latents: &Latents) -
             "the latents are of {difference} than the teacher's; encode them by the teacher: `EncodeLatents(model: …)`"
         )));
     }
-    let (side, own) = (latents.about.side, teacher.picture_shape()?.side);
-    if side != own {
-        let text = format!("the model was trained on pictures of {own} pixels, and the latents are of {side}");
+    let own = teacher.picture_shape()?;
+    if let Some(side) = latents.about.side.filter(|&side| side != own.width) {
+        let text = format!("the model was trained on pictures of {}, and the latents are of {side}", own.size());
         context.reporter.message(Level::Warning, text);
     }
     Ok(())

@@ -54,11 +54,11 @@ impl<'a> Perception<'a> {
         Ok(Some(Self { segmenter, denoiser, decoder, data, masks, timesteps, weight: wanted.weight.get() }))
     }
 
-    /// Noises the pictures of these indices, each to a timestep of its own; the student predicts them in one step, and
+    /// Noises the pictures of these slots, each to a timestep of its own; the student predicts them in one step, and
     /// their masks are compared with the true ones.
     pub(crate) fn loss<'t>(
         &'t self,
-        indices: &[i64],
+        slots: &[i64],
         conditions: &Conditions,
         adapters: &Adapters<'t>,
         draw: &Draw<'_>,
@@ -66,11 +66,11 @@ impl<'a> Perception<'a> {
     ) -> Result<Tensor, NodeError> {
         let t = draw.stratified("perception/t", 0, self.timesteps.size()[0]);
         let t = self.timesteps.index_select(0, &t);
-        let noise = draw.randn("perception/noise", &self.data.sample_shape());
-        let x0 = self.data.samples(indices)?;
+        let noise = draw.randn("perception/noise", &self.data.shape_of(slots));
+        let x0 = self.data.samples(slots)?;
         let x0 = self.denoiser.denoised_on(tape, &x0, &noise, &t, conditions, adapters);
         let logits = self.segmenter.logits(&self.decoder.pictures_on(tape, &x0));
-        Ok(mask_loss(&logits, &self.masks.of(indices, draw.device())?) * self.weight)
+        Ok(mask_loss(&logits, &self.masks.drawn(slots, draw.device())?) * self.weight)
     }
 }
 

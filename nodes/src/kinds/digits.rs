@@ -6,7 +6,8 @@ use flate2::read::GzDecoder;
 use hyper_flow_spec::kinds::Digits;
 
 use crate::NodeError;
-use crate::artifacts::dataset::{Shape, Writer};
+use crate::artifacts::dataset::Writer;
+use crate::artifacts::samples::Line;
 use crate::worker::Context;
 
 const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
@@ -18,12 +19,12 @@ pub(super) fn run(context: &Context, params: &Digits) -> Result<(), NodeError> {
     let path = context.file(&params.file)?;
     let file = File::open(path).map_err(NodeError::io("read", path))?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(GzDecoder::new(file));
-    let mut dataset = Writer::new(context, Shape { channels: 1, side: SIDE }, params.masks.is_some())?;
+    let mut dataset = Writer::new(context, 1, SIDE, params.masks.is_some())?;
     for (row, values) in reader.deserialize::<Vec<f64>>().enumerate() {
         let example = values.map_err(|e| e.to_string()).and_then(|values| example(&values));
         let (pixels, text) = example.map_err(|e| NodeError::content(path, format!("row {}: {e}", row + 1)))?;
         let mask = params.masks.map(|threshold| above(&pixels, threshold.get()));
-        dataset.push(&pixels, mask.as_deref(), text)?;
+        dataset.push(&pixels, mask.as_deref(), Line::new(text))?;
     }
     dataset.finish(params.held_out.get())
 }

@@ -1,8 +1,6 @@
 //! `EncodeLatents`: what a model's encoders make of a dataset, once for every later node.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::ops::Range;
 use std::path::Path;
 
 use hyper_flow_diffusion::rng::Rng;
@@ -12,9 +10,10 @@ use hyper_flow_diffusion::{Conditions, ModelIndex, TextEncoders, TimeIds};
 use hyper_flow_spec::kinds::EncodeLatents;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::artifacts::dataset::{Caption, Dataset, HELD_OUT, Masks, Shape, Split, TRAIN};
+use crate::artifacts::dataset::{Caption, Dataset, HELD_OUT, Shape, Split, TRAIN};
 use crate::artifacts::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
 use crate::artifacts::rows::{Rows, compute};
+use crate::artifacts::samples::{Layout, Line, Slots};
 use crate::distilling::paint;
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -22,13 +21,41 @@ use crate::{NodeError, files};
 /// Captions encoded at once.
 const CAPTIONS_AT_ONCE: i64 = 32;
 
+/// One half of the dataset.
+struct Half<'a> {
+    name: &'static str,
+    split: &'a Split,
+    lines: Vec<Line>,
+    /// Each picture once, and mirrored where it is to be drawn so: a mirrored latent is not that of the mirrored picture.
+    layout: Layout,
+}
+
+impl<'a> Half<'a> {
+    fn read(folder: &Path, name: &'static str, split: &'a Split) -> Result<Self, NodeError> {
+        let lines: Vec<Line> = files::read_lines(&folder.join(format!("{name}.jsonl")))?;
+        let once: Vec<Line> = lines.iter().map(|line| Line { repeats: 1, ..line.clone() }).collect();
+        Ok(Self { name, split, lines, layout: Layout::of(&once).map_err(NodeError::Unfit)? })
+    }
+
+    /// Which pictures are encoded, by their slots.
+    fn slots(&self) -> &Slots {
+        self.layout.slots()
+    }
+
+    /// What is said of the latents, in their order.
+    fn lines(&self) -> Vec<Line> {
+        let line = |slot| Line { flip: false, ..self.lines[self.slots().sample(slot) as usize].clone() };
+        (0..self.slots().len()).map(line).collect()
+    }
+}
+
 struct Encoding<'a> {
     context: &'a Context,
     params: &'a EncodeLatents,
     model: &'a Path,
-    data: Dataset,
-    /// (channels, height, width) of the latents.
-    shape: [i64; 3],
+    data: &'a Dataset,
+    halves: [Half<'a>; 2],
+    vae: AutoencoderKlConfig,
     kind: Kind,
 }
 
@@ -37,9 +64,12 @@ pub(super) fn run(context: &Context, params: &EncodeLatents) -> Result<(), NodeE
     if !ModelIndex::read(model)?.vae {
         return Err(NodeError::Unfit("the model draws pixels and has no VAE; train on the dataset itself".into()));
     }
-    let data = Dataset::read(context.input(&params.data)?)?;
-    let shape = latent_shape(&AutoencoderKlConfig::read(&model.join("vae/config.json"))?, data.shape())?;
-    let encoding = Encoding { context, params, model, data, shape, kind: paint::kind(params.precision) };
+    let folder = context.input(&params.data)?;
+    let data = Dataset::read(folder)?;
+    let vae = AutoencoderKlConfig::read(&model.join("vae/config.json"))?;
+    data.shapes().try_for_each(|shape| latent_shape(&vae, shape).map(drop))?;
+    let halves = [Half::read(folder, TRAIN, &data.train)?, Half::read(folder, HELD_OUT, &data.held_out)?];
+    let encoding = Encoding { context, params, model, data: &data, halves, vae, kind: paint::kind(params.precision) };
     let (texts, empty) = encoding.captions()?;
     let latents = encoding.pictures()?;
     texts.iter().chain(&latents).try_for_each(|rows| rows.publish(context))?;
@@ -50,21 +80,15 @@ pub(super) fn run(context: &Context, params: &EncodeLatents) -> Result<(), NodeE
 impl Encoding<'_> {
     /// The small files.
     fn about(&self) -> Result<(), NodeError> {
-        for (name, split) in [(TRAIN, &self.data.train), (HELD_OUT, &self.data.held_out)] {
-            self.write_captions(&format!("{name}.jsonl"), &split.captions)?;
-            if split.masks.is_some() {
-                self.copy(&Masks::file(name))?;
+        for half in &self.halves {
+            files::write_lines(&self.context.output(&format!("{}.jsonl", half.name)), &half.lines())?;
+            if let Some(masks) = &half.split.masks {
+                masks.write_again(&|file| self.context.output(file), half.name, &half.layout)?;
             }
         }
         self.write_captions(CAPTIONS, &self.data.distinct_captions())?;
-        let about = About { side: self.data.shape().side, encoders: Encoders::of(self.model)? };
-        files::write_json(&self.context.output(ABOUT), &about)
-    }
-
-    /// What is the same for pictures and latents.
-    fn copy(&self, name: &str) -> Result<(), NodeError> {
-        let path = self.context.input(&self.params.data)?.join(name);
-        fs::copy(&path, self.context.output(name)).map(drop).map_err(NodeError::io("copy", &path))
+        let side = (!self.data.is_framed()).then(|| self.data.train.shape_of(0)[2]);
+        files::write_json(&self.context.output(ABOUT), &About { side, encoders: Encoders::of(self.model)? })
     }
 
     fn write_captions(&self, name: &str, captions: &[String]) -> Result<(), NodeError> {
@@ -75,7 +99,8 @@ impl Encoding<'_> {
     /// What the captions give, and what none gives. The text encoders are not held any longer.
     fn captions(&self) -> Result<(Vec<Rows>, BTreeMap<String, Tensor>), NodeError> {
         let encoders = TextEncoders::load(self.model, self.kind, self.context.device)?;
-        let time_ids = TimeIds::square(self.data.shape().side);
+        // Not kept: each sample is told its own.
+        let time_ids = TimeIds::square(0);
         let empty = self.stored(encoders.empty(time_ids)?);
         let captions = self.data.distinct_captions();
         let rows = |(key, like): &(&'static str, Tensor)| Rows {
@@ -101,49 +126,62 @@ impl Encoding<'_> {
     /// The latents of both halves.
     fn pictures(&self) -> Result<Vec<Rows>, NodeError> {
         let vae = AutoencoderKl::load(&self.model.join("vae"), self.kind, self.context.device)?;
-        let halves = [(TRAIN, &self.data.train), (HELD_OUT, &self.data.held_out)];
-        let half = |(name, split): (&str, &std::rc::Rc<Split>)| {
-            let shape = std::iter::once(split.len()).chain(self.shape).collect();
-            let rows = Rows { file: name.to_owned(), key: LATENTS, kind: self.kind, shape };
-            let batch = self.params.batch.get();
-            compute(self.context, std::slice::from_ref(&rows), batch, &format!("{name} pictures"), |range| {
-                self.latents(&vae, name, split, range).map(|latents| vec![latents])
-            })?;
-            Ok(rows)
-        };
-        halves.into_iter().map(half).collect()
+        let mut all = Vec::new();
+        for half in &self.halves {
+            for (bucket, &count) in half.slots().counts().iter().enumerate() {
+                let first = half.slots().first(bucket);
+                let (file, ..) = half.layout.files(half.name).swap_remove(bucket);
+                let shape = latent_shape(&self.vae, half.split.shape_of(half.slots().sample(first)))?;
+                let unit = format!("{file} pictures");
+                let rows = [count].into_iter().chain(shape).collect();
+                let rows = Rows { file, key: LATENTS, kind: self.kind, shape: rows };
+                compute(self.context, std::slice::from_ref(&rows), self.params.batch.get(), &unit, |range| {
+                    let slots: Vec<i64> = range.map(|row| first + row).collect();
+                    self.latents(&vae, half, &slots, shape).map(|latents| vec![latents])
+                })?;
+                all.push(rows);
+            }
+        }
+        Ok(all)
     }
 
     /// The latents of some pictures: draws, whose noise is a function of seed, half and the picture's place alone.
-    fn latents(&self, vae: &AutoencoderKl, half: &str, split: &Split, range: Range<i64>) -> Result<Tensor, NodeError> {
-        let pictures = split.images(&range.clone().collect::<Vec<_>>(), self.context.device)?;
-        let purpose = format!("EncodeLatents/{half}");
-        let stream = |i: i64| Rng::at(self.context.seed(), &purpose, i as u64);
-        let noise = |i: i64| stream(i).randn(&self.shape, (Kind::Float, self.context.device));
-        let noise = Tensor::stack(&range.clone().map(noise).collect::<Vec<_>>(), 0);
+    fn latents(
+        &self,
+        vae: &AutoencoderKl,
+        half: &Half<'_>,
+        slots: &[i64],
+        shape: [i64; 3],
+    ) -> Result<Tensor, NodeError> {
+        let device = self.context.device;
+        let pictures = half.slots().mirrored(slots, |pictures| half.split.images(pictures, device))?;
+        let purpose = format!("EncodeLatents/{}", half.name);
+        let stream = |slot: i64| Rng::at(self.context.seed(), &purpose, slot as u64);
+        let noise = |&slot: &i64| stream(slot).randn(&shape, (Kind::Float, device));
+        let noise = Tensor::stack(&slots.iter().map(noise).collect::<Vec<_>>(), 0);
         let latents = no_grad(|| vae.to_latents(&pictures, Some(&noise))).to_kind(self.kind);
         if latents.isfinite().all().int64_value(&[]) == 1 {
             return Ok(latents);
         }
         Err(NodeError::Unfit(format!(
-            "the latents of {half} pictures {} to {} are not finite; if the VAE's weights are sound, use another \
-             `precision`",
-            range.start,
-            range.end - 1
+            "the latents of {} pictures {} to {} are not finite; if the VAE's weights are sound, use another `precision`",
+            half.name,
+            slots[0],
+            slots[slots.len() - 1]
         )))
     }
 }
 
 /// (channels, height, width) of the latents of pictures.
-fn latent_shape(vae: &AutoencoderKlConfig, pictures: Shape) -> Result<[i64; 3], NodeError> {
+fn latent_shape(vae: &AutoencoderKlConfig, [channels, height, width]: [i64; 3]) -> Result<[i64; 3], NodeError> {
     let factor = vae.downsampling();
-    if vae.in_channels != pictures.channels || pictures.side % factor != 0 {
+    if vae.in_channels != channels || height % factor != 0 || width % factor != 0 {
         return Err(NodeError::Unfit(format!(
-            "the VAE takes pictures of {} channels whose side is a multiple of {factor} pixels, and the dataset's have \
-             {} and {}; set `channels` and `size` where it is read in",
-            vae.in_channels, pictures.channels, pictures.side
+            "the VAE takes pictures of {} channels whose sides are multiples of {factor} pixels, and the dataset's have \
+             {channels} and {}; set `channels` and `size` or `buckets` where it is read in",
+            vae.in_channels,
+            Shape { channels, height, width }.size()
         )));
     }
-    let side = pictures.side / factor;
-    Ok([vae.latent_channels, side, side])
+    Ok([vae.latent_channels, height / factor, width / factor])
 }

@@ -9,7 +9,8 @@ use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
 use serde::Deserialize;
 
-use crate::artifacts::dataset::{Aside, Opaque, Shape, Writer};
+use crate::artifacts::dataset::{Aside, Opaque, Writer};
+use crate::artifacts::samples;
 use crate::picture::{EXTENSIONS, Wanted, read_square};
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -43,14 +44,14 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     let folder = context.file(&params.folder)?;
     let captions = captions(folder)?;
     let (side, channels, masks) = (params.size.get(), params.channels.get(), params.masks);
-    let mut dataset = Writer::new(context, Shape { channels, side }, masks)?;
+    let mut dataset = Writer::new(context, channels, side, masks)?;
     let mut opaque = Opaque::default();
     for (done, (path, Described { text, .. })) in captions.iter().enumerate() {
         let file = File::open(path).map_err(NodeError::io("read", path))?;
         let square = read_square(BufReader::new(file), Wanted { side: side as u32, channels, masks });
         let square = square.map_err(|e| NodeError::content(path, e))?;
         opaque.count(&square);
-        dataset.push(&square.pixels, square.mask.as_deref(), text.clone())?;
+        dataset.push(&square.pixels, square.mask.as_deref(), samples::Line::new(text.clone()))?;
         context.progress(done + 1, captions.len(), "pictures")?;
     }
     let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();

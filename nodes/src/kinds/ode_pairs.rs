@@ -28,6 +28,12 @@ struct Drawing<'a> {
 
 pub(super) fn run(context: &Context, params: &OdePairs) -> Result<(), NodeError> {
     let with = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
+    if with.data.sizes() > 1 {
+        return Err(NodeError::Unfit(format!(
+            "pairs are of one size, and the data of {}: draw them of data that were read in with one of the `buckets`",
+            with.data.sizes()
+        )));
+    }
     let plan = Sampler::DDIM_TRAILING.plan(&with.teacher.schedule, params.steps.index())?;
     let scale = params.guidance.get();
     let painter = Painter {

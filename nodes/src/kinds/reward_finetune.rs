@@ -74,11 +74,11 @@ impl Recipe for Feedback<'_> {
     }
 
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, tape: &Tape<'t>) -> Result<Losses, NodeError> {
-        let indices = draw.indices(self.data.len());
-        let conditions = self.data.conditions_of(&indices)?;
+        let slots = self.data.slots(draw);
+        let conditions = self.data.conditions_of(&slots)?;
         let Told { conditions, own: told } = self.data.with_empty(conditions, self.params.empty_captions, draw);
-        let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
-        let noise = draw.randn("noise", &self.data.sample_shape());
+        let captions = Tensor::from_slice(&self.data.caption_indices_of(&slots)).to_device(draw.device());
+        let noise = draw.randn("noise", &self.data.shape_of(&slots));
         let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
         let pictures = self.decoder.pictures_on(tape, &own);
         let mut losses = self.judges.losses(&pictures, &captions, told.as_ref());
@@ -88,7 +88,7 @@ impl Recipe for Feedback<'_> {
         if let Some(perception) = &self.perception {
             let dropout = draw.dropout("perception", self.params.dropout);
             let trained = Adapters::one(self.frozen).with(&self.delta.lora, 1.0).dropout(dropout);
-            losses.push(("perception".into(), perception.loss(&indices, &conditions, &trained, draw, tape)?));
+            losses.push(("perception".into(), perception.loss(&slots, &conditions, &trained, draw, tape)?));
         }
         Ok(losses)
     }

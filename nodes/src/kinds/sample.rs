@@ -8,6 +8,7 @@ use hyper_flow_spec::kinds::Sample;
 use image::RgbImage;
 use tch::{Kind, Tensor, no_grad};
 
+use crate::artifacts::dataset::Shape;
 use crate::artifacts::decoder::Decoder;
 use crate::artifacts::lora;
 use crate::artifacts::model::Model;
@@ -37,12 +38,12 @@ struct Easel<'a> {
 pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
     let model = Model::load(context.input(&params.model)?, context.device, paint::kind(params.precision))?;
     let lora = params.lora.as_ref().map(|port| lora::read(context, port, &model.unet)).transpose()?;
-    let side = match params.size {
-        Some(size) => size.get(),
-        None => model.picture_shape()?.side,
+    let size = match (params.size, model.picture_shape()?) {
+        (Some(size), _) => size.height_width(),
+        (None, Shape { height, width, .. }) => [height, width],
     };
-    let shape = model.sample_shape(side)?;
-    let prompts = encode(&model, params, TimeIds::square(side))?;
+    let shape = model.sample_shape(size)?;
+    let prompts = encode(&model, params, TimeIds::uncropped(size))?;
     let plan = paint::sampler(params.sampler).plan(&model.schedule, params.steps.index())?;
     let scale = params.guidance.get();
     let painter = Painter {

@@ -9,7 +9,7 @@ use hyper_flow_spec::kinds::TrainClip;
 use tch::Tensor;
 
 use crate::NodeError;
-use crate::artifacts::dataset::{Dataset, Split};
+use crate::artifacts::dataset::{Dataset, Shape, Split};
 use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
 use crate::worker::Context;
 
@@ -28,10 +28,11 @@ impl Recipe for Contrast<'_> {
     }
 
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
-        let indices = draw.indices(self.data.len());
-        let captions: Vec<i64> = indices.iter().map(|&i| self.captions[i as usize]).collect();
+        let slots = draw.slots(self.data.layout.slots());
+        let of = |&slot: &i64| self.captions[self.data.layout.slots().sample(slot) as usize];
+        let captions: Vec<i64> = slots.iter().map(of).collect();
         let captions = Tensor::from_slice(&captions).to_device(draw.device());
-        let pictures = self.data.images(&indices, draw.device())?;
+        let pictures = self.data.drawn(&slots, draw.device())?;
         // Pictures are told from those of the same part: with `accumulate`, not the loss of the batch as a whole.
         let output = self.clip.forward(&self.ids.index_select(0, &captions), &pictures);
         Ok(vec![("contrastive".into(), contrastive_loss(&output.logits_per_text.tr(), &captions))])
@@ -47,7 +48,7 @@ fn max_length(data: &Dataset) -> usize {
 /// Tokens merged from the captions, at most: enough for every word of a small vocabulary.
 const MERGES: usize = 2000;
 
-fn config(params: &TrainClip, data: &Dataset, tokenizer: &ClipTokenizer) -> ClipConfig {
+fn config(params: &TrainClip, shape: Shape, tokenizer: &ClipTokenizer) -> ClipConfig {
     let (width, inner) = (params.width.get(), params.width.get() * 2);
     let (layers, heads) = (params.layers.get(), params.heads.get());
     ClipConfig {
@@ -69,8 +70,8 @@ fn config(params: &TrainClip, data: &Dataset, tokenizer: &ClipTokenizer) -> Clip
             intermediate_size: inner,
             num_hidden_layers: layers,
             num_attention_heads: heads,
-            num_channels: data.shape().channels,
-            image_size: data.shape().side,
+            num_channels: shape.channels,
+            image_size: shape.width,
             patch_size: params.patch.get(),
             projection_dim: params.projection.get(),
             ..ClipVisionConfig::default()
@@ -82,15 +83,22 @@ fn config(params: &TrainClip, data: &Dataset, tokenizer: &ClipTokenizer) -> Clip
 
 pub(super) fn run(context: &Context, params: &TrainClip) -> Result<(), NodeError> {
     let data = Dataset::read(context.input(&params.data)?)?;
-    if data.shape().side % params.patch.get() != 0 {
-        let (patch, side) = (params.patch.get(), data.shape().side);
+    let shape = data.shape()?;
+    if shape.height != shape.width {
+        let size = shape.size();
+        return Err(NodeError::Unfit(format!(
+            "this CLIP sees squares, and the pictures are of {size}; give it squares"
+        )));
+    }
+    if shape.width % params.patch.get() != 0 {
+        let (patch, side) = (params.patch.get(), shape.width);
         return Err(NodeError::Unfit(format!(
             "patches of {patch} pixels do not fill pictures of {side}; change `patch`"
         )));
     }
     let captions = data.distinct_captions();
     let tokenizer = ClipTokenizer::train(&captions, MERGES, max_length(&data))?;
-    let config = config(params, &data, &tokenizer);
+    let config = config(params, shape, &tokenizer);
     let twin = Twin::new(
         context.device,
         |vs| Ok(ClipModel::new(&vs.root(), &config)),

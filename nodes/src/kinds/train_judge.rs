@@ -25,9 +25,10 @@ impl Recipe for Judge<'_> {
     }
 
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
-        let indices = draw.indices(self.data.len());
-        let classes: Vec<i64> = indices.iter().map(|&i| self.classes[i as usize]).collect();
-        let pictures = shifted(&self.data.images(&indices, draw.device())?, self.shift, draw);
+        let slots = draw.slots(self.data.layout.slots());
+        let of = |&slot: &i64| self.classes[self.data.layout.slots().sample(slot) as usize];
+        let classes: Vec<i64> = slots.iter().map(of).collect();
+        let pictures = shifted(&self.data.drawn(&slots, draw.device())?, self.shift, draw);
         let logits = self.classifier.logits(&self.classifier.features(&pictures));
         let classes = Tensor::from_slice(&classes).to_device(draw.device());
         Ok(vec![("cross_entropy".into(), logits.cross_entropy_for_logits(&classes))])
@@ -59,7 +60,7 @@ fn frame(pictures: &Tensor, shift: i64) -> Tensor {
 pub(super) fn run(context: &Context, params: &TrainJudge) -> Result<(), NodeError> {
     let data = Dataset::read(context.input(&params.data)?)?;
     let config = ClassifierConfig {
-        channels: data.shape().channels,
+        channels: data.channels(),
         width: params.width.get(),
         features: params.features.get(),
         classes: data.distinct_captions(),

@@ -25,8 +25,8 @@ impl Recipe for Masking<'_> {
     }
 
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
-        let indices = draw.indices(self.data.len());
-        let (pictures, masks) = (self.data.images(&indices, draw.device())?, self.masks.of(&indices, draw.device())?);
+        let slots = draw.slots(self.data.layout.slots());
+        let (pictures, masks) = (self.data.drawn(&slots, draw.device())?, self.masks.drawn(&slots, draw.device())?);
         Ok(vec![("mask".into(), mask_loss(&self.segmenter.logits(&pictures), &masks))])
     }
 }
@@ -34,9 +34,8 @@ impl Recipe for Masking<'_> {
 /// The mean intersection over union of a half.
 fn mean_iou(segmenter: &dyn Segment, data: &Split, masks: &Masks, device: Device) -> Result<f64, NodeError> {
     let mut sum = 0.0;
-    for (pictures, start) in data.chunks(device).zip((0..).step_by(data.chunk() as usize)) {
-        let pictures = pictures?;
-        let masks = masks.of(&(start..start + pictures.size()[0]).collect::<Vec<_>>(), device)?;
+    for chunk in data.chunks() {
+        let (pictures, masks) = (data.images(&chunk, device)?, masks.of(&chunk, device)?);
         let fits = no_grad(|| intersection_over_union(&segmenter.logits(&pictures), &masks));
         sum += fits.sum(Kind::Double).double_value(&[]);
     }
@@ -48,7 +47,7 @@ pub(super) fn run(context: &Context, params: &TrainSegmenter) -> Result<(), Node
     let (Some(masks), Some(held_out)) = (&data.train.masks, &data.held_out.masks) else {
         return Err(NodeError::Unfit("the dataset has no masks; ask for them where it is read in: `masks`".into()));
     };
-    let (channels, width, levels) = (data.shape().channels, params.width.get(), params.levels.get());
+    let (channels, width, levels) = (data.channels(), params.width.get(), params.levels.get());
     let config = ConvSegmenterConfig { channels, width, levels };
     let build = |vs: &_| Ok(ConvSegmenter::new(vs, &config));
     let twin = Twin::new(context.device, build, |vs| init_weights(vs, context.seed()))?;

@@ -55,13 +55,13 @@ impl Recipe for Denoising<'_> {
     }
 }
 
-fn config(params: &TrainTeacher, [channels, side, _]: [i64; 3], text_width: i64) -> UNet2DConditionConfig {
+fn config(params: &TrainTeacher, [channels, height, width]: [i64; 3], text_width: i64) -> UNet2DConditionConfig {
     let levels = params.channels.len();
     let attends = |level: usize| level >= params.plain_levels.index();
     let down = |level| if attends(level) { DownBlockType::CrossAttnDownBlock2D } else { DownBlockType::DownBlock2D };
     let up = |level| if attends(level) { UpBlockType::CrossAttnUpBlock2D } else { UpBlockType::UpBlock2D };
     UNet2DConditionConfig {
-        sample_size: Some(PerBlock::Same(side)),
+        sample_size: Some(if height == width { PerBlock::Same(width) } else { PerBlock::Each(vec![height, width]) }),
         in_channels: channels,
         out_channels: channels,
         down_block_types: (0..levels).map(down).collect(),
@@ -88,20 +88,22 @@ fn scheduler(prediction: Prediction, latent: bool) -> SchedulerConfig {
     }
 }
 
-fn check(shape: Shape, vae: Option<&AutoencoderKlConfig>, params: &TrainTeacher) -> Result<(), NodeError> {
+fn check(data: &Dataset, vae: Option<&AutoencoderKlConfig>, params: &TrainTeacher) -> Result<(), NodeError> {
     let levels = params.channels.len();
     let factor = vae.map_or(1, AutoencoderKlConfig::downsampling);
-    if shape.side % (factor * 2i64.pow(levels as u32 - 1)) != 0 {
+    let halved = factor * 2i64.pow(levels as u32 - 1);
+    if let Some([channels, height, width]) = data.shapes().find(|[_, h, w]| h % halved != 0 || w % halved != 0) {
         let latents = if factor > 1 { format!(", as latents of {factor} pixels each,") } else { String::new() };
         return Err(NodeError::Unfit(format!(
-            "pictures of {} pixels{latents} cannot be halved for {levels} levels of `channels`",
-            shape.side
+            "pictures of {}{latents} cannot be halved for {levels} levels of `channels`",
+            Shape { channels, height, width }.size()
         )));
     }
-    match vae.filter(|vae| vae.in_channels != shape.channels) {
+    match vae.filter(|vae| vae.in_channels != data.channels()) {
         Some(vae) => Err(NodeError::Unfit(format!(
             "the VAE encodes pictures of {} channels, and the dataset's have {}; train it on the same dataset",
-            vae.in_channels, shape.channels
+            vae.in_channels,
+            data.channels()
         ))),
         None => Ok(()),
     }
@@ -111,7 +113,7 @@ pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeEr
     let dataset = Dataset::read(context.input(&params.data)?)?;
     let load = |port| AutoencoderKl::load(context.input(port)?, Kind::Float, context.device).map_err(NodeError::from);
     let vae = params.vae.as_ref().map(load).transpose()?.map(Rc::new);
-    check(dataset.shape(), vae.as_ref().map(|vae| vae.config()), params)?;
+    check(&dataset, vae.as_ref().map(|vae| vae.config()), params)?;
     let text = TextEncoders::of_clip(context.input(&params.text)?, Kind::Float, context.device)?;
     let data = Conditioned::encoded(&dataset.train, &text, vae.clone(), context.device)?;
     let config = config(params, data.sample_shape(), text.width());

@@ -8,13 +8,13 @@ use hyper_flow_spec::kinds::TrainVae;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::NodeError;
-use crate::artifacts::dataset::{Dataset, Shape, Split};
+use crate::artifacts::dataset::{Dataset, Split};
 use crate::distilling::paint;
 use crate::training::{Draw, Group, Losses, Recipe, by_name, train};
 use crate::worker::Context;
 
 /// Pictures that a sample of the training shows, each beside what comes back of it.
-const SHOWN: i64 = 10;
+const SHOWN: usize = 10;
 
 struct Autoencoding<'a> {
     vae: &'a AutoencoderKl,
@@ -32,15 +32,16 @@ impl Recipe for Autoencoding<'_> {
 
     fn losses<'t>(&'t self, _: &str, draw: &Draw<'_>, _: &Tape<'t>) -> Result<Losses, NodeError> {
         let data = &self.data.train;
-        let pictures = data.images(&draw.indices(data.len()), self.device)?;
-        let noise = draw.randn("noise", &latent_size(self.vae.config(), self.data.shape())?);
+        let pictures = data.drawn(&draw.slots(data.layout.slots()), self.device)?;
+        let noise = draw.randn("noise", &latent_size(self.vae.config(), &pictures.size()[2..])?);
         let (reconstruction, kl) = autoencoder_losses(self.vae, &pictures, &noise, self.distance);
         Ok(vec![("reconstruction".into(), reconstruction), ("kl".into(), kl * self.kl)])
     }
 
     fn sample(&self) -> Result<Option<Tensor>, NodeError> {
         let held_out = &self.data.held_out;
-        let pictures = held_out.images(&(0..SHOWN.min(held_out.len())).collect::<Vec<_>>(), self.device)?;
+        let shown: Vec<i64> = held_out.layout.by_file()[0].iter().copied().take(SHOWN).collect();
+        let pictures = held_out.images(&shown, self.device)?;
         let decoded = no_grad(|| there_and_back(self.average, &pictures));
         Ok(Some(Tensor::stack(&[pictures, decoded], 1).flatten(0, 1)))
     }
@@ -51,28 +52,28 @@ fn there_and_back(vae: &AutoencoderKl, pictures: &Tensor) -> Tensor {
     vae.decode(&vae.encode(pictures).mode())
 }
 
-fn config(params: &TrainVae, shape: Shape) -> AutoencoderKlConfig {
+fn config(params: &TrainVae, [channels, height, width]: [i64; 3]) -> AutoencoderKlConfig {
     let levels = params.channels.len();
     AutoencoderKlConfig {
-        in_channels: shape.channels,
-        out_channels: shape.channels,
+        in_channels: channels,
+        out_channels: channels,
         down_block_types: vec![DownEncoderBlockType::DownEncoderBlock2D; levels],
         up_block_types: vec![UpDecoderBlockType::UpDecoderBlock2D; levels],
         block_out_channels: params.channels.iter().map(|c| c.get()).collect(),
         layers_per_block: params.layers_per_block.get(),
         latent_channels: params.latent_channels.get(),
         norm_num_groups: 8,
-        sample_size: shape.side,
+        sample_size: height.max(width),
         ..AutoencoderKlConfig::default()
     }
 }
 
 /// (channels, height, width) of a picture's latent.
-fn latent_size(config: &AutoencoderKlConfig, shape: Shape) -> Result<[i64; 3], NodeError> {
-    let (side, factor) = (shape.side, config.downsampling());
-    if side % factor == 0 {
-        return Ok([config.latent_channels, side / factor, side / factor]);
-    }
+fn latent_size(config: &AutoencoderKlConfig, size: &[i64]) -> Result<[i64; 3], NodeError> {
+    let factor = config.downsampling();
+    let Some(side) = size.iter().find(|&side| side % factor != 0) else {
+        return Ok([config.latent_channels, size[0] / factor, size[1] / factor]);
+    };
     let levels = config.block_out_channels.len();
     Err(NodeError::Unfit(format!("pictures of {side} pixels cannot be halved for {levels} levels of `channels`")))
 }
@@ -80,9 +81,10 @@ fn latent_size(config: &AutoencoderKlConfig, shape: Shape) -> Result<[i64; 3], N
 /// What gives the training pictures' latents a deviation of 1 (latent diffusion, appendix G).
 fn scaling_factor(context: &Context, vae: &AutoencoderKl, data: &Split) -> Result<f64, NodeError> {
     let (mut sum, mut squares, mut count) = (0.0, 0.0, 0);
-    for (chunk, pictures) in data.chunks(context.device).enumerate() {
+    for (chunk, pictures) in data.chunks().iter().enumerate() {
         context.stop_if_asked()?;
-        let posterior = no_grad(|| pictures.map(|pictures| vae.encode(&pictures)))?;
+        let pictures = data.images(pictures, context.device)?;
+        let posterior = no_grad(|| vae.encode(&pictures));
         let mut rng = Rng::at(context.seed(), "TrainVae/scaling", chunk as u64);
         let latents = posterior.sample(&rng.randn(&posterior.mean.size(), (Kind::Float, context.device)));
         sum += latents.sum(Kind::Double).double_value(&[]);
@@ -96,9 +98,9 @@ fn scaling_factor(context: &Context, vae: &AutoencoderKl, data: &Split) -> Resul
 /// The mean squared error of what comes back of held-out pictures.
 fn held_out_mse(context: &Context, vae: &AutoencoderKl, data: &Split) -> Result<f64, NodeError> {
     let (mut total, mut count) = (0.0, 0);
-    for pictures in data.chunks(context.device) {
+    for pictures in data.chunks() {
         context.stop_if_asked()?;
-        let pictures = pictures?;
+        let pictures = data.images(&pictures, context.device)?;
         let error = no_grad(|| there_and_back(vae, &pictures) - &pictures).square();
         total += error.sum(Kind::Double).double_value(&[]);
         count += error.numel();
@@ -108,8 +110,8 @@ fn held_out_mse(context: &Context, vae: &AutoencoderKl, data: &Split) -> Result<
 
 pub(super) fn run(context: &Context, params: &TrainVae) -> Result<(), NodeError> {
     let data = Dataset::read(context.input(&params.data)?)?;
-    let config = config(params, data.shape());
-    latent_size(&config, data.shape())?;
+    let config = config(params, data.train.shape_of(0));
+    data.shapes().try_for_each(|shape| latent_size(&config, &shape[1..]).map(drop))?;
     let fresh = || AutoencoderKl::fresh(&config, context.seed(), context.device);
     let (vae, average) = (fresh()?.trainable(), fresh()?);
     let recipe = Autoencoding {

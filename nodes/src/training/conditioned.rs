@@ -10,9 +10,11 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::artifacts::dataset::{Masks, Split, positions};
 use crate::artifacts::latents::Latents;
+use crate::artifacts::samples::Layout;
 use crate::training::Draw;
 
-/// The training half of a dataset, or of latents. Each distinct caption is encoded once.
+/// The training half of a dataset, or of latents. Each distinct caption is encoded once. What is drawn are slots: each sample as
+/// often as it comes in an epoch, and those of one size together.
 #[derive(Debug)]
 pub(crate) struct Conditioned {
     source: Source,
@@ -56,7 +58,8 @@ impl Conditioned {
         device: Device,
     ) -> Result<Self, DiffusionError> {
         let captions = distinct(&data.captions);
-        let time_ids = TimeIds::square(data.picture_shape()[1]);
+        // Of squares; whoever draws others is told their own.
+        let time_ids = TimeIds::square(data.shape_of(0)[1]);
         let conditions = encoders.encode(&captions, time_ids)?;
         let empty = encoders.empty(time_ids)?;
         let caption_of = positions(&data.captions, &captions);
@@ -73,21 +76,33 @@ impl Conditioned {
         Ok(Self { source, device, captions, caption_of, empty })
     }
 
+    /// The next slots of this training, all of one size.
+    pub(crate) fn slots(&self, draw: &Draw<'_>) -> Vec<i64> {
+        draw.slots(self.layout().slots())
+    }
+
+    fn layout(&self) -> &Layout {
+        match &self.source {
+            Source::Pictures { data, .. } => &data.layout,
+            Source::Latents { latents, .. } => &latents.train.layout,
+        }
+    }
+
     /// A draw from what the VAE says of pictures, another one each time.
-    fn latents(&self, vae: &AutoencoderKl, pictures: &Tensor, draw: &Draw<'_>) -> Tensor {
-        let noise = draw.randn("latents", &self.sample_shape());
+    fn latents(&self, vae: &AutoencoderKl, pictures: &Tensor, slots: &[i64], draw: &Draw<'_>) -> Tensor {
+        let noise = draw.randn("latents", &self.shape_of(slots));
         no_grad(|| vae.to_latents(pictures, Some(&noise)))
     }
 
     /// Samples (b, c, h, w) and what their captions give: the next ones of this training. Pictures are in [−1, 1].
     pub(crate) fn batch(&self, draw: &Draw<'_>) -> Result<(Tensor, Conditions), DiffusionError> {
-        let indices = draw.indices(self.len());
-        let samples = self.samples(&indices)?;
+        let slots = self.slots(draw);
+        let samples = self.samples(&slots)?;
         let samples = match &self.source {
-            Source::Pictures { vae: Some(vae), .. } => self.latents(vae, &samples, draw),
+            Source::Pictures { vae: Some(vae), .. } => self.latents(vae, &samples, &slots, draw),
             _ => samples,
         };
-        Ok((samples, self.conditions_of(&indices)?))
+        Ok((samples, self.conditions_of(&slots)?))
     }
 
     /// These conditions, but those of no caption for a share of the samples. Which they are is drawn.
@@ -97,14 +112,15 @@ impl Conditioned {
         }
         let is_empty = draw.uniform("dropout", 0.0, 1.0).lt(share.get());
         let own = is_empty.logical_not().nonzero().flatten(0, -1);
-        Told { conditions: conditions.replace_where(&is_empty, &self.empty), own: Some(own) }
+        let empty = self.empty.expand_as(&conditions);
+        Told { conditions: conditions.replace_where(&is_empty, &empty), own: Some(own) }
     }
 
-    /// Samples (b, c, h, w) by their indices, the pictures where a VAE encodes them anew each time.
-    pub(crate) fn samples(&self, indices: &[i64]) -> Result<Tensor, DiffusionError> {
+    /// Samples (b, c, h, w) of slots, the pictures where a VAE encodes them anew each time.
+    pub(crate) fn samples(&self, slots: &[i64]) -> Result<Tensor, DiffusionError> {
         match &self.source {
-            Source::Pictures { data, .. } => data.images(indices, self.device),
-            Source::Latents { latents, .. } => latents.train.latents(indices, self.device),
+            Source::Pictures { data, .. } => data.drawn(slots, self.device),
+            Source::Latents { latents, .. } => latents.train.drawn(slots, self.device),
         }
     }
 
@@ -116,13 +132,30 @@ impl Conditioned {
         }
     }
 
-    /// What the captions of samples give, by the samples' indices.
-    pub(crate) fn conditions_of(&self, samples: &[i64]) -> Result<Conditions, DiffusionError> {
-        self.conditions(&self.caption_indices_of(samples))
+    /// What the captions of slots give.
+    pub(crate) fn conditions_of(&self, slots: &[i64]) -> Result<Conditions, DiffusionError> {
+        let conditions = self.of_captions(&self.caption_indices_of(slots))?;
+        let slots_of = self.layout().slots();
+        let time_ids = slots.iter().map(|&slot| self.layout().time_ids(slots_of.sample(slot)));
+        Ok(match time_ids.collect::<Option<Vec<_>>>() {
+            Some(own) => conditions
+                .with_time_ids(&Tensor::cat(&own.iter().map(|ids| ids.tensor(1, self.device)).collect::<Vec<_>>(), 0)),
+            None => conditions,
+        })
     }
 
-    /// What captions give, by their positions in this half.
+    /// What captions give for samples of [`sample_shape`](Self::sample_shape), by their positions in this half.
     pub(crate) fn conditions(&self, captions: &[i64]) -> Result<Conditions, DiffusionError> {
+        let (conditions, first) = (self.of_captions(captions)?, self.layout().slots().sample(self.commonest()));
+        Ok(match self.layout().time_ids(first) {
+            Some(TimeIds { target, .. }) => {
+                conditions.with_time_ids(&TimeIds::uncropped(target).tensor(captions.len() as i64, self.device))
+            }
+            None => conditions,
+        })
+    }
+
+    fn of_captions(&self, captions: &[i64]) -> Result<Conditions, DiffusionError> {
         match &self.source {
             Source::Pictures { conditions, .. } => Ok(conditions.select(captions)),
             Source::Latents { latents, rows } => {
@@ -131,9 +164,10 @@ impl Conditioned {
         }
     }
 
-    /// The positions of the captions of samples.
-    pub(crate) fn caption_indices_of(&self, samples: &[i64]) -> Vec<i64> {
-        samples.iter().map(|&i| self.caption_of[i as usize]).collect()
+    /// The positions of the captions of slots.
+    pub(crate) fn caption_indices_of(&self, slots: &[i64]) -> Vec<i64> {
+        let slots_of = self.layout().slots();
+        slots.iter().map(|&slot| self.caption_of[slots_of.sample(slot) as usize]).collect()
     }
 
     /// The same noise and captions at every call, to look at a training by.
@@ -146,21 +180,39 @@ impl Conditioned {
         Ok((noise, self.conditions(&captions)?))
     }
 
-    /// (channels, height, width) of a sample.
+    /// (channels, height, width) of a sample; where there are several sizes, of the commonest.
     pub(crate) fn sample_shape(&self) -> [i64; 3] {
+        self.shape_of(&[self.commonest()])
+    }
+
+    /// A slot of the commonest size.
+    fn commonest(&self) -> i64 {
+        let slots = self.layout().slots();
+        let most = slots.counts().iter().enumerate().max_by_key(|&(bucket, &count)| (count, std::cmp::Reverse(bucket)));
+        slots.first(most.map_or(0, |(bucket, _)| bucket))
+    }
+
+    /// How many sizes there are.
+    pub(crate) fn sizes(&self) -> usize {
+        self.layout().slots().counts().len()
+    }
+
+    /// (channels, height, width) of the samples of slots.
+    pub(crate) fn shape_of(&self, slots: &[i64]) -> [i64; 3] {
+        let sample = self.layout().slots().sample(slots[0]);
         match &self.source {
-            Source::Pictures { data, vae: None, .. } => data.picture_shape(),
+            Source::Pictures { data, vae: None, .. } => data.shape_of(sample),
             Source::Pictures { data, vae: Some(vae), .. } => {
-                let ([_, h, w], factor) = (data.picture_shape(), vae.config().downsampling());
+                let ([_, h, w], factor) = (data.shape_of(sample), vae.config().downsampling());
                 [vae.config().latent_channels, h / factor, w / factor]
             }
-            Source::Latents { latents, .. } => latents.train.shape(),
+            Source::Latents { latents, .. } => latents.train.shape_of(sample),
         }
     }
 
-    /// How many samples there are.
+    /// How many slots there are.
     pub(crate) fn len(&self) -> i64 {
-        self.caption_of.len() as i64
+        self.layout().slots().len()
     }
 }
 
@@ -234,7 +286,43 @@ mod tests {
         let (noise, conditions) = data.showcase(1).unwrap();
         assert_eq!((noise.size()[0], &numbers(&conditions).0[..3]), (SHOWCASE, [0.0, 2.0, 0.0].as_slice()));
         let Source::Latents { latents, .. } = &data.source else { panic!("latents") };
-        let drawn = latents.train.latents(&[2, 0], Device::Cpu).unwrap();
+        let drawn = latents.train.drawn(&[2, 0], Device::Cpu).unwrap();
         assert_eq!(drawn, Tensor::cat(&[ramp(22, 1, &[4, 8, 8]), ramp(20, 1, &[4, 8, 8])], 0));
+    }
+
+    /// As above, of two sizes: 64×32 pixels twice, 32×64 once.
+    fn framed(folder: &Path) -> Conditioned {
+        let _ = latents(folder);
+        fs::write(folder.join("latents.json"), r#"{"encoders": {"vae": "", "text": ""}}"#).unwrap();
+        let line = |text: &str, size: &str, flip: bool| {
+            let framing = format!(r#"{{"size": {size}, "original": [100, 90], "crop": [4, 0]}}"#);
+            format!("{{\"text\": {text:?}, \"framing\": {framing}, \"flip\": {flip}}}\n")
+        };
+        let lines = [line("c", "[64, 32]", false), line("a", "[32, 64]", true), line("c", "[64, 32]", false)];
+        fs::write(folder.join("train.jsonl"), lines.concat()).unwrap();
+        write(folder, "train.64x32.safetensors", &[("latents", ramp(20, 2, &[4, 4, 8]))]);
+        write(folder, "train.32x64.safetensors", &[("latents", ramp(30, 1, &[4, 8, 4]))]);
+        Conditioned::of_latents(Latents::read(folder, Kind::Float, Device::Cpu).unwrap(), Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn samples_of_several_sizes_are_told_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = framed(folder.path());
+        // Slots: the picture of 32×64, the same mirrored, and those of 64×32.
+        assert_eq!((data.len(), data.sizes(), data.shape_of(&[1]), data.shape_of(&[3])), (4, 2, [4, 8, 4], [4, 4, 8]));
+        assert_eq!(data.caption_indices_of(&[0, 1, 2]), [0, 0, 1]);
+        assert_eq!(data.samples(&[3, 2]).unwrap(), Tensor::cat(&[ramp(21, 1, &[4, 4, 8]), ramp(20, 1, &[4, 4, 8])], 0));
+        let ids = |of: &Conditions| Vec::<f32>::try_from(of.added.as_ref().unwrap().time_ids.get(0)).unwrap();
+        // Original height and width, top and left, height and width.
+        assert_eq!(ids(&data.conditions_of(&[3]).unwrap()), [90.0, 100.0, 0.0, 4.0, 32.0, 64.0]);
+        assert_eq!(ids(&data.conditions_of(&[0]).unwrap()), [90.0, 100.0, 0.0, 4.0, 64.0, 32.0]);
+        // What is shown is of the commonest size, and uncropped.
+        let (noise, shown) = data.showcase(1).unwrap();
+        assert_eq!((noise.size()[1..].to_vec(), ids(&shown)), (vec![4, 8, 4], vec![64.0, 32.0, 0.0, 0.0, 64.0, 32.0]));
+        let draw = Draw::first(7, "Test");
+        let told = data.with_empty(data.conditions_of(&[3]).unwrap(), Fraction::new(1.0).unwrap(), &draw);
+        assert_eq!(ids(&told.conditions), [90.0, 100.0, 0.0, 4.0, 32.0, 64.0], "no caption, but its own sizes");
+        assert_eq!(told.own.unwrap().numel(), 0);
     }
 }

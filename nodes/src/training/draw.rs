@@ -6,6 +6,8 @@ use hyper_flow_diffusion::schedulers::{SegmentDraw, SegmentGrid};
 use hyper_flow_spec::Fraction;
 use tch::{Device, Kind, Tensor};
 
+use crate::artifacts::samples::Slots;
+
 /// One part of one batch. All of it is a function of (seed, kind, group, update), nothing of what came before: a resumed
 /// run draws what the uninterrupted one would have.
 ///
@@ -23,6 +25,14 @@ pub(crate) struct Draw<'a> {
     /// Samples in a part.
     pub(super) batch: i64,
     pub(super) device: Device,
+}
+
+#[cfg(test)]
+impl<'a> Draw<'a> {
+    /// That of a training's first sample.
+    pub(crate) fn first(seed: u64, kind: &'a str) -> Self {
+        Self { seed, kind, group: "model", update: 0, part: 0, parts: 1, batch: 1, device: Device::Cpu }
+    }
 }
 
 impl Draw<'_> {
@@ -96,15 +106,45 @@ impl Draw<'_> {
         (p.get() > 0.0).then(|| Dropout { p: p.get(), seed, part: self.part })
     }
 
+    /// The slots of this part, all of one bucket.
+    ///
+    /// The slots of each bucket are gone through again and again, each time in an order of its own, and make whole batches: so many
+    /// in each epoch as are full by its end. So every slot comes as often as any other, in batches of full size. Which batch of
+    /// an epoch comes when is drawn.
+    pub(crate) fn slots(&self, slots: &Slots) -> Vec<i64> {
+        let counts = slots.counts();
+        if let [count] = counts {
+            return self.indices(*count);
+        }
+        let (update, whole) = (self.update as i64, self.whole());
+        let full = |epoch: i64, count: &i64| epoch * count / whole;
+        let before = |epoch: i64| counts.iter().map(|count| full(epoch, count)).sum::<i64>();
+        let at_least = update * whole / slots.len();
+        let epoch = (at_least..).find(|&epoch| before(epoch + 1) > update).expect("batches get full");
+        let batches = counts.iter().enumerate();
+        let batches =
+            batches.flat_map(|(bucket, n)| (full(epoch, n)..full(epoch + 1, n)).map(move |batch| (bucket, batch)));
+        let batches: Vec<(usize, i64)> = batches.collect();
+        let order = self.stream("buckets", epoch as u64).permutation(batches.len() as i64);
+        let (bucket, batch) = batches[order[(update - before(epoch)) as usize] as usize];
+        let taken = self.walk(&format!("order/{bucket}"), batch, counts[bucket]);
+        taken.into_iter().map(|position| slots.first(bucket) + position).collect()
+    }
+
     /// Which of `n` samples this part takes: every epoch goes through all of them in an order of its own.
     pub(crate) fn indices(&self, n: i64) -> Vec<i64> {
-        let first = self.update as i64 * self.whole() + self.part * self.batch;
+        self.walk("order", self.update as i64, n)
+    }
+
+    /// Which of `n` samples this part of the batch of this number takes.
+    fn walk(&self, purpose: &str, number: i64, n: i64) -> Vec<i64> {
+        let first = number * self.whole() + self.part * self.batch;
         let mut taken = Vec::with_capacity(self.batch as usize);
         let mut order = (-1, Vec::new());
         for position in first..first + self.batch {
             let epoch = position / n;
             if order.0 != epoch {
-                order = (epoch, self.stream("order", epoch as u64).permutation(n));
+                order = (epoch, self.stream(purpose, epoch as u64).permutation(n));
             }
             taken.push(order.1[(position % n) as usize]);
         }
@@ -119,11 +159,13 @@ impl Draw<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
+    use super::*;
+    use crate::artifacts::samples::{Framing, Layout, Line};
+
     fn draw(update: u64, part: i64, parts: i64, batch: i64) -> Draw<'static> {
-        Draw { seed: 7, kind: "Test", group: "model", update, part, parts, batch, device: Device::Cpu }
+        Draw { update, part, parts, batch, ..Draw::first(7, "Test") }
     }
 
     #[test]
@@ -145,7 +187,40 @@ mod tests {
         assert!(t.iter().enumerate().all(|(i, t)| t / 100 == i as i64), "{t:?}");
     }
 
+    /// Slots of buckets with so many samples each.
+    fn buckets(counts: &[i64]) -> Layout {
+        let line = |side: i64| {
+            let framing = Framing { size: [side, 1], original: [side, 1], crop: [0, 0] };
+            Line { framing: Some(framing), ..Line::new(String::new()) }
+        };
+        let lines = counts.iter().zip(1..).flat_map(|(&count, side)| vec![line(side); count as usize]);
+        Layout::of(&lines.collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn parts_of_a_batch_are_of_one_bucket_and_are_the_batch() {
+        let layout = buckets(&[30, 7]);
+        for update in 0..40 {
+            let parts: Vec<i64> = (0..4).flat_map(|i| draw(update, i, 4, 2).slots(layout.slots())).collect();
+            assert_eq!(parts, draw(update, 0, 1, 8).slots(layout.slots()));
+            assert!(parts.iter().all(|&slot| slot < 30) || parts.iter().all(|&slot| slot >= 30), "{parts:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn of_buckets_each_slot_comes_as_often_as_any_other(
+            counts in proptest::collection::vec(1i64..20, 2..5), batch in 1i64..9,
+        ) {
+            let layout = buckets(&counts);
+            // After as many epochs as a batch has slots all batches are full.
+            let updates = counts.iter().sum::<i64>() as u64;
+            let mut taken: Vec<i64> = (0..updates).flat_map(|u| draw(u, 0, 1, batch).slots(layout.slots())).collect();
+            taken.sort_unstable();
+            let expected = (0..layout.slots().len()).flat_map(|i| std::iter::repeat_n(i, batch as usize));
+            prop_assert_eq!(taken, expected.collect::<Vec<_>>());
+        }
+
         #[test]
         fn an_epoch_takes_each_sample_once(n in 1i64..40, batch in 1i64..9) {
             let batches = (n * batch) as u64 / batch as u64;

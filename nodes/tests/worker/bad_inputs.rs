@@ -142,7 +142,7 @@ fn pictures_of_another_size_than_the_model_draws() {
     ] {
         assert_eq!(
             work.input("data", data).failure(),
-            "the model draws pictures of 1 channels and 8 pixels, and the dataset's have 3 and 16; train a model on \
+            "the model draws pictures of 1 channels and 8 pixels, and the dataset's have 3 and 16 pixels; train a model on \
              this dataset",
         );
     }

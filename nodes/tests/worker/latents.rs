@@ -201,9 +201,9 @@ fn what_was_kept_and_is_damaged_is_computed_anew() {
 fn what_cannot_be_encoded() {
     let model = Tiny::new(Family::Sd15).folder();
     assert_snapshot!(encode(teacher(), digits(), json!({})).failure(), @"the model draws pixels and has no VAE; train on the dataset itself");
-    assert_snapshot!(encode(model.path(), digits(), json!({})).failure(), @"the VAE takes pictures of 3 channels whose side is a multiple of 8 pixels, and the dataset's have 1 and 8; set `channels` and `size` where it is read in");
+    assert_snapshot!(encode(model.path(), digits(), json!({})).failure(), @"the VAE takes pictures of 3 channels whose sides are multiples of 8 pixels, and the dataset's have 1 and 8 pixels; set `channels` and `size` or `buckets` where it is read in");
     let odd = pictures(12);
-    assert_snapshot!(encode(model.path(), &odd.1, json!({})).failure(), @"the VAE takes pictures of 3 channels whose side is a multiple of 8 pixels, and the dataset's have 3 and 12; set `channels` and `size` where it is read in");
+    assert_snapshot!(encode(model.path(), &odd.1, json!({})).failure(), @"the VAE takes pictures of 3 channels whose sides are multiples of 8 pixels, and the dataset's have 3 and 12 pixels; set `channels` and `size` or `buckets` where it is read in");
     let path = model.path().join("vae/diffusion_pytorch_model.safetensors");
     let mut weights = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
     weights.insert("quant_conv.bias".into(), Tensor::full([8], f64::NAN, (Kind::Float, Device::Cpu)));

@@ -118,7 +118,7 @@ fn eval_measures_decoded_latents() {
     assert_eq!(metrics["rows"].as_array().unwrap().len(), 6);
     let large = Tiny::new(Family::Sd15).folder();
     let message = eval(json!({})).input("teacher", large.path()).failure();
-    assert_snapshot!(message, @"the model draws pictures of 3 channels and 64 pixels, and the dataset's have 1 and 8; train a model on this dataset");
+    assert_snapshot!(message, @"the model draws pictures of 3 channels and 64 pixels, and the dataset's have 1 and 8 pixels; train a model on this dataset");
 }
 
 #[test]

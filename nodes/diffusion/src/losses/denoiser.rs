@@ -75,7 +75,7 @@ impl<'a> Denoiser<'a> {
     ) -> Tensor {
         let t = batched(t.into(), x_t);
         let both = |a: &Tensor| Tensor::cat(&[a, a], 0);
-        let halves = Conditions::cat(&[conditions.shallow_clone(), empty.expand(conditions.rows())]);
+        let halves = Conditions::cat(&[conditions.shallow_clone(), empty.expand_as(conditions)]);
         let outputs = self.output(&both(x_t), &both(&t), &halves, adapters).chunk(2, 0);
         let (conditional, unconditional) = (&outputs[0], &outputs[1]);
         let w = w.reshape([-1, 1, 1, 1]).to_kind(conditional.kind());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Precision, Problem};
 use crate::bounded::int;
-use crate::{Count, Fraction, NonNegative, Ref, Steps, types};
+use crate::{Count, Fraction, NonNegative, Ref, Size, Steps, types};
 
 /// How a picture is drawn from noise.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,9 +37,10 @@ pub struct Sample {
     /// Pictures of each caption.
     #[serde(default = "int::count::<1>")]
     pub count: Count,
-    /// Side of the pictures in pixels; by default, that of the pictures which the model was trained on.
+    /// Width and height of the pictures in pixels, `512` or `(768, 512)`; by default, those of the pictures which the model was
+    /// trained on.
     #[serde(default)]
-    pub size: Option<Count>,
+    pub size: Option<Size>,
     /// Steps.
     pub steps: Steps,
     /// Guidance scale w in ε_u + w·(ε_c − ε_u). 1 is no guidance, as distilled LoRAs want it.

@@ -1,13 +1,15 @@
 //! The masks of a dataset's pictures, which not every dataset has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use hyper_flow_diffusion::DiffusionError;
-use hyper_flow_diffusion::weights::{RowWriter, WeightFile};
+use hyper_flow_diffusion::weights::RowWriter;
 use hyper_flow_spec::Level;
 use tch::{Device, Kind, Tensor};
 
 use crate::NodeError;
+use crate::artifacts::samples::{Layout, Table};
 use crate::picture::Square;
 use crate::worker::Context;
 
@@ -15,39 +17,73 @@ const MASKS: &str = "masks";
 
 /// The masks of one half, in the order of its pictures.
 #[derive(Debug)]
-pub(crate) struct Masks(WeightFile);
+pub(crate) struct Masks {
+    masks: Table,
+    layout: Rc<Layout>,
+}
 
 impl Masks {
-    /// The name of the file that holds those of a half.
-    pub(crate) fn file(half: &str) -> String {
-        format!("{half}_masks.safetensors")
+    /// The name of the tensors of a half.
+    pub(crate) fn name(half: &str) -> String {
+        format!("{half}_masks")
     }
 
     /// A file in the making, a row a picture.
-    pub(crate) fn writer(path: &Path, count: i64, side: i64) -> Result<RowWriter, DiffusionError> {
-        RowWriter::create(path, MASKS, Kind::Uint8, &[count, 1, side, side])
+    pub(crate) fn writer(path: &Path, count: i64, [height, width]: [i64; 2]) -> Result<RowWriter, DiffusionError> {
+        RowWriter::create(path, MASKS, Kind::Uint8, &[count, 1, height, width])
     }
 
-    /// Those of a half with so many pictures, if it has any.
-    pub(crate) fn read(folder: &Path, half: &str, count: i64, side: i64) -> Result<Option<Self>, NodeError> {
-        let path = folder.join(Self::file(half));
-        if !path.exists() {
+    /// Those of a half's pictures, if it has any; of squares of `side` pixels, where the lines have no framing.
+    pub(crate) fn read(folder: &Path, half: &str, layout: &Rc<Layout>, side: i64) -> Result<Option<Self>, NodeError> {
+        let name = Self::name(half);
+        let files: Vec<_> = layout.files(&name);
+        let path = |file: &str| folder.join(format!("{file}.safetensors"));
+        if !files.iter().any(|(file, ..)| path(file).exists()) {
             return Ok(None);
         }
-        let file = WeightFile::open(&path)?;
-        let fits = file.shape(MASKS).as_deref() == Some(&[count, 1, side, side]);
-        match fits && file.dtype(MASKS) == Some(Kind::Uint8) {
-            true => Ok(Some(Self(file))),
-            false => {
-                let message = format!("has no `masks` of {count}×1×{side}×{side} in uint8, as the pictures want them");
-                Err(NodeError::content(&path, message))
+        let masks = Table::open(folder, &name, MASKS, &[Kind::Uint8], layout)?;
+        for ((file, count, size), shape) in files.iter().zip(masks.shapes()) {
+            let [width, height] = size.unwrap_or([side; 2]);
+            if *shape != [1, height, width] {
+                let message =
+                    format!("has no `masks` of {count}×1×{height}×{width} in uint8, as the pictures want them");
+                return Err(NodeError::content(&path(file), message));
             }
         }
+        Ok(Some(Self { masks, layout: layout.clone() }))
+    }
+
+    /// Writes them for the slots of another layout of the same pictures, a row a slot; `path` says where a file goes.
+    pub(crate) fn write_again(
+        &self,
+        path: &dyn Fn(&str) -> PathBuf,
+        half: &str,
+        layout: &Layout,
+    ) -> Result<(), DiffusionError> {
+        let slots = layout.slots();
+        for (bucket, &count) in slots.counts().iter().enumerate() {
+            let first = slots.first(bucket);
+            let (file, ..) = layout.files(&Self::name(half)).swap_remove(bucket);
+            let [_, height, width] = self.masks.shape_of(slots.sample(first));
+            let mut rows = Self::writer(&path(&format!("{file}.safetensors")), count, [height, width])?;
+            for slot in first..first + count {
+                let read = |samples: &[i64]| self.masks.samples(samples, Kind::Uint8, Device::Cpu);
+                let mask = slots.mirrored(&[slot], read)?.contiguous().flatten(0, -1);
+                rows.put(&Vec::<u8>::try_from(mask).expect("a flat tensor of bytes"))?;
+            }
+            rows.finish()?;
+        }
+        Ok(())
     }
 
     /// Masks (b, 1, height, width) in [0, 1], float32, in the order asked for.
     pub(crate) fn of(&self, indices: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
-        Ok(self.0.rows(MASKS, indices, Kind::Uint8, device)?.to_kind(Kind::Float) / 255.0)
+        Ok(self.masks.samples(indices, Kind::Uint8, device)?.to_kind(Kind::Float) / 255.0)
+    }
+
+    /// As [`of`](Self::of), of slots.
+    pub(crate) fn drawn(&self, slots: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
+        self.layout.slots().mirrored(slots, |samples| self.of(samples, device))
     }
 }
 

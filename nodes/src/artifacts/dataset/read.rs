@@ -5,22 +5,23 @@ use std::path::Path;
 use std::rc::Rc;
 
 use hyper_flow_diffusion::DiffusionError;
-use hyper_flow_diffusion::weights::WeightFile;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::{Caption, HELD_OUT, IMAGES, Masks, Shape, TRAIN};
-use crate::{NodeError, files};
+use super::{HELD_OUT, IMAGES, Masks, Shape, TRAIN};
+use crate::NodeError;
+use crate::artifacts::samples::{Layout, Table};
 
 /// Pictures that are looked at together where all are looked at: at most these, and fewer if they have more values.
 const CHUNK: i64 = 500;
 const CHUNK_VALUES: i64 = 1 << 24;
+/// Sizes that are named in a message.
+const NAMED: usize = 4;
 
 /// Pictures and captions of one half of a dataset.
 #[derive(Debug)]
 pub(crate) struct Split {
-    images: WeightFile,
-    /// (count, channels, height, width).
-    size: [i64; 4],
+    images: Table,
+    pub(crate) layout: Rc<Layout>,
     pub(crate) captions: Vec<String>,
     pub(crate) masks: Option<Masks>,
 }
@@ -38,10 +39,35 @@ impl Dataset {
         Ok(Self { train: Split::read(folder, TRAIN)?.into(), held_out: Split::read(folder, HELD_OUT)?.into() })
     }
 
-    /// The size of its pictures.
-    pub(crate) fn shape(&self) -> Shape {
-        let [channels, side, _] = self.train.picture_shape();
-        Shape { channels, side }
+    /// Channels of its pictures.
+    pub(crate) fn channels(&self) -> i64 {
+        self.train.images.shapes()[0][0]
+    }
+
+    /// The size of its pictures, for a kind that takes but one.
+    pub(crate) fn shape(&self) -> Result<Shape, NodeError> {
+        let shapes: BTreeSet<[i64; 3]> = self.shapes().collect();
+        let Some(&[channels, height, width]) = shapes.first().filter(|_| shapes.len() == 1) else {
+            let named: Vec<String> = shapes.iter().take(NAMED).map(|[_, h, w]| format!("{w}×{h}")).collect();
+            let more = if shapes.len() > NAMED { ", …" } else { "" };
+            return Err(NodeError::Unfit(format!(
+                "the pictures are of {} sizes ({}{more}), and this takes one: give it data that were read in without \
+                 `buckets`, or with a single one",
+                shapes.len(),
+                named.join(", ")
+            )));
+        };
+        Ok(Shape { channels, height, width })
+    }
+
+    /// (channels, height, width) of the pictures of each size, of both halves.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = [i64; 3]> {
+        self.train.images.shapes().iter().chain(self.held_out.images.shapes()).copied()
+    }
+
+    /// Whether its pictures are of the sizes that were listed, and not squares of one.
+    pub(crate) fn is_framed(&self) -> bool {
+        self.train.layout.time_ids(0).is_some()
     }
 
     /// Every distinct caption of both halves, sorted.
@@ -53,45 +79,41 @@ impl Dataset {
 
 impl Split {
     fn read(folder: &Path, name: &str) -> Result<Self, NodeError> {
-        let path = folder.join(format!("{name}.safetensors"));
-        let images = WeightFile::open(&path)?;
-        let size = images.shape(IMAGES).filter(|_| images.dtype(IMAGES) == Some(Kind::Uint8));
-        let size = size.and_then(|size| <[i64; 4]>::try_from(size).ok());
-        let size = size.ok_or_else(|| NodeError::content(&path, "has no `images` of four dimensions in uint8"))?;
-        let lines: Vec<Caption> = files::read_lines(&folder.join(format!("{name}.jsonl")))?;
-        if lines.len() as i64 != size[0] {
-            return Err(NodeError::content(&path, format!("{} pictures and {} captions", size[0], lines.len())));
-        }
-        let masks = Masks::read(folder, name, size[0], size[2])?;
-        Ok(Self { images, size, captions: lines.into_iter().map(|line| line.text).collect(), masks })
+        let (layout, captions) = Layout::read(folder, name)?;
+        let images = Table::open(folder, name, IMAGES, &[Kind::Uint8], &layout)?;
+        let masks = Masks::read(folder, name, &layout, images.shapes()[0][1])?;
+        Ok(Self { images, layout, captions, masks })
     }
 
     /// How many pictures there are.
     pub(crate) fn len(&self) -> i64 {
-        self.size[0]
+        self.captions.len() as i64
     }
 
     /// (channels, height, width) of a picture.
-    pub(crate) fn picture_shape(&self) -> [i64; 3] {
-        [self.size[1], self.size[2], self.size[3]]
+    pub(crate) fn shape_of(&self, picture: i64) -> [i64; 3] {
+        self.images.shape_of(picture)
     }
 
-    /// Pictures in [−1, 1], float32, in the order asked for.
+    /// Pictures in [−1, 1], float32, in the order asked for; they must be of one size.
     pub(crate) fn images(&self, indices: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
-        let bytes = self.images.rows(IMAGES, indices, Kind::Uint8, device)?;
+        let bytes = self.images.samples(indices, Kind::Uint8, device)?;
         Ok(bytes.to_kind(Kind::Float) / 127.5 - 1.0)
     }
 
-    /// How many pictures are looked at together where all are looked at.
-    pub(crate) fn chunk(&self) -> i64 {
-        (CHUNK_VALUES / self.picture_shape().iter().product::<i64>().max(1)).clamp(1, CHUNK)
+    /// As [`images`](Self::images), of slots of one bucket.
+    pub(crate) fn drawn(&self, slots: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
+        self.layout.slots().mirrored(slots, |samples| self.images(samples, device))
     }
 
-    /// All pictures in their order, as [`images`](Self::images), a chunk at a time.
-    pub(crate) fn chunks(&self, device: Device) -> impl Iterator<Item = Result<Tensor, DiffusionError>> {
-        let count = self.chunk();
-        let starts = (0..self.len()).step_by(count as usize);
-        starts.map(move |at| self.images(&(at..self.len().min(at + count)).collect::<Vec<_>>(), device))
+    /// Positions of pictures of one size that are looked at together where all are looked at.
+    pub(crate) fn chunks(&self) -> Vec<Vec<i64>> {
+        let chunk = |own: Vec<i64>| {
+            let values = own.first().map_or(1, |&first| self.shape_of(first).iter().product::<i64>().max(1));
+            let count = (CHUNK_VALUES / values).clamp(1, CHUNK) as usize;
+            own.chunks(count).map(<[i64]>::to_vec).collect::<Vec<_>>()
+        };
+        self.layout.by_file().into_iter().flat_map(chunk).collect()
     }
 
     /// The share of pictures whose caption has the position in a list that `guess` gives: pictures (b, …) → positions (b).
@@ -103,8 +125,9 @@ impl Split {
     ) -> Result<f64, DiffusionError> {
         let own = Tensor::from_slice(&self.caption_indices(captions)).to_device(device);
         let mut right = 0;
-        for (pictures, own) in self.chunks(device).zip(own.split(self.chunk(), 0)) {
-            let pictures = pictures?;
+        for chunk in self.chunks() {
+            let pictures = self.images(&chunk, device)?;
+            let own = own.index_select(0, &Tensor::from_slice(&chunk).to_device(device));
             right += no_grad(|| guess(&pictures)).eq_tensor(&own).sum(Kind::Int64).int64_value(&[]);
         }
         Ok(right as f64 / self.len() as f64)

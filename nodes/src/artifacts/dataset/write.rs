@@ -8,7 +8,8 @@ use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::weights::RowWriter;
 use tch::Kind;
 
-use super::{Caption, HELD_OUT, IMAGES, Masks, Shape, TRAIN};
+use super::{HELD_OUT, IMAGES, Masks, TRAIN};
+use crate::artifacts::samples::{Layout, Line};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
@@ -45,30 +46,34 @@ impl Aside {
 /// pixels lie one behind the other in a file of the job's scratch directory, the mask of each behind it.
 pub(crate) struct Writer<'a> {
     context: &'a Context,
-    shape: Shape,
+    channels: i64,
+    /// Of a picture whose line has no framing.
+    side: i64,
     masks: bool,
     path: PathBuf,
     pixels: BufWriter<File>,
-    captions: Vec<Caption>,
+    lines: Vec<Line>,
 }
 
 impl<'a> Writer<'a> {
-    /// A dataset without pictures. `masks` says whether each will come with a mask.
-    pub(crate) fn new(context: &'a Context, shape: Shape, masks: bool) -> Result<Self, NodeError> {
-        if !matches!(shape.channels, 1 | 3) {
-            let message = format!("pictures have 1 channel (grey) or 3 (RGB), not {}", shape.channels);
+    /// A dataset without pictures. Those whose lines have no framing will be squares of `side` pixels; `masks` says whether
+    /// each will come with a mask.
+    pub(crate) fn new(context: &'a Context, channels: i64, side: i64, masks: bool) -> Result<Self, NodeError> {
+        if !matches!(channels, 1 | 3) {
+            let message = format!("pictures have 1 channel (grey) or 3 (RGB), not {channels}");
             return Err(NodeError::Unfit(message));
         }
         let path = context.job.scratch.join("pixels");
         files::remove(&path)?;
         let pixels = BufWriter::new(File::create(&path).map_err(NodeError::io("write", &path))?);
-        Ok(Self { context, shape, masks, path, pixels, captions: Vec::new() })
+        Ok(Self { context, channels, side, masks, path, pixels, lines: Vec::new() })
     }
 
     /// Adds a picture, whose bytes go channel by channel, and its mask.
-    pub(crate) fn push(&mut self, pixels: &[u8], mask: Option<&[u8]>, text: String) -> Result<(), NodeError> {
-        debug_assert_eq!((pixels.len(), mask.map(<[u8]>::len)), (self.bytes(), self.masks.then(|| self.mask_bytes())));
-        self.captions.push(Caption { text });
+    pub(crate) fn push(&mut self, pixels: &[u8], mask: Option<&[u8]>, line: Line) -> Result<(), NodeError> {
+        let of_mask = self.mask_bytes(&line);
+        debug_assert_eq!((pixels.len(), mask.map(<[u8]>::len)), (self.bytes(&line), self.masks.then_some(of_mask)));
+        self.lines.push(line);
         let pieces = [pixels, mask.unwrap_or_default()];
         pieces.iter().try_for_each(|piece| self.pixels.write_all(piece)).map_err(NodeError::io("write", &self.path))
     }
@@ -76,7 +81,7 @@ impl<'a> Writer<'a> {
     /// Splits the pictures and writes both halves, each in the order in which they came.
     pub(crate) fn finish(mut self, aside: impl Into<Aside>) -> Result<(), NodeError> {
         self.pixels.flush().map_err(NodeError::io("write", &self.path))?;
-        let count = self.captions.len();
+        let count = self.lines.len();
         let is_held_out = aside.into().of(count, self.context.seed());
         let aside = is_held_out.iter().filter(|&&aside| aside).count();
         if aside == 0 || aside == count {
@@ -85,60 +90,88 @@ impl<'a> Writer<'a> {
                 "{message}: both halves need one; change `held_out` or add pictures"
             )));
         }
-        self.split(&is_held_out, aside)?;
+        self.split(&is_held_out)?;
         fs::remove_file(&self.path).map_err(NodeError::io("remove", &self.path))
     }
 
-    fn split(&mut self, is_held_out: &[bool], aside: usize) -> Result<(), NodeError> {
-        let mut train = Half::create(self, TRAIN, is_held_out.len() - aside)?;
-        let mut held_out = Half::create(self, HELD_OUT, aside)?;
-        let mut pixels = BufReader::new(File::open(&self.path).map_err(NodeError::io("read", &self.path))?);
-        let (mut row, mut mask) = (vec![0; self.bytes()], vec![0; self.mask_bytes()]);
-        for (caption, &aside) in self.captions.drain(..).zip(is_held_out) {
-            pixels.read_exact(&mut row).map_err(NodeError::io("read", &self.path))?;
-            let half = if aside { &mut held_out } else { &mut train };
-            half.images.put(&row)?;
-            if let Some(masks) = &mut half.masks {
-                pixels.read_exact(&mut mask).map_err(NodeError::io("read", &self.path))?;
-                masks.put(&mask)?;
+    fn split(&mut self, is_held_out: &[bool]) -> Result<(), NodeError> {
+        let lines = std::mem::take(&mut self.lines);
+        let (mut of_train, mut of_held_out) = (Vec::new(), Vec::new());
+        for (line, &aside) in lines.iter().zip(is_held_out) {
+            match aside {
+                // Repeats and mirrors are for trainings, which see nothing of this half.
+                true => of_held_out.push(Line { repeats: 1, flip: false, ..line.clone() }),
+                false => of_train.push(line.clone()),
             }
-            half.captions.push(caption);
+        }
+        let mut train = Half::create(self, TRAIN, of_train)?;
+        let mut held_out = Half::create(self, HELD_OUT, of_held_out)?;
+        let mut pixels = BufReader::new(File::open(&self.path).map_err(NodeError::io("read", &self.path))?);
+        for (line, &aside) in lines.iter().zip(is_held_out) {
+            let (mut row, mut mask) = (vec![0; self.bytes(line)], vec![0; self.mask_bytes(line)]);
+            pixels.read_exact(&mut row).map_err(NodeError::io("read", &self.path))?;
+            if self.masks {
+                pixels.read_exact(&mut mask).map_err(NodeError::io("read", &self.path))?;
+            }
+            let half = if aside { &mut held_out } else { &mut train };
+            half.put(&row, &mask)?;
             self.context.stop_if_asked()?;
         }
         [train, held_out].into_iter().try_for_each(Half::finish)
     }
 
     /// Bytes of a picture.
-    fn bytes(&self) -> usize {
-        self.shape.channels as usize * self.mask_bytes()
+    fn bytes(&self, line: &Line) -> usize {
+        self.channels as usize * self.mask_bytes(line)
     }
 
     /// Bytes of a mask.
-    fn mask_bytes(&self) -> usize {
-        (self.shape.side * self.shape.side) as usize
+    fn mask_bytes(&self, line: &Line) -> usize {
+        let [width, height] = line.framing.map_or([self.side; 2], |framing| framing.size);
+        (width * height) as usize
     }
 }
 
 /// One half of a dataset in the making.
 struct Half {
-    images: RowWriter,
-    masks: Option<RowWriter>,
-    captions: Vec<Caption>,
-    captions_path: PathBuf,
+    /// For each size.
+    images: Vec<RowWriter>,
+    /// For each size; none where there are no masks.
+    masks: Vec<RowWriter>,
+    layout: Layout,
+    /// Pictures that are written.
+    written: i64,
+    lines: Vec<Line>,
+    lines_path: PathBuf,
 }
 
 impl Half {
-    fn create(of: &Writer<'_>, name: &str, count: usize) -> Result<Self, NodeError> {
-        let (context, count, Shape { channels, side }) = (of.context, count as i64, of.shape);
-        let path = context.output(&format!("{name}.safetensors"));
-        let images = RowWriter::create(&path, IMAGES, Kind::Uint8, &[count, channels, side, side])?;
-        let masks = of.masks.then(|| Masks::writer(&context.output(&Masks::file(name)), count, side)).transpose()?;
-        Ok(Self { images, masks, captions: Vec::new(), captions_path: context.output(&format!("{name}.jsonl")) })
+    fn create(of: &Writer<'_>, name: &str, lines: Vec<Line>) -> Result<Self, NodeError> {
+        let layout = Layout::of(&lines).map_err(NodeError::Unfit)?;
+        let path = |file: &str| of.context.output(&format!("{file}.safetensors"));
+        let (mut images, mut masks) = (Vec::new(), Vec::new());
+        for (file, count, size) in layout.files(name) {
+            let [width, height] = size.unwrap_or([of.side; 2]);
+            images.push(RowWriter::create(&path(&file), IMAGES, Kind::Uint8, &[count, of.channels, height, width])?);
+        }
+        for (file, count, size) in layout.files(&Masks::name(name)).into_iter().filter(|_| of.masks) {
+            let [width, height] = size.unwrap_or([of.side; 2]);
+            masks.push(Masks::writer(&path(&file), count, [height, width])?);
+        }
+        let lines_path = of.context.output(&format!("{name}.jsonl"));
+        Ok(Self { images, masks, layout, written: 0, lines, lines_path })
+    }
+
+    /// The next picture and, where there are masks, its own.
+    fn put(&mut self, row: &[u8], mask: &[u8]) -> Result<(), NodeError> {
+        let (file, _) = self.layout.place(self.written);
+        self.written += 1;
+        self.images[file].put(row)?;
+        Ok(self.masks.get_mut(file).map_or(Ok(()), |masks| masks.put(mask))?)
     }
 
     fn finish(self) -> Result<(), NodeError> {
-        self.images.finish()?;
-        self.masks.map_or(Ok(()), RowWriter::finish)?;
-        files::write_lines(&self.captions_path, &self.captions)
+        self.images.into_iter().chain(self.masks).try_for_each(RowWriter::finish)?;
+        files::write_lines(&self.lines_path, &self.lines)
     }
 }

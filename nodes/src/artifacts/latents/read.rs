@@ -1,6 +1,7 @@
 //! Reading latents, a few rows at a time.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use hyper_flow_diffusion::unet::AddedConditions;
 use hyper_flow_diffusion::weights::WeightFile;
@@ -9,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{ABOUT, About, CAPTIONS, EMPTY, LATENTS, POOLED, TEXT};
 use crate::artifacts::dataset::{Caption, Masks, TRAIN};
+use crate::artifacts::samples::{Layout, Table};
 use crate::{NodeError, files};
 
 /// Latents as nodes read them. (No node asks for the held-out half yet.)
@@ -29,9 +31,8 @@ pub(crate) struct Latents {
 /// Latents and captions of one half.
 #[derive(Debug)]
 pub(crate) struct Split {
-    latents: WeightFile,
-    /// (count, channels, height, width).
-    size: [i64; 4],
+    latents: Table,
+    pub(crate) layout: Rc<Layout>,
     pub(crate) captions: Vec<String>,
     /// Of the pictures, in pixels.
     pub(crate) masks: Option<Masks>,
@@ -51,6 +52,9 @@ impl Latents {
         let has_pooled = folder.join(format!("{POOLED}.safetensors")).exists();
         let pooled = has_pooled.then(|| open(folder, POOLED, 2, captions.len())).transpose()?;
         let train = Split::read(folder, TRAIN, about.side)?;
+        if about.side.is_none() && train.layout.time_ids(0).is_none() {
+            return Err(NodeError::content(&folder.join(ABOUT), "has no `side`, and the samples have no `framing`"));
+        }
         if let Some(unknown) = train.captions.iter().find(|caption| captions.binary_search(caption).is_err()) {
             return Err(NodeError::content(&folder.join(CAPTIONS), format!("the caption `{unknown}` is not in it")));
         }
@@ -73,29 +77,28 @@ impl Latents {
     }
 
     fn with_added(&self, text: Tensor, pooled: Option<Tensor>) -> Conditions {
-        let time_ids = TimeIds::square(self.about.side).tensor(text.size()[0], self.device);
+        // Whoever draws samples of several sizes says of which.
+        let time_ids = TimeIds::square(self.about.side.unwrap_or_default()).tensor(text.size()[0], self.device);
         Conditions { text, added: pooled.map(|text_embeds| AddedConditions { text_embeds, time_ids }) }
     }
 }
 
 impl Split {
-    fn read(folder: &Path, name: &str, side: i64) -> Result<Self, NodeError> {
-        let captions = read_captions(&folder.join(format!("{name}.jsonl")))?;
-        let path = folder.join(format!("{name}.safetensors"));
-        let latents = checked(WeightFile::open(&path)?, &path, LATENTS, 4, captions.len())?;
-        let size = latents.shape(LATENTS).and_then(|size| <[i64; 4]>::try_from(size).ok()).expect("it was checked");
-        let masks = Masks::read(folder, name, size[0], side)?;
-        Ok(Self { latents, size, captions, masks })
+    fn read(folder: &Path, name: &str, side: Option<i64>) -> Result<Self, NodeError> {
+        let (layout, captions) = Layout::read(folder, name)?;
+        let latents = Table::open(folder, name, LATENTS, &[Kind::Float, Kind::Half, Kind::BFloat16], &layout)?;
+        let masks = Masks::read(folder, name, &layout, side.unwrap_or_default())?;
+        Ok(Self { latents, layout, captions, masks })
     }
 
-    /// (channels, height, width) of one.
-    pub(crate) fn shape(&self) -> [i64; 3] {
-        [self.size[1], self.size[2], self.size[3]]
+    /// (channels, height, width) of a sample.
+    pub(crate) fn shape_of(&self, sample: i64) -> [i64; 3] {
+        self.latents.shape_of(sample)
     }
 
-    /// Latents in float32, in the order asked for.
-    pub(crate) fn latents(&self, indices: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
-        self.latents.rows(LATENTS, indices, Kind::Float, device)
+    /// Latents in float32, of slots of one bucket.
+    pub(crate) fn drawn(&self, slots: &[i64], device: Device) -> Result<Tensor, DiffusionError> {
+        self.layout.slots().mirrored(slots, |samples| self.latents.samples(samples, Kind::Float, device))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use hyper_flow_diffusion::metrics::{Real, Resamples};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::scores::{Captions, ClipScore, Score};
-use hyper_flow_diffusion::{Classifier, ClassifierConfig, DiffusionError};
+use hyper_flow_diffusion::{Classifier, ClassifierConfig};
 use hyper_flow_spec::kinds::Eval;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -52,7 +52,7 @@ impl<'a> Meter<'a> {
         data: &Dataset,
         drawn: &[String],
     ) -> Result<Self, NodeError> {
-        let (device, channels) = (context.device, data.shape().channels);
+        let (device, channels) = (context.device, data.channels());
         let mut captions: Vec<String> = drawn.iter().chain(&data.held_out.captions).cloned().collect();
         captions.sort();
         captions.dedup();
@@ -74,12 +74,12 @@ impl<'a> Meter<'a> {
             Some(judge) => judge.net.features(pictures),
             None => clip.features(pictures),
         };
-        let chunk = |pictures: Result<Tensor, DiffusionError>| {
+        let chunk = |chunk: &Vec<i64>| {
             context.stop_if_asked()?;
-            let pictures = pictures?;
+            let pictures = data.train.images(chunk, device)?;
             Ok(no_grad(|| see(&pictures)))
         };
-        let real = data.train.chunks(device).map(chunk).collect::<Result<Vec<_>, NodeError>>()?;
+        let real = data.train.chunks().iter().map(chunk).collect::<Result<Vec<_>, NodeError>>()?;
         let real = Real::new(&Tensor::cat(&real, 0), Eval::NEIGHBOURS)?;
         let resample_count = params.resamples.get();
         let resamples = resample(context, "drawn", drawn, resample_count);

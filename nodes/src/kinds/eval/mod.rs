@@ -69,10 +69,10 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
 /// The held-out real pictures: the floor under every distance.
 fn held_out(meter: &Meter<'_>, data: &Dataset) -> Result<Measured, NodeError> {
     let mut tally = Tally::new(meter)?;
-    let captions = data.held_out.captions.chunks(data.held_out.chunk() as usize);
-    for (pictures, captions) in data.held_out.chunks(meter.context.device).zip(captions) {
+    for chunk in data.held_out.chunks() {
         meter.context.stop_if_asked()?;
-        tally.add(&pictures?, captions, None)?;
+        let captions: Vec<String> = chunk.iter().map(|&i| data.held_out.captions[i as usize].clone()).collect();
+        tally.add(&data.held_out.images(&chunk, meter.context.device)?, &captions, None)?;
     }
     let resamples = meter.resamples_of("held out", &data.held_out.captions);
     Ok(Measured { candidate: REAL.to_owned(), steps: None, numbers: tally.numbers(&resamples)? })

@@ -12,7 +12,7 @@ use hyper_flow_spec::kinds::{Eval, Split};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::NodeError;
-use crate::artifacts::dataset::Dataset;
+use crate::artifacts::dataset::{Dataset, Shape};
 use crate::artifacts::decoder::Decoder;
 use crate::artifacts::model::Model;
 use crate::distilling::paint;
@@ -93,22 +93,22 @@ impl<'a> Easel<'a> {
         distinct.dedup();
         let position = |text: &String| distinct.binary_search(text).expect("the list holds every caption") as i64;
         let caption_of = captions.iter().map(position).collect();
-        let (encoders, side) = (teacher.text_encoders()?, teacher.picture_shape()?.side);
-        let encode = |some: &[String]| {
-            encoders.encode(some, TimeIds::square(side)).map(|conditions| conditions.to_device(Device::Cpu))
-        };
+        let Shape { height, width, .. } = data.shape()?;
+        let (encoders, time_ids) = (teacher.text_encoders()?, TimeIds::uncropped([height, width]));
+        let encode =
+            |some: &[String]| encoders.encode(some, time_ids).map(|conditions| conditions.to_device(Device::Cpu));
         let conditions = distinct.chunks(CHUNK).map(encode).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             context,
             params,
             teacher,
             decoder: teacher.decoder()?,
-            shape: teacher.sample_shape(side)?,
+            shape: teacher.sample_shape([height, width])?,
             captions,
             distinct,
             caption_of,
             conditions: Conditions::cat(&conditions),
-            empty: encoders.empty(TimeIds::square(side))?,
+            empty: encoders.empty(time_ids)?,
         })
     }
 

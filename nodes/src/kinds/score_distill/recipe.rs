@@ -65,11 +65,11 @@ impl Score<'_> {
 
     /// Predicted by `student`, at the end of the student's own steps.
     fn pictures<'t>(&'t self, draw: &Draw<'_>, student: &Adapters<'t>, tape: &Tape<'t>) -> Result<Drawn, NodeError> {
-        let indices = draw.indices(self.data.len());
-        let conditions = self.data.conditions_of(&indices)?;
+        let slots = self.data.slots(draw);
+        let conditions = self.data.conditions_of(&slots)?;
         let Told { conditions, own } = self.data.with_empty(conditions, self.params.empty_captions, draw);
-        let captions = Tensor::from_slice(&self.data.caption_indices_of(&indices)).to_device(draw.device());
-        let noise = draw.randn("one-step", &self.data.sample_shape());
+        let captions = Tensor::from_slice(&self.data.caption_indices_of(&slots)).to_device(draw.device());
+        let noise = draw.randn("one-step", &self.data.shape_of(&slots));
         let start = self.rollout.start(draw, &noise, &conditions, &Adapters::one(&self.student.lora))?;
         let x = self.rollout.picture(tape, &start, &conditions, student);
         Ok(Drawn { x, noise, conditions, captions, own, in_one_step: start.is_noise })

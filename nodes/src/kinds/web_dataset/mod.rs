@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use hyper_flow_spec::kinds::WebDataset;
 use hyper_flow_spec::{Level, Sha256, Url};
 
-use crate::artifacts::dataset::{Opaque, Shape, Writer};
+use crate::artifacts::dataset::{Opaque, Writer};
+use crate::artifacts::samples::Line;
 use crate::picture::Wanted;
 use crate::worker::Context;
 use crate::worker::download;
@@ -39,8 +40,7 @@ struct Intake<'a> {
 }
 
 pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeError> {
-    let shape = Shape { channels: params.channels.get(), side: params.size.get() };
-    let dataset = Writer::new(context, shape, params.masks)?;
+    let dataset = Writer::new(context, params.channels.get(), params.size.get(), params.masks)?;
     let mut intake = Intake { context, params, dataset, opaque: Opaque::default(), left_out: LeftOut::default() };
     let sources = sources(context, params)?;
     for (done, source) in sources.iter().enumerate() {
@@ -122,7 +122,7 @@ impl Intake<'_> {
         match find(sample, Wanted { side, channels, masks: self.params.masks }) {
             Ok(Found::Pair(square, caption)) => {
                 self.opaque.count(&square);
-                self.dataset.push(&square.pixels, square.mask.as_deref(), caption)?;
+                self.dataset.push(&square.pixels, square.mask.as_deref(), Line::new(caption))?;
             }
             Ok(Found::NoPicture) => self.left_out.without_picture += 1,
             Ok(Found::NoCaption) => self.left_out.without_caption += 1,
