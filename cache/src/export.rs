@@ -1,8 +1,9 @@
 //! Giving artifacts to people.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub struct ExportOptions {
     pub by: String,
     /// What a file of the artifact is called in the destination, if that is not its own path.
     pub names: BTreeMap<String, String>,
+    /// What is written in place of a file of the artifact, by its path there.
+    pub instead: BTreeMap<String, Vec<u8>>,
 }
 
 /// What an export did, by file. The name of a directory, of those that are empty, ends in a slash.
@@ -59,7 +62,7 @@ enum Standing {
 
 impl Store {
     /// Writes the artifact's files into the directory `dest`, as reflinks or copies, never as hard
-    /// links, each one atomically. What an earlier export for the same put there is brought up to date. Other
+    /// links, each one atomically; of some, others in their place. What an earlier export for the same put there is brought up to date. Other
     /// files in `dest` are left alone.
     ///
     /// # Errors
@@ -87,7 +90,9 @@ impl Store {
 /// A file to write, and what it is called in the destination.
 struct Wanted<'a> {
     path: String,
-    entry: &'a Entry,
+    entry: Cow<'a, Entry>,
+    /// What is written; none for what the store has.
+    bytes: Option<&'a [u8]>,
 }
 
 struct Export<'a> {
@@ -202,7 +207,11 @@ impl Export<'_> {
         }
         let path = self.dest.join(&wanted.path);
         self.make_directories(Path::new(&wanted.path).parent().unwrap_or(Path::new("")))?;
-        let written = write_twin(&self.store.object_path(&wanted.entry.digest), &path, wanted.entry.exec);
+        let object = self.store.object_path(&wanted.entry.digest);
+        let written = write_new(&path, wanted.entry.exec, |file| match wanted.bytes {
+            None => clone::reflink_or_copy(&object, file),
+            Some(bytes) => (&*file).write_all(bytes),
+        });
         written.map_err(StoreError::io("write", &path))?;
         done.written.push(wanted.path.clone());
         Ok(())
@@ -270,9 +279,16 @@ impl Export<'_> {
     }
 }
 
-fn wanted<'a>(tree: &'a Tree, options: &ExportOptions) -> Vec<Wanted<'a>> {
+fn wanted<'a>(tree: &'a Tree, options: &'a ExportOptions) -> Vec<Wanted<'a>> {
     let name = |entry: &Entry| options.names.get(&entry.path).unwrap_or(&entry.path).clone();
-    tree.entries().iter().map(|entry| Wanted { path: name(entry), entry }).collect()
+    let file = |entry: &'a Entry| match options.instead.get(&entry.path) {
+        None => Wanted { path: name(entry), entry: Cow::Borrowed(entry), bytes: None },
+        Some(bytes) => {
+            let other = Entry { digest: Digest::of(bytes), size: bytes.len() as u64, ..entry.clone() };
+            Wanted { path: name(entry), entry: Cow::Owned(other), bytes: Some(bytes) }
+        }
+    };
+    tree.entries().iter().map(file).collect()
 }
 
 /// Whether two exporters put the same there.
@@ -304,11 +320,11 @@ fn is_temporary(path: &Path) -> bool {
     rest.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_alphanumeric())) && !path.is_dir()
 }
 
-/// Writes a twin of the object that its owner may edit, with the modes the user's umask allows.
-fn write_twin(object: &Path, path: &Path, exec: bool) -> io::Result<()> {
+/// Writes a file that its owner may edit, with the modes the user's umask allows.
+fn write_new(path: &Path, exec: bool, fill: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
     let mode = Permissions::from_mode(own_mode(if exec { 0o777 } else { 0o666 }));
     let file = tempfile::Builder::new().prefix(TEMPORARY).permissions(mode).tempfile_in(files::parent(path))?;
-    clone::reflink_or_copy(object, file.as_file())?;
+    fill(file.as_file())?;
     fault::point("export a file")?;
     file.persist(path)?;
     Ok(())

@@ -8,6 +8,7 @@ use hyper_flow_spec::Artifact;
 
 use crate::commands::artifact;
 use crate::commands::context::Context;
+use crate::commands::one_rank;
 use crate::commands::pins;
 use crate::commands::source::{self, Loaded, Overriding};
 use crate::error::Failure;
@@ -18,7 +19,8 @@ use crate::plan::Provenance;
 ///
 /// The files may be edited: they are copies, never links into the store. What an earlier export of the same
 /// node put into DEST is brought up to date, and other files there are left alone; so several nodes can be
-/// exported to one directory. A LoRA is called after its node: `unified.safetensors`.
+/// exported to one directory. A LoRA is called after its node: `unified.safetensors`. It has one rank and one
+/// alpha in all modules, which all programs read alike: lower ranks are filled up with zeros.
 ///
 /// Only what the node's key produces is exported; a node that has to run is an error. `@NAME` is what was
 /// pinned under that name.
@@ -69,11 +71,11 @@ struct What<'a> {
 
 fn export(args: &Args, store: &Store, what: &What<'_>, dest: &str, context: &Context) -> Result<(), Failure> {
     let dest = PathBuf::from(dest);
-    let names = match what.output {
-        Some(Artifact::Lora) => names_of_lora(store, &what.record.artifact, what.name)?,
-        _ => BTreeMap::new(),
-    };
-    let options = ExportOptions { force: args.force, by: what.by.clone(), names };
+    let mut options = ExportOptions { force: args.force, by: what.by.clone(), ..ExportOptions::default() };
+    if what.output == Some(Artifact::Lora) {
+        options.names = names_of_lora(store, &what.record.artifact, what.name)?;
+        options.instead = one_rank::of_artifact(store, &what.record.artifact)?;
+    }
     let done = store.export(&what.record.artifact, &dest, &options).map_err(failure)?;
     let node = what.name.to_owned();
     let report = Exported { node, dest, written: done.written, unchanged: done.unchanged, removed: done.removed };

@@ -10,6 +10,7 @@ pub mod graph;
 pub mod kinds;
 pub mod log;
 pub mod ls;
+mod one_rank;
 pub mod pin;
 mod pins;
 pub mod plan;
