@@ -14,7 +14,7 @@ pub struct ShapeMismatch {
     pub found: Vec<i64>,
 }
 
-/// How the keys of a file differ from the keys of a model. Complete: nothing is left out of it.
+/// How the keys of a file differ from the keys of a model. Complete: nothing is left out of it. Shown, it names a few.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyReport {
     /// Keys that the model has and the file has not.
@@ -23,6 +23,21 @@ pub struct KeyReport {
     pub left_over: Vec<String>,
     /// Keys that both have, with different shapes.
     pub shapes: Vec<ShapeMismatch>,
+    /// Why that may be, where it can be told.
+    pub likely: Option<String>,
+}
+
+/// How many keys of a kind a report shows.
+const SHOWN: usize = 5;
+
+/// The first of a list, and how many there are besides.
+pub(crate) fn few(list: &[impl ToString], separator: &str) -> String {
+    let shown: Vec<String> = list.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = match list.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(separator))
 }
 
 impl KeyReport {
@@ -36,15 +51,15 @@ impl std::fmt::Display for KeyReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut parts = Vec::new();
         if !self.missing.is_empty() {
-            parts.push(format!("{} missing: {}", self.missing.len(), self.missing.join(", ")));
+            parts.push(format!("{} missing: {}", self.missing.len(), few(&self.missing, ", ")));
         }
         if !self.left_over.is_empty() {
-            parts.push(format!("{} left over: {}", self.left_over.len(), self.left_over.join(", ")));
+            parts.push(format!("{} left over: {}", self.left_over.len(), few(&self.left_over, ", ")));
         }
         if !self.shapes.is_empty() {
-            let shapes: Vec<_> = self.shapes.iter().map(ToString::to_string).collect();
-            parts.push(format!("{} of another shape: {}", shapes.len(), shapes.join(", ")));
+            parts.push(format!("{} of another shape: {}", self.shapes.len(), few(&self.shapes, ", ")));
         }
+        parts.extend(self.likely.as_ref().map(|likely| format!("likely {likely}")));
         f.write_str(&parts.join("; "))
     }
 }
@@ -112,6 +127,16 @@ pub enum DiffusionError {
         key: String,
         /// Its type.
         dtype: String,
+    },
+    /// A weight is not a finite number: whoever wrote the file had a training that failed, or a format too narrow.
+    #[error("{}: {key} holds {what}: the file is broken, take another or save it again", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What it holds: "NaN" or "infinity".
+        what: &'static str,
     },
     /// A row of a tensor is asked for that it does not have.
     #[error("{}: {key} has no row {index}: it has {count}", path.display())]

@@ -1,6 +1,7 @@
 //! `PretrainedClip`: a published CLIP.
 
 use hyper_flow_diffusion::scores::ClipScore;
+use hyper_flow_diffusion::weights::find_weights;
 use hyper_flow_spec::kinds::PretrainedClip;
 use tch::{Device, Kind};
 
@@ -19,6 +20,7 @@ pub(super) fn run(context: &Context, params: &PretrainedClip) -> Result<(), Node
         (None, None) => folder.clone(),
         (file, hub) => file_or_hub(context, file.as_ref(), hub.as_ref(), needed_of_tokenizer)?,
     };
+    find_weights(&folder, "model", None)?.check_finite()?;
     let clip = ClipScore::published(&folder, &tokenizer, Kind::Float, Device::Cpu)?;
     Ok(clip.save(&context.job.output)?)
 }

@@ -1,6 +1,7 @@
 //! `ScoreModel`: a published score of pictures.
 
 use hyper_flow_diffusion::scores::{AestheticScore, ImageReward};
+use hyper_flow_diffusion::weights::Weights;
 use hyper_flow_spec::kinds::{ScoreForm, ScoreModel};
 use tch::{Device, Kind};
 
@@ -14,10 +15,12 @@ pub(super) fn run(context: &Context, params: &ScoreModel) -> Result<(), NodeErro
     match &params.model {
         ScoreForm::Aesthetic { clip, head, head_hub } => {
             let head = file_or_hub(context, head.as_ref(), head_hub.as_ref(), only_weights)?;
+            Weights::open(&head)?.check_finite()?;
             AestheticScore::open(context.input(clip)?, &head, kind, device)?.save(output)?;
         }
         ScoreForm::ImageReward { weights, weights_hub, tokenizer, tokenizer_hub } => {
             let weights = file_or_hub(context, weights.as_ref(), weights_hub.as_ref(), only_weights)?;
+            Weights::open(&weights)?.check_finite()?;
             let vocabulary = |_: &[&str]| Ok(vec!["vocab.txt".to_owned()]);
             let tokenizer = file_or_hub(context, tokenizer.as_ref(), tokenizer_hub.as_ref(), vocabulary)?;
             ImageReward::open(&weights, &tokenizer, kind, device)?.save(output)?;

@@ -44,8 +44,8 @@ pub struct Source {
 /// Writes a file of tensors out of `weights`, each under a new name, in its own dtype.
 ///
 /// # Errors
-/// As [`WeightFile::tensor`](super::WeightFile::tensor) and [`write_tensors`](super::write_tensors); then there is no
-/// file.
+/// [`DiffusionError::NotFinite`] for a weight that is no number; otherwise as
+/// [`WeightFile::tensor`](super::WeightFile::tensor) and [`write_tensors`](super::write_tensors); then there is no file.
 pub fn copy_tensors(weights: &Weights, tensors: &BTreeMap<String, Source>, path: &Path) -> Result<(), DiffusionError> {
     let later = tensors.iter().map(|(name, source)| later(weights, name, source));
     write_later(path, later.collect::<Result<_, _>>()?)
@@ -61,11 +61,13 @@ fn read(weights: &Weights, Source { key, part, shape }: &Source) -> Result<Vec<u
     let file = weights.file(key);
     let (dtype, stored) = file.stored(key)?;
     let length = stored.iter().product::<usize>() * dtype.bitsize() / 8;
-    match *part {
-        Part::Whole => file.bytes_of(key, 0..length),
-        Part::Third(third) => file.bytes_of(key, length / 3 * third..length / 3 * (third + 1)),
-        Part::Transposed => Ok(transposed(&file.bytes_of(key, 0..length)?, shape[0] as usize, shape[1] as usize)),
-    }
+    let range = match *part {
+        Part::Third(third) => length / 3 * third..length / 3 * (third + 1),
+        Part::Whole | Part::Transposed => 0..length,
+    };
+    let bytes = file.bytes_of(key, range)?;
+    file.finite(key, &bytes, dtype)?;
+    Ok(if *part == Part::Transposed { transposed(&bytes, shape[0] as usize, shape[1] as usize) } else { bytes })
 }
 
 /// The bytes of a matrix (rows, columns) out of those of its transpose.

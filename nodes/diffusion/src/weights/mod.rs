@@ -2,6 +2,7 @@
 
 mod change;
 mod copy;
+mod finite;
 mod folder;
 mod foreign;
 mod header;

@@ -1,6 +1,7 @@
 //! Reading: the header first, checked against the file's length, then tensor by tensor straight to where they belong.
 //! Not by a memory map: a file that shrinks while it is mapped kills the process, and the bytes are read but once.
 
+use super::finite::not_finite;
 use super::header::Header;
 use crate::DiffusionError;
 use safetensors::Dtype;
@@ -85,6 +86,28 @@ impl WeightFile {
     pub(crate) fn weight(&self, key: &str, kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
         self.check_floating(key)?;
         self.tensor(key, kind, device)
+    }
+
+    /// Reads one floating tensor as fp32, if all of it are finite numbers.
+    ///
+    /// # Errors
+    /// [`DiffusionError::NotFinite`]; otherwise as [`weight`](Self::weight).
+    pub(crate) fn finite_weight(&self, key: &str, device: Device) -> Result<Tensor, DiffusionError> {
+        self.check_finite(key)?;
+        self.weight(key, Kind::Float, device)
+    }
+
+    /// That a tensor, if it is a floating one, holds finite numbers.
+    pub(super) fn check_finite(&self, key: &str) -> Result<(), DiffusionError> {
+        let info = self.info(key)?;
+        let (start, end) = info.data_offsets;
+        self.finite(key, &self.bytes(once(start..end))?, info.dtype)
+    }
+
+    /// That bytes of a tensor are finite numbers.
+    pub(super) fn finite(&self, key: &str, bytes: &[u8], dtype: Dtype) -> Result<(), DiffusionError> {
+        let error = |what| DiffusionError::NotFinite { path: self.path.clone(), key: key.to_owned(), what };
+        not_finite(bytes, dtype).map_or(Ok(()), |what| Err(error(what)))
     }
 
     /// Reads rows of one tensor, in the order of `indices` into its first dimension, as [`tensor`](Self::tensor) would:

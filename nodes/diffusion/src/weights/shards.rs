@@ -63,6 +63,14 @@ impl Weights {
         self.file(key).tensor(key, kind, device)
     }
 
+    /// That every weight is a finite number; all are read for it.
+    ///
+    /// # Errors
+    /// [`DiffusionError::NotFinite`] naming the first key where one is not; otherwise as [`WeightFile::tensor`].
+    pub fn check_finite(&self) -> Result<(), DiffusionError> {
+        self.keys().try_for_each(|key| self.file(key).check_finite(key))
+    }
+
     /// The file that has a key; for a key that none has, the first, which will say so.
     pub(super) fn file(&self, key: &str) -> &WeightFile {
         &self.files[self.keys.get(key).copied().unwrap_or(0)]
