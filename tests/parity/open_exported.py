@@ -2,9 +2,14 @@
 `cargo test -p hyper-flow-diffusion --test parity export`.
 
 For each model: UNet2DConditionModel.from_pretrained on the folder, its output against ours; then the LoRA in kohya and
-in peft form through the pipeline's own converter, with no unexpected and no missing key, its output against ours.
+in peft form through the pipeline's own converter, with no unexpected and no missing key, its output against ours; then one
+of clipped ranks as `Export` writes it, in both forms.
+
+With --readme: runs the snippet of README.md in a folder where its commands were run (`out`, `out-teacher`), and compares
+what the LoRA adds to each weight with alpha/rank·up·down of the file that `hyper-flow export` wrote.
 
 Run: python tests/parity/open_exported.py [target/tmp/exported]
+     python tests/parity/open_exported.py --readme FOLDER
 Last result (torch 2.11, diffusers 0.42, peft 0.21), relative to the largest magnitude:
     digits: base 0.0e+00, kohya 1.9e-06, peft 1.9e-06
     sd15: base 0.0e+00, kohya 3.8e-06, peft 3.8e-06
@@ -12,7 +17,9 @@ Last result (torch 2.11, diffusers 0.42, peft 0.21), relative to the largest mag
 (the same libtorch on both sides: the base is equal to the bit; peft scales after the second half, we before it)
 """
 
+import os
 import pathlib
+import re
 import sys
 
 import torch
@@ -56,11 +63,37 @@ def open_lora(folder, name):
     return unet
 
 
+def snippet():
+    text = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+    return next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "load_lora_into_unet" in block)
+
+
+def run_readme(folder):
+    """How far what the snippet's UNet adds is from what the file says, relative to each ΔW, at worst."""
+    os.chdir(folder)
+    names = {}
+    exec(snippet(), names)  # noqa: S102: it is what users are told to run
+    state = load_file("out/unified.safetensors")
+    worst, modules = 0.0, {path: m for path, m in names["unet"].named_modules() if hasattr(m, "lora_A")}
+    for path, module in modules.items():
+        key = "lora_unet_" + path.replace(".", "_")
+        down, up, alpha = (state.pop(f"{key}.{part}").double() for part in ("lora_down.weight", "lora_up.weight", "alpha"))
+        expected = up.flatten(1) @ down.flatten(1) * (alpha / len(down))
+        found = module.double().get_delta_weight(next(iter(module.lora_A))).flatten(1)
+        worst = max(worst, ((found - expected).norm() / expected.norm()).item())
+    assert not state, list(state)[:3]
+    print(f"README: {len(modules)} modules, {worst:.1e}")
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--readme"]:
+        sys.exit(run_readme(sys.argv[2]))
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "target/tmp/exported")
     for folder in sorted(root.iterdir()):
         ours = load_file(folder / "outputs.safetensors")
         report = [f"base {difference(ours['base'], run(UNet2DConditionModel.from_pretrained(folder))):.1e}"]
         for name in ("kohya", "peft"):
             report.append(f"{name} {difference(ours['lora'], run(open_lora(folder, name))):.1e}")
+        for name in ("clipped_kohya", "clipped_peft"):
+            report.append(f"{name} {difference(ours['clipped'], run(open_lora(folder, name))):.1e}")
         print(f"{folder.name}: {', '.join(report)}")

@@ -2,6 +2,16 @@
 
 use super::LoraTarget;
 
+/// What is before and behind the blocks.
+const EDGES: [(&str, &str); 6] = [
+    ("conv_in", "input_blocks.0.0"),
+    ("conv_out", "out.2"),
+    ("time_embedding.linear_1", "time_embed.0"),
+    ("time_embedding.linear_2", "time_embed.2"),
+    ("add_embedding.linear_1", "label_emb.0.0"),
+    ("add_embedding.linear_2", "label_emb.0.2"),
+];
+
 /// How a UNet's blocks are counted through.
 pub(super) struct Checkpoint<'a> {
     modules: &'a [LoraTarget],
@@ -16,8 +26,11 @@ impl<'a> Checkpoint<'a> {
         Self { modules, layers: modules.iter().filter(is_layer).count() + 1 }
     }
 
-    /// The name of a module inside a block; the others, on which no published LoRA is, have none here.
+    /// The name of a module; `None` if it has none there.
     pub(super) fn name(&self, path: &str) -> Option<String> {
+        if let Some((_, name)) = EDGES.iter().find(|(own, _)| *own == path) {
+            return Some((*name).to_owned());
+        }
         let (side, rest) = path.split_once('.')?;
         if side == "mid_block" {
             let (kind, index, member) = layer(rest)?;

@@ -5,13 +5,35 @@ use crate::error::DiffusionError;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Tensor, no_grad};
 
-/// The relative error ‖ΔW − ΔW_r‖ / ‖ΔW‖ (Frobenius) that a truncation made.
+/// The relative error ‖ΔW − ΔW_r‖ / ‖ΔW‖ (Frobenius) of a LoRA that stands for changes of weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Truncation {
     /// For each module.
     pub modules: BTreeMap<String, f64>,
     /// Over all modules together.
     pub total: f64,
+    squares: BTreeMap<String, Squares>,
+}
+
+impl Truncation {
+    /// Over the modules of each block of a UNet together; one that is in no block stands for itself.
+    pub fn blocks(&self) -> BTreeMap<String, f64> {
+        let mut blocks: BTreeMap<&str, Squares> = BTreeMap::new();
+        for (path, squares) in &self.squares {
+            blocks.entry(block(path)).or_default().add(squares);
+        }
+        blocks.into_iter().map(|(block, squares)| (block.to_owned(), squares.relative())).collect()
+    }
+}
+
+/// `down_blocks.0`, `mid_block`, or the whole path of what is in none.
+fn block(path: &str) -> &str {
+    let end = |count: usize| path.match_indices('.').nth(count).map_or(path.len(), |(at, _)| at);
+    match path.split('.').next() {
+        Some("down_blocks" | "up_blocks") => &path[..end(1)],
+        Some("mid_block") => &path[..end(0)],
+        _ => path,
+    }
 }
 
 /// Σ weight·ΔW as one LoRA whose rank is the sum of the ranks. Exact; alpha equals the rank, so the scale is 1.
@@ -53,27 +75,47 @@ pub fn truncate(lora: &Lora, rank: i64) -> Result<(Lora, Truncation), DiffusionE
     if rank < 1 {
         return Err(DiffusionError::Lora(format!("a rank of {rank}")));
     }
-    let mut layers = BTreeMap::new();
-    let mut modules = BTreeMap::new();
-    let (mut lost, mut whole) = (0.0, 0.0);
+    let mut kept = Kept::default();
     for (module, layer) in &lora.layers {
-        let (layer, squares) = no_grad(|| truncate_layer(layer, rank))?;
-        lost += squares.lost;
-        whole += squares.whole;
-        modules.insert(module.clone(), squares.relative());
-        layers.insert(module.clone(), layer);
+        kept.add(module, no_grad(|| truncate_layer(layer, rank))?);
     }
-    let total = Squares { lost, whole }.relative();
-    Ok((Lora { layers }, Truncation { modules, total }))
+    Ok(kept.into_parts())
+}
+
+/// What was kept of changes to weights, and what was lost.
+#[derive(Default)]
+pub(super) struct Kept {
+    lora: Lora,
+    squares: BTreeMap<String, Squares>,
+}
+
+impl Kept {
+    pub(super) fn add(&mut self, module: &str, (layer, squares): (LoraLayer, Squares)) {
+        self.squares.insert(module.to_owned(), squares);
+        self.lora.layers.insert(module.to_owned(), layer);
+    }
+
+    pub(super) fn into_parts(self) -> (Lora, Truncation) {
+        let mut all = Squares::default();
+        self.squares.values().for_each(|squares| all.add(squares));
+        let modules = self.squares.iter().map(|(module, squares)| (module.clone(), squares.relative())).collect();
+        (self.lora, Truncation { modules, total: all.relative(), squares: self.squares })
+    }
 }
 
 /// Squared Frobenius norms.
-struct Squares {
-    lost: f64,
-    whole: f64,
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Squares {
+    pub(super) lost: f64,
+    pub(super) whole: f64,
 }
 
 impl Squares {
+    fn add(&mut self, other: &Self) {
+        self.lost += other.lost;
+        self.whole += other.whole;
+    }
+
     /// Nothing lost of nothing is no error.
     fn relative(&self) -> f64 {
         if self.whole > 0.0 { (self.lost / self.whole).sqrt() } else { 0.0 }
@@ -81,7 +123,7 @@ impl Squares {
 }
 
 /// With up = Q₁R₁ and downᵀ = Q₂R₂, the SVD of up·down is that of the small R₁R₂ᵀ between Q₁ and Q₂ᵀ.
-fn truncate_layer(layer: &LoraLayer, rank: i64) -> Result<(LoraLayer, Squares), DiffusionError> {
+pub(super) fn truncate_layer(layer: &LoraLayer, rank: i64) -> Result<(LoraLayer, Squares), DiffusionError> {
     let (up, down) = layer.factors();
     let (q1, r1) = Tensor::f_linalg_qr(&up, "reduced")?;
     let (q2, r2) = Tensor::f_linalg_qr(&down.tr(), "reduced")?;

@@ -2,29 +2,36 @@
 
 mod adapters;
 mod checkpoint;
+mod convert;
 mod dropout;
+mod extract;
 mod file;
 mod fuse;
 mod kohya;
 mod layer;
+mod likely;
 mod merge;
 mod other;
 mod peft;
 mod peft_config;
 mod read;
 mod set;
+mod spelling;
+mod svd;
 mod target;
 #[cfg(test)]
 mod tests;
+mod text;
 mod uniform;
 
 pub use adapters::Adapters;
 pub use dropout::Dropout;
+pub use extract::{Extract, extract};
 pub use fuse::{fuse, unfuse};
 pub use kohya::{read_kohya, read_kohya_flat, write_kohya};
 pub use layer::LoraLayer;
 pub use merge::{Truncation, concat, truncate};
 pub use peft::write_peft;
-pub use read::read_lora;
+pub use read::{PublishedLora, read_lora};
 pub use set::{Clipped, Lora};
 pub use target::{LORA_TARGETS, LoraTarget, select_targets};

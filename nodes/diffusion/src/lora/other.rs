@@ -1,33 +1,52 @@
 //! What files of adapters hold besides the LoRA of a UNet. Leaving it out would change the picture: it is refused by name.
 
+use super::text::{self, is_text};
 use crate::DiffusionError;
 use crate::weights::WeightFile;
 
-/// Parts of keys, and whose they are.
-const PARTS: [(&str, &str); 7] = [
-    (".dora_scale", "a DoRA"),
-    (".lora_magnitude_vector", "a DoRA"),
-    (".hada_", "a LoHa"),
-    (".lokr_", "a LoKr"),
-    (".oft_", "an OFT"),
-    (".lora_mid.", "a LoRA of three factors"),
-    (".lora_B.bias", "a LoRA with biases"),
+/// Parts of keys, whose they are, and whether [`convert`](super::PublishedLora::convert) makes a LoRA of them.
+const PARTS: [(&str, &str, bool); 13] = [
+    (".dora_scale", "a DoRA", true),
+    (".lora_magnitude_vector", "a DoRA", true),
+    (".hada_", "a LoHa", true),
+    (".lokr_", "a LoKr", true),
+    (".lora_mid.", "a LoRA of three factors", true),
+    (".oft_", "an OFT", false),
+    (".a1.weight", "a GLoRA", false),
+    (".diff", "a LoRA with whole differences of weights", false),
+    (".w_norm", "a LoRA with norms", false),
+    (".b_norm", "a LoRA with norms", false),
+    (".on_input", "an IA3", false),
+    (".lora_embedding_", "a LoRA of embeddings", false),
+    (".lora_B.bias", "a LoRA with biases", false),
 ];
-const TEXT_ENCODERS: [&str; 2] = ["lora_te", "text_encoder"];
+/// What of adapters is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// LoRAs with a down and an up half.
+    Plain,
+    /// Also what can be made into one.
+    Convertible,
+}
 
-/// That a file has nothing of the kind.
-pub(super) fn refuse(file: &WeightFile) -> Result<(), DiffusionError> {
+/// That a file has nothing else, of the keys that are read.
+pub(super) fn refuse(file: &WeightFile, keys: &[&str], taken: Taken) -> Result<(), DiffusionError> {
     let error = |message: String| Err(DiffusionError::Lora(format!("{} {message}", file.path().display())));
-    let kind = |key: &str| PARTS.iter().find(|(part, _)| key.contains(part)).map(|(_, kind)| *kind);
-    if let Some((key, kind)) = file.keys().find_map(|key| Some((key, kind(key)?))) {
-        return error(format!("is {kind} ({key}): of adapters, only LoRAs with a down and an up half are read"));
-    }
-    let of_text = |key: &&str| TEXT_ENCODERS.iter().any(|prefix| key.starts_with(prefix));
-    match file.keys().find(of_text) {
-        Some(key) => error(format!(
-            "also adapts a text encoder ({key} and so on), which is not supported: without that part it would draw \
-             something else. Take a LoRA of the UNet alone"
+    let refused = |convertible: bool| taken == Taken::Plain || !convertible;
+    let part = |key: &str| PARTS.iter().find(|(part, _, convertible)| key.contains(part) && refused(*convertible));
+    match keys.iter().find_map(|key| Some((key, part(key)?))) {
+        Some((key, (_, kind, true))) => error(format!(
+            "is {kind} ({key}): of adapters, only LoRAs with a down and an up half are read as they are; \
+             `convert: Svd(rank)`, for example `convert: Svd(32)`, makes one of it and tells the error"
         )),
-        None => Ok(()),
+        Some((key, (_, kind, false))) => error(format!("is {kind} ({key}), which is not read and no LoRA is made of")),
+        None => match keys.iter().find(|key| is_text(key)) {
+            None => Ok(()),
+            Some(key) => error(format!(
+                "also has {} ({key} and so on), which are not supported: without them it draws something else. \
+                 `text: Drop` leaves them out",
+                text::parts(file).join(" and ")
+            )),
+        },
     }
 }

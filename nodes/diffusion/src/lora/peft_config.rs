@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 /// Fields that make something else than a LoRA, unless they are null or false.
 const OTHER: [&str; 7] =
-    ["use_dora", "use_qalora", "use_bdlora", "lora_bias", "kasa_config", "velora_config", "monteclora_config"];
+    [DORA, "use_qalora", "use_bdlora", "lora_bias", "kasa_config", "velora_config", "monteclora_config"];
+const DORA: &str = "use_dora";
 /// Ways to begin that change the weights of the base, to which a LoRA then belongs.
 const CHANGES_BASE: [&str; 5] = ["pissa", "olora", "corda", "loftq", "lora_ga"];
 
@@ -23,14 +24,15 @@ pub(super) struct PeftConfig {
 }
 
 impl PeftConfig {
-    /// Reads a configuration whose fields begin with `prefix`.
-    pub(super) fn read(text: &str, prefix: &str) -> Result<Self, String> {
+    /// Reads a configuration whose fields begin with `prefix`; it may be a DoRA's where that `converts`.
+    pub(super) fn read(text: &str, prefix: &str, converts: bool) -> Result<Self, String> {
         let fields: Map<String, Value> = serde_json::from_str(text).map_err(|e| e.to_string())?;
         let own = |(name, value): (String, Value)| Some((name.strip_prefix(prefix)?.to_owned(), value));
         let fields: Map<String, Value> = fields.into_iter().filter_map(own).collect();
         let is_set = |name: &&str| !matches!(fields.get(*name), None | Some(Value::Null | Value::Bool(false)));
-        if let Some(name) = OTHER.iter().find(|name| is_set(name)) {
-            return Err(format!("{name} is {}, which is not supported", fields[*name]));
+        if let Some(name) = OTHER.iter().find(|name| is_set(name) && !(converts && **name == DORA)) {
+            let way = if *name == DORA { " but by `convert: Svd(rank)`" } else { "" };
+            return Err(format!("{name} is {}, which is not supported{way}", fields[*name]));
         }
         let init = fields.get("init_lora_weights").and_then(Value::as_str).unwrap_or_default();
         if CHANGES_BASE.iter().any(|way| init.starts_with(way)) {

@@ -1,7 +1,7 @@
 //! The adapters of a whole model.
 
 use super::{LoraLayer, LoraTarget};
-use crate::error::DiffusionError;
+use crate::error::{DiffusionError, few};
 use crate::layers::fan_in_uniform;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -149,5 +149,5 @@ fn same_modules(a: &Lora, b: &Lora) -> Result<(), DiffusionError> {
 }
 
 fn all_or_nothing(wrong: Vec<String>) -> Result<(), DiffusionError> {
-    if wrong.is_empty() { Ok(()) } else { Err(DiffusionError::Lora(wrong.join("; "))) }
+    if wrong.is_empty() { Ok(()) } else { Err(DiffusionError::Lora(few(&wrong, "; "))) }
 }

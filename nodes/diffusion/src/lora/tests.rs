@@ -175,8 +175,8 @@ fn other_adapters_in_kohya_files_are_refused_by_name() {
         ("lora_unet_a_to_q.hada_w1_a", "is a LoHa"),
         ("lora_unet_a_to_q.lokr_w1", "is a LoKr"),
         ("lora_unet_a_conv1.lora_mid.weight", "is a LoRA of three factors"),
-        ("lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "also adapts a text encoder"),
-        ("lora_te2_text_model_encoder_layers_0_mlp_fc1.alpha", "also adapts a text encoder"),
+        ("lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "also has 1 module of text encoders"),
+        ("lora_te2_text_model_encoder_layers_0_mlp_fc1.alpha", "also has 1 module of text encoders"),
     ] {
         let mut tensors: std::collections::BTreeMap<_, _> =
             tensors.iter().map(|(key, t)| (key.clone(), t.shallow_clone())).collect();

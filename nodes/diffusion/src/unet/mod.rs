@@ -31,7 +31,7 @@ pub use crate::layers::TimeScaleShift;
 pub use config::{AdditionEmbedType, DownBlockType, MidBlockType, PerBlock, UNet2DConditionConfig, UpBlockType};
 pub use encoder::UNetEncoder;
 pub use model::{AddedConditions, UNet2DConditionModel};
-pub use pretrained::{load, save};
+pub use pretrained::{load, save, weights};
 
 use crate::Tape;
 use crate::lora::Adapters;

@@ -2,7 +2,7 @@
 
 use super::{UNet2DConditionConfig, UNet2DConditionModel};
 use crate::DiffusionError;
-use crate::weights::{find_weights, load_pretrained, save_var_store};
+use crate::weights::{Weights, find_weights, load_pretrained, save_var_store};
 use std::path::Path;
 use tch::{Device, Kind, nn};
 
@@ -18,8 +18,16 @@ pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<(nn::VarStore, 
     let mut vs = nn::VarStore::new(device);
     vs.set_kind(kind);
     let unet = UNet2DConditionModel::new(&vs, &config)?;
-    load_pretrained(&vs, &find_weights(folder, STEM, None)?, |key| Some(key.to_owned()))?;
+    load_pretrained(&vs, &weights(folder)?, |key| Some(key.to_owned()))?;
     Ok((vs, unet))
+}
+
+/// The weights of a `unet/` folder, on disk.
+///
+/// # Errors
+/// As [`find_weights`].
+pub fn weights(folder: &Path) -> Result<Weights, DiffusionError> {
+    find_weights(folder, STEM, None)
 }
 
 /// Writes a `unet/` folder, made if need be.

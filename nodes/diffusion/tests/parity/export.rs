@@ -1,9 +1,9 @@
 //! Model folders and LoRA files for tests/parity/open_exported.py, which opens them with diffusers and compares outputs.
 //! They lie in `target/tmp/exported`; here, they are read back.
 
-use crate::support::weight;
+use crate::support::{lora_weight, weight};
 use crate::unet::{formula_lora, forward, reference, sizes};
-use hyper_flow_diffusion::lora::{Adapters, read_kohya, read_lora, write_kohya, write_peft};
+use hyper_flow_diffusion::lora::{Adapters, LORA_TARGETS, Lora, read_kohya, read_lora, write_kohya, write_peft};
 use hyper_flow_diffusion::unet::{UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::weights::{load_var_store, save_var_store, write_tensors};
 use std::collections::BTreeMap;
@@ -25,12 +25,28 @@ fn export(model: &str) {
     save_var_store(&original.vs, &directory.join("diffusion_pytorch_model.safetensors")).unwrap();
     write_kohya(&lora, &directory.join("kohya.safetensors")).unwrap();
     write_peft(&lora, &directory.join("peft.safetensors")).unwrap();
+    // As `Export` writes them: of clipped ranks, one for all.
+    let clipped = clipped(&original.unet).uniform();
+    write_kohya(&clipped, &directory.join("clipped_kohya.safetensors")).unwrap();
+    write_peft(&clipped, &directory.join("clipped_peft.safetensors")).unwrap();
     let outputs = BTreeMap::from([
+        ("clipped".to_owned(), forward(&original.unet, size, &Adapters::one(&clipped))),
         ("base".to_owned(), forward(&original.unet, size, &Adapters::none())),
         ("lora".to_owned(), forward(&original.unet, size, &Adapters::one(&lora))),
     ]);
     write_tensors(&directory.join("outputs.safetensors"), &outputs, None).unwrap();
     read_back(&directory, size, &outputs);
+}
+
+/// A LoRA of a rank above the smaller side of some modules, with an alpha of twice its rank.
+fn clipped(unet: &UNet2DConditionModel) -> Lora {
+    let rank = 20;
+    let (mut lora, clipped) = Lora::new(&unet.lora_targets(&LORA_TARGETS).unwrap(), rank, 40.0, 0);
+    assert!(!clipped.is_empty() && clipped.len() < lora.layers.len());
+    for (path, layer) in &mut lora.layers {
+        layer.up = lora_weight(path, "up", &layer.up.size()) * 0.1;
+    }
+    lora
 }
 
 fn wider(shape: &[i64], dimension: usize) -> Vec<i64> {

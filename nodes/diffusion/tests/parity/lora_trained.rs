@@ -71,14 +71,19 @@ fn an_alpha_that_is_lost_is_asked_for() {
         assert_eq!(
             read(&path, None).unwrap_err(),
             "lora: <file>: alpha is not known: the header does not say it (lora_adapter_metadata); give the folder that \
-             also has adapter_config.json, or say which alpha it was trained with"
+             also has adapter_config.json, or write the alpha it was trained with into `alpha` (diffusers' own scripts took \
+             the rank)"
         );
         let lora = read(&path, Some(6.0)).unwrap();
         assert!(lora.layers.values().all(|layer| layer.alpha == 6.0));
     }
     // What the file says is not overruled.
-    let lora = read(&fixture(ADAPTER), Some(6.0)).unwrap();
-    assert!(lora.layers.values().all(|layer| layer.alpha == 1.0));
+    let error = read(&fixture(ADAPTER), Some(6.0)).unwrap_err();
+    assert!(
+        error.contains("`alpha` is 6, and the file says 1 of ") && error.ends_with(": leave `alpha` out"),
+        "{error}"
+    );
+    assert!(read(&fixture(ADAPTER), Some(1.0)).unwrap().layers.values().all(|layer| layer.alpha == 1.0));
 }
 
 #[test]
@@ -141,7 +146,7 @@ fn what_is_more_than_a_lora_is_refused_by_name() {
         ),
         (format!("{module}.lora_B.bias"), "is a LoRA with biases (down_blocks"),
         (format!("{module}.hada_w1_a"), "is a LoHa (down_blocks"),
-        ("text_encoder.encoder.lora_A.weight".to_owned(), "also adapts a text encoder (text_encoder.encoder"),
+        ("text_encoder.encoder.lora_A.weight".to_owned(), "also has 1 module of text encoders (text_encoder.encoder"),
     ] {
         let add = |tensors: &mut BTreeMap<_, _>| {
             tensors.insert(key.clone(), Tensor::ones([1], (Kind::Float, Device::Cpu)));
