@@ -62,6 +62,7 @@ PLANTS = [
     ("LoraFuse", f"{NODES}/artifacts/rewritten.rs", "Device::Cpu)? + delta)", "Device::Cpu)? + delta * PLANT[1.0|1.001])"),
     ("PretrainedLora", f"{NODES}/kinds/pretrained_lora.rs", "    lora::write(context, &lora)",
      "    let mut lora = lora;\n    lora.layers.values_mut().for_each(|layer| layer.alpha *= PLANT[1.0|1.001]);\n    lora::write(context, &lora)"),
+    ("LoraExtract", f"{DIFFUSION}/lora/extract.rs", "Ok(tuned - base)", "Ok((tuned - base) * PLANT[1.0|1.001])"),
     ("LoraMerge", f"{DIFFUSION}/lora/merge.rs", "(weight * layer.scale())", "(weight * layer.scale() * PLANT[1.0|1.001])"),
     ("Sample", f"{NODES}/distilling/paint.rs", "eta: eta.get() }", "eta: eta.get() + PLANT[0.0|0.01] }"),
     ("Export", f"{DIFFUSION}/lora/uniform.rs", "layer.up.detach() * layer.scale()",

@@ -40,6 +40,7 @@ const KINDS: &[(&str, &str)] = &[
     ("PretrainedLora", r#"{"path": "path", "model": "model", "alpha": 8.0}"#),
     ("FinetuneLora", r#"{"model": "model", "data": "data", "steps": 500}"#),
     ("LoraFuse", r#"{"model": "model", "loras": [["loras.0.0", 1.0]]}"#),
+    ("LoraExtract", r#"{"tuned": "tuned", "base": "base", "rank": 16}"#),
     ("LoraMerge", r#"{"loras": [["loras.0.0", 1.0], ["loras.1.0", 0.5]]}"#),
     ("Sample", r#"{"model": "model", "prompts": ["a handwritten digit seven"], "steps": 4}"#),
     ("Export", r#"{"model": "model", "lora": "lora", "sampler": {"Tcd": 0.5}}"#),

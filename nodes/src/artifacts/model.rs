@@ -7,6 +7,7 @@ use hyper_flow_diffusion::losses::Denoiser;
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, SchedulerConfig};
 use hyper_flow_diffusion::unet::{self, PerBlock, UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
+use hyper_flow_diffusion::weights::Weights;
 use hyper_flow_diffusion::{ModelIndex, TextEncoders};
 use tch::{Device, Kind, nn};
 
@@ -169,6 +170,11 @@ impl Model {
 pub(crate) fn modules(folder: &Path) -> Result<Vec<LoraTarget>, NodeError> {
     let config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
     Ok(UNet2DConditionModel::new(&nn::VarStore::new(Device::Cpu), &config)?.modules().to_vec())
+}
+
+/// The weights of a model folder's UNet, on disk.
+pub(crate) fn unet_weights(folder: &Path) -> Result<Weights, NodeError> {
+    Ok(unet::weights(&folder.join("unet"))?)
 }
 
 /// What a model folder is written from.

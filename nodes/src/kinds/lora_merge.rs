@@ -1,26 +1,13 @@
 //! `LoraMerge`: adds LoRAs into one.
 
-use std::collections::BTreeMap;
-
 use hyper_flow_diffusion::lora::{Lora, concat, read_kohya_flat, truncate};
 use hyper_flow_spec::kinds::LoraMerge;
-use serde::Serialize;
 use tch::Device;
 
+use super::truncation;
+use crate::NodeError;
 use crate::artifacts::lora::{self, LORA_FILE};
 use crate::worker::Context;
-use crate::{NodeError, files};
-
-/// What a rank cut off, beside the weights: the relative errors ‖ΔW − ΔW_r‖ / ‖ΔW‖ in the Frobenius norm.
-const REPORT: &str = "truncation.json";
-
-#[derive(Serialize)]
-struct Report<'a> {
-    rank: i64,
-    /// Over all modules together.
-    error: f64,
-    modules: &'a BTreeMap<String, f64>,
-}
 
 pub(super) fn run(context: &Context, params: &LoraMerge) -> Result<(), NodeError> {
     let mut loras: Vec<(Lora, f64)> = Vec::new();
@@ -31,11 +18,7 @@ pub(super) fn run(context: &Context, params: &LoraMerge) -> Result<(), NodeError
     let mut merged = concat(&weighted)?;
     if let Some(rank) = params.rank {
         let (cut, error) = truncate(&merged, rank.get())?;
-        context.reporter.metric("truncation_error", error.total);
-        let worst = error.modules.values().copied().fold(0.0, f64::max);
-        context.reporter.metric("worst_truncation_error", worst);
-        let report = Report { rank: rank.get(), error: error.total, modules: &error.modules };
-        files::write_json(&context.output(REPORT), &report)?;
+        truncation::report(context, "truncation", rank.get(), &error, false)?;
         merged = cut;
     }
     lora::write(context, &merged)

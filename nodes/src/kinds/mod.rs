@@ -9,6 +9,7 @@ mod export;
 mod finetune_lora;
 mod gate;
 mod image_folder;
+mod lora_extract;
 mod lora_fuse;
 mod lora_merge;
 mod ode_pairs;
@@ -25,6 +26,7 @@ mod train_judge;
 mod train_segmenter;
 mod train_teacher;
 mod train_vae;
+mod truncation;
 mod web_dataset;
 
 use hyper_flow_spec::Kind;
@@ -54,6 +56,7 @@ pub(crate) fn run(context: &Context) -> Result<(), NodeError> {
         Kind::PretrainedLora(params) => pretrained_lora::run(context, params),
         Kind::FinetuneLora(params) => finetune_lora::run(context, params),
         Kind::LoraFuse(params) => lora_fuse::run(context, params),
+        Kind::LoraExtract(params) => lora_extract::run(context, params),
         Kind::LoraMerge(params) => lora_merge::run(context, params),
         Kind::Sample(params) => sample::run(context, params),
         Kind::Export(params) => export::run(context, params),

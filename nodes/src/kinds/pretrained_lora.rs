@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use hyper_flow_diffusion::lora::read_lora;
-use hyper_flow_spec::Positive;
-use hyper_flow_spec::kinds::PretrainedLora;
+use hyper_flow_diffusion::lora::{Lora, PublishedLora};
+use hyper_flow_spec::kinds::{Convert, PretrainedLora, TextParts};
+use hyper_flow_spec::{Level, Positive};
 use tch::Device;
 
+use super::truncation;
 use crate::NodeError;
 use crate::artifacts::lora;
 use crate::artifacts::model;
@@ -19,9 +20,31 @@ const CONFIG_FILE: &str = "adapter_config.json";
 pub(super) fn run(context: &Context, params: &PretrainedLora) -> Result<(), NodeError> {
     let found = file_or_hub(context, params.path.as_ref(), params.hub.as_ref(), needed)?;
     let path = if params.hub.is_some() { inside(found)? } else { found };
-    let modules = model::modules(context.input(&params.model)?)?;
-    let lora = read_lora(&path, &modules, params.alpha.map(Positive::get), Device::Cpu)?;
+    let lora = read(context, params, &path)?;
     lora::write(context, &lora)
+}
+
+fn read(context: &Context, params: &PretrainedLora, path: &Path) -> Result<Lora, NodeError> {
+    let folder = context.input(&params.model)?;
+    let modules = model::modules(folder)?;
+    let file = opened(context, params, path)?;
+    let Some(Convert::Svd(rank)) = params.convert else { return Ok(file.read(&modules, Device::Cpu)?) };
+    let progress = |done, of| context.progress(done, of, "modules");
+    let (lora, error) = file.convert(&modules, rank.get(), &model::unet_weights(folder)?, progress)?;
+    truncation::report(context, "conversion", rank.get(), &error, true)?;
+    Ok(lora)
+}
+
+/// The file, without what is for text encoders if that is asked for; says what that is.
+fn opened(context: &Context, params: &PretrainedLora, path: &Path) -> Result<PublishedLora, NodeError> {
+    let file = PublishedLora::open(path)?.with_alpha(params.alpha.map(Positive::get));
+    let Some(TextParts::Drop) = params.text else { return Ok(file) };
+    let (file, dropped) = file.without_text();
+    if !dropped.is_empty() {
+        let text = format!("left out: {}; what is left may draw something else", dropped.join(" and "));
+        context.reporter.message(Level::Warning, text);
+    }
+    Ok(file)
 }
 
 /// The only LoRA of a repository, and what is said of it.

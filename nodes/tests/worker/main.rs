@@ -10,6 +10,7 @@ mod empty_captions;
 mod eval;
 mod export;
 mod exports;
+mod extracting;
 mod finetune;
 mod gate;
 mod golden;

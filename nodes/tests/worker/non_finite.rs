@@ -13,6 +13,7 @@ use crate::chain::{
     clip, reward_finetune, sample, score_distill, segment_distill, teacher, train_clip, train_judge, train_teacher,
     tscd,
 };
+use crate::lab::Work;
 
 /// A copy of an artifact with one weight that is not a number: the first whose key ends so.
 pub(crate) fn poisoned(artifact: &Path, file: &str, ending: &str) -> TempDir {
@@ -32,13 +33,11 @@ fn a_poisoned_input_is_told_by_step_and_term() {
     let teacher = poisoned(teacher(), UNET.0, UNET.1);
     let clip = poisoned(clip(), "model.safetensors", "text_model.final_layer_norm.bias");
     let eyes = poisoned(self::clip(), "model.safetensors", "visual_projection.weight");
-    let lora = poisoned(tscd(), "lora.safetensors", ".lora_up.weight");
     let teacher = teacher.path();
     let steps = || json!({"steps": 2, "student": "student"});
     let cases = [
         (train_teacher(json!({"steps": 2})).input("text", clip.path()), "denoising"),
         (segment_distill(steps()).input("teacher", teacher), "consistency"),
-        (segment_distill(steps()).input("student", lora.path()), "consistency"),
         (reward_finetune(steps()).input("rewards.0.model", eyes.path()), "reward.0"),
         (score_distill(steps()).input("teacher", teacher), "fake.denoising"),
     ];
@@ -48,6 +47,27 @@ fn a_poisoned_input_is_told_by_step_and_term() {
         assert!(failure.starts_with(&told), "{term}: {failure}");
         assert!(work.checkpoints().is_empty());
     }
+}
+
+#[test]
+fn what_comes_in_broken_is_refused_by_key() {
+    let lora = poisoned(tscd(), "lora.safetensors", ".lora_up.weight");
+    let distilled = segment_distill(json!({"steps": 2, "student": "student"})).input("student", lora.path());
+    let imported = Work::new("PretrainedLora", json!({"model": "model", "path": "path"}))
+        .input("model", teacher())
+        .file("path", &lora.path().join("lora.safetensors"));
+    for message in [distilled.failure(), imported.failure()] {
+        assert!(message.contains(".lora_up.weight holds NaN: the file is broken"), "{message}");
+    }
+    let model = poisoned(teacher(), UNET.0, UNET.1);
+    let message = Work::new("Diffusers", json!({"path": "path"})).file("path", model.path()).failure();
+    assert!(
+        message.ends_with("conv_out.bias holds NaN: the file is broken, take another or save it again"),
+        "{message}"
+    );
+    let clip = poisoned(clip(), "model.safetensors", "visual_projection.weight");
+    let message = Work::new("PretrainedClip", json!({"path": "path"})).file("path", clip.path()).failure();
+    assert!(message.contains("visual_projection.weight holds NaN"), "{message}");
 }
 
 #[test]

@@ -3,16 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hyper_flow_diffusion::lora::{Lora, read_kohya, write_kohya};
+use hyper_flow_diffusion::lora::{Lora, read_kohya, read_kohya_flat, write_kohya};
 use hyper_flow_diffusion::unet::{self, UNet2DConditionConfig, UNet2DConditionModel};
+use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
 use hyper_flow_flaky_hub::{COMMIT, Server};
+use hyper_flow_spec::Level;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use tch::{Device, nn};
+use tch::{Device, Kind, Tensor, nn};
 use tempfile::TempDir;
 
 use crate::bad_inputs::copy;
-use crate::chain::{export, over, teacher};
+use crate::chain::{export, over, teacher, tscd};
 use crate::lab::{Work, assert_same};
 
 /// What peft trained and wrote, for a model of the digits' structure.
@@ -67,7 +69,7 @@ fn what_peft_saved_comes_in_with_its_scale() {
     }
     // A file alone does not say it.
     let file = fixture("model/adapter_model.safetensors");
-    assert_snapshot!(from_path(&file, model.path()).failure(), @"lora: <path>: alpha is not known: the header does not say it (lora_adapter_metadata); give the folder that also has adapter_config.json, or say which alpha it was trained with");
+    assert_snapshot!(from_path(&file, model.path()).failure(), @"lora: <path>: alpha is not known: the header does not say it (lora_adapter_metadata); give the folder that also has adapter_config.json, or write the alpha it was trained with into `alpha` (diffusers' own scripts took the rank)");
     let work = job(json!({"path": "path", "alpha": 6.0}), model.path()).file("path", &file);
     work.artifact();
     assert!(lora(&work.job.output).layers.values().all(|layer| layer.alpha == 6.0));
@@ -124,4 +126,77 @@ fn a_lora_comes_from_a_hub() {
     let named = over(hub, json!({"files": ["one.safetensors"]}));
     let one = from_path(&fixture("pipeline.safetensors"), model.path()).artifact();
     assert_same("the one that is named", &job(named, &server).artifact(), &one);
+}
+
+#[test]
+fn another_adapter_is_converted_and_the_error_told() {
+    let folder = copy(tscd());
+    let path = folder.path().join("lora.safetensors");
+    let mut tensors = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
+    let module = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q";
+    let width = tensors[&format!("{module}.lora_down.weight")].size()[1];
+    tensors.insert(format!("{module}.dora_scale"), Tensor::ones([1, width], (Kind::Float, Device::Cpu)));
+    write_tensors(&path, &tensors, None).unwrap();
+    let message = from_path(&path, teacher()).failure();
+    assert!(message.contains("is a DoRA (") && message.contains("`convert: Svd(32)`, makes one of it"), "{message}");
+    let work = job(json!({"path": "path", "convert": {"Svd": 4}}), teacher()).file("path", &path);
+    let ended = work.run();
+    let (total, worst) = (ended.succeeded().metric("conversion_error"), ended.metric("worst_conversion_error"));
+    assert!(0.0 < total && total < worst && worst < 1.0, "{total} {worst}");
+    let report: Value = serde_json::from_slice(&work.files()["conversion.json"]).unwrap();
+    assert_eq!((&report["rank"], &report["error"]), (&json!(4), &json!(total)));
+    let blocks = report["blocks"].as_object().unwrap();
+    let lossy: Vec<_> = blocks.iter().filter(|(_, error)| error.as_f64() != Some(0.0)).map(|(name, _)| name).collect();
+    assert_eq!(lossy, ["mid_block"]);
+    let [before, after] = [tscd(), &work.job.output]
+        .map(|folder| read_kohya_flat(&folder.join("lora.safetensors"), Device::Cpu).unwrap());
+    let flat = module.trim_start_matches("lora_unet_");
+    for (path, layer) in &before.layers {
+        assert_eq!(after.layers[path].delta() == layer.delta(), path != flat, "{path}");
+    }
+}
+
+#[test]
+fn an_alpha_is_used_where_there_is_none_and_contradicts_nothing() {
+    let folder = copy(tscd());
+    let path = folder.path().join("lora.safetensors");
+    let given = |alpha: f64| job(json!({"path": "path", "alpha": alpha}), teacher()).file("path", &path);
+    let message = given(3.5).failure();
+    assert!(
+        message.contains("`alpha` is 3.5, and the file says 2 of ") && message.ends_with("leave `alpha` out"),
+        "{message}"
+    );
+    let mut tensors = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
+    tensors.retain(|key, _| !key.ends_with(".alpha"));
+    write_tensors(&path, &tensors, None).unwrap();
+    let work = given(3.5);
+    work.artifact();
+    let lora = read_kohya_flat(&work.job.output.join("lora.safetensors"), Device::Cpu).unwrap();
+    assert!(lora.layers.values().all(|layer| layer.alpha == 3.5));
+}
+
+#[test]
+fn parts_for_text_encoders_are_left_out_when_that_is_said() {
+    let folder = copy(tscd());
+    let path = folder.path().join("lora.safetensors");
+    let plain = from_path(&path, teacher()).artifact();
+    let mut tensors = read_tensors(&path, Kind::Float, Device::Cpu).unwrap();
+    for (part, shape) in [("lora_down.weight", [2, 8]), ("lora_up.weight", [8, 2])] {
+        let key = format!("lora_te_text_model_encoder_layers_0_mlp_fc1.{part}");
+        tensors.insert(key, Tensor::ones(shape, (Kind::Float, Device::Cpu)));
+    }
+    tensors.insert("bundle_emb.cat.string_to_param.*".into(), Tensor::ones([8], (Kind::Float, Device::Cpu)));
+    write_tensors(&path, &tensors, None).unwrap();
+    let message = from_path(&path, teacher()).failure();
+    assert!(
+        message.contains("1 module of text encoders and the embeddings cat (") && message.contains("`text: Drop`"),
+        "{message}"
+    );
+    let work = job(json!({"path": "path", "text": "Drop"}), teacher()).file("path", &path);
+    let ended = work.run();
+    assert_eq!(
+        ended.succeeded().messages(Level::Warning),
+        ["left out: 1 module of text encoders and the embeddings cat; what is left may draw something else"]
+    );
+    assert_same("without them", &work.files(), &plain);
 }

@@ -27,7 +27,7 @@ pub use eval::{Eval, Split};
 pub use export::{Export, ExportFormat};
 pub use finetune::{FinetuneLora, LoraFuse};
 pub use gate::{Gate, Require, Standard};
-pub use lora::{LoraMerge, PretrainedLora};
+pub use lora::{Convert, LoraExtract, LoraMerge, PretrainedLora, TextParts};
 pub use picture::{Sample, Sampler};
 pub use precision::Precision;
 pub use pretrained::Diffusers;

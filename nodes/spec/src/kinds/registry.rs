@@ -154,13 +154,14 @@ kinds! {
     ScoreDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    PretrainedLora 1 -> Lora { fn check(&self) -> Vec<Problem> {
+    PretrainedLora 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     FinetuneLora 1 -> Lora,
     LoraFuse 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
+    LoraExtract 1 -> Lora,
     LoraMerge 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },

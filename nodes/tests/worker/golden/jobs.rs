@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::outside::{LATENT_MODEL, MASKED, MEASURED, REPEATS};
+use super::outside::{LATENT_MODEL, MASKED, MEASURED, REPEATS, TUNED};
 
 /// Parameters of a kind with those of the loop.
 fn training(params: Value) -> Value {
@@ -123,8 +123,13 @@ pub(super) fn all() -> Vec<(&'static str, Value, Ports)> {
         ),
         (
             "PretrainedLora",
-            json!({"path": "path", "hub": null, "model": "model", "alpha": 2.0}),
+            json!({"path": "path", "hub": null, "model": "model", "alpha": null, "convert": {"Svd": 4}, "text": "Drop"}),
             &[("path", "RewardFinetune"), ("model", "TrainTeacher")],
+        ),
+        (
+            "LoraExtract",
+            json!({"tuned": "tuned", "base": "base", "rank": 3}),
+            &[("tuned", TUNED), ("base", "TrainTeacher")],
         ),
         (
             "LoraMerge",

@@ -49,8 +49,8 @@ macro_rules! pinned {
 
 pinned! {
     Digits ImageFolder WebDataset TrainClip PretrainedClip ScoreModel TrainJudge TrainSegmenter TrainVae TrainTeacher
-    Diffusers EncodeLatents SegmentDistill RewardFinetune OdePairs ScoreDistill FinetuneLora LoraFuse PretrainedLora LoraMerge
-    Sample Export CommandScorer Gate Eval Summary
+    Diffusers EncodeLatents SegmentDistill RewardFinetune OdePairs ScoreDistill FinetuneLora LoraFuse PretrainedLora LoraExtract
+    LoraMerge Sample Export CommandScorer Gate Eval Summary
 }
 
 #[test]

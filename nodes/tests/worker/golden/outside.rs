@@ -17,6 +17,8 @@ use crate::tiny_models::{Family, Tiny};
 
 /// A model of the digits' latents.
 pub(super) const LATENT_MODEL: &str = "latent model";
+/// The teacher with other weights.
+pub(super) const TUNED: &str = "tuned";
 /// Digits with masks.
 pub(super) const MASKED: &str = "masked digits";
 /// What was measured, of round numbers.
@@ -31,7 +33,9 @@ pub(super) fn artifact(name: &str) -> Option<&'static Path> {
     static DIGITS: LazyLock<TempDir> = LazyLock::new(|| by_formula(MASKED, masked_digits()));
     static ONE: LazyLock<TempDir> = LazyLock::new(measured);
     static TWO: LazyLock<[TempDir; 2]> = LazyLock::new(|| [repeat([9.0, 8.5]), repeat([9.5, 8.75])]);
+    static OTHER: LazyLock<TempDir> = LazyLock::new(|| by_formula(TUNED, super::made("TrainTeacher").artifact.path()));
     let folder = match name {
+        TUNED => &OTHER,
         LATENT_MODEL => &LATENT,
         MASKED => &DIGITS,
         MEASURED => &ONE,
