@@ -11,9 +11,10 @@ what the LoRA adds to each weight with alpha/rank·up·down of the file that `hy
 Run: python tests/parity/open_exported.py [target/tmp/exported]
      python tests/parity/open_exported.py --readme FOLDER
 Last result (torch 2.11, diffusers 0.42, peft 0.21), relative to the largest magnitude:
-    digits: base 0.0e+00, kohya 1.9e-06, peft 1.9e-06
-    sd15: base 0.0e+00, kohya 3.8e-06, peft 3.8e-06
-    sdxl: base 0.0e+00, kohya 1.7e-05, peft 1.7e-05
+    digits: base 0.0e+00, kohya 1.2e-06, peft 1.2e-06, clipped_kohya 0.0e+00, clipped_peft 0.0e+00
+    sd15: base 0.0e+00, kohya 4.5e-06, peft 4.5e-06, clipped_kohya 0.0e+00, clipped_peft 0.0e+00
+    sdxl: base 0.0e+00, kohya 1.1e-05, peft 1.1e-05, clipped_kohya 0.0e+00, clipped_peft 0.0e+00
+    README: 129 modules, 0.0e+00 (a LoRA of rank 48 on levels of 16, 32 and 64 channels; 3.3e-01 with the ranks as they were)
 (the same libtorch on both sides: the base is equal to the bit; peft scales after the second half, we before it)
 """
 

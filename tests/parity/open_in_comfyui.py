@@ -5,7 +5,9 @@ For each model: the LoRA of clipped ranks as `Export` writes it with kohya's key
 adds to each weight against alpha/rank·up·down of the file.
 
 Run: python tests/parity/open_in_comfyui.py PATH_OF_A_CHECKOUT [target/tmp/exported]
-Last result (ComfyUI 0.3.76, torch 2.11), relative to the longest ΔW:
+Last result (ComfyUI 0.3.76, torch 2.11), relative to each ΔW, at worst:
+    sd15: 278 modules, 9.0e-08
+    sdxl: 368 modules, 9.3e-08
 """
 
 import pathlib
