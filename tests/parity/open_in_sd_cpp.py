@@ -6,6 +6,10 @@ LoRA, of rank 4 on the 278 modules of nodes/diffusion/tests/parity/lora_keys.rs,
 tensor must be applied, and the picture be that of the model that has the LoRA in its weights.
 
 Run: python tests/parity/open_in_sd_cpp.py FOLDER  (which takes 4.3 GB)
+Last result (stable-diffusion-cpp-python 0.4.7), of 255:
+    (834 / 834) LoRA tensors have been applied
+    278 modules; from the fused model: max 0, mean 0.000
+    the LoRA changes the picture by: max 48, mean 5.127
 """
 
 import contextlib
