@@ -5,6 +5,7 @@
 
 pub mod clip;
 pub mod discriminator;
+pub mod half;
 pub mod image_processor;
 pub mod layers;
 pub mod lora;

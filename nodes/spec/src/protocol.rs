@@ -190,7 +190,7 @@ pub struct Description {
     pub kinds: BTreeMap<String, u32>,
     /// Version of libtorch.
     pub libtorch: String,
-    /// The class of the CPU, `cpu:avx2`.
+    /// The class of the CPU, `cpu:avx512`, `cpu:avx2(bf16,fp16 in fp32)`.
     pub cpu: String,
     /// The classes of the GPUs, `cuda:sm_90`.
     pub gpus: Vec<String>,

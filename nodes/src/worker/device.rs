@@ -1,7 +1,8 @@
 //! Where a job computes, and the class of machine in which equal keys give equal bytes.
 
+use hyper_flow_diffusion::half::HalfCompute;
 use hyper_flow_spec::Device as Asked;
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind};
 
 use crate::NodeError;
 
@@ -19,7 +20,8 @@ pub(super) fn choose(asked: Asked) -> Result<Device, NodeError> {
     }
 }
 
-/// The instruction set that libtorch's kernels use here: `cpu:avx2`.
+/// The instruction set that libtorch's kernels use here, and the 16-bit formats whose layers compute in float32:
+/// `cpu:avx512`, `cpu:avx2(bf16,fp16 in fp32)`.
 pub(super) fn cpu_class() -> String {
     #[cfg(target_arch = "x86_64")]
     let capability =
@@ -32,7 +34,13 @@ pub(super) fn cpu_class() -> String {
         };
     #[cfg(not(target_arch = "x86_64"))]
     let capability = std::env::consts::ARCH;
-    format!("cpu:{capability}")
+    let formats = [("bf16", Kind::BFloat16), ("fp16", Kind::Half)];
+    let widened = formats.into_iter().filter(|(_, kind)| HalfCompute::of_cpu(*kind) == HalfCompute::Widened);
+    format!("cpu:{capability}{}", in_fp32(&widened.map(|(name, _)| name).collect::<Vec<_>>()))
+}
+
+fn in_fp32(formats: &[&str]) -> String {
+    if formats.is_empty() { String::new() } else { format!("({} in fp32)", formats.join(",")) }
 }
 
 /// The classes of the GPUs, `cuda:sm_90`, as the driver names them.
@@ -44,7 +52,7 @@ pub(super) fn gpu_classes() -> Vec<String> {
     text.lines().map(|line| format!("cuda:sm_{}", line.trim().replace('.', ""))).collect()
 }
 
-/// The class of a job: `cpu:avx2x2`, `cuda:sm_90x1`.
+/// The class of a job: `cpu:avx512x2`, `cuda:sm_90x1`.
 pub(super) fn class(device: Device, threads: usize) -> String {
     match device {
         Device::Cuda(index) => {
@@ -52,5 +60,18 @@ pub(super) fn class(device: Device, threads: usize) -> String {
             format!("{class}x1")
         }
         _ => format!("{}x{threads}", cpu_class()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_names_the_formats_that_are_widened() {
+        assert_eq!(in_fp32(&[]), "");
+        assert_eq!(in_fp32(&["bf16", "fp16"]), "(bf16,fp16 in fp32)");
+        let bf16 = HalfCompute::of_cpu(Kind::BFloat16) == HalfCompute::Widened;
+        assert_eq!(cpu_class().contains("(bf16"), bf16, "{}", cpu_class());
     }
 }

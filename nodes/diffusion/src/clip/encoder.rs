@@ -1,7 +1,7 @@
 //! The transformer of both towers (pre-norm).
 
 use super::HiddenAct;
-use crate::layers::{LayerNorm, Linear};
+use crate::layers::{Attended, LayerNorm, Linear, attend};
 use crate::lora::Adapters;
 use tch::{Tensor, nn};
 
@@ -90,8 +90,7 @@ impl SelfAttention {
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let [q, k, v] = [&self.q_proj, &self.k_proj, &self.v_proj].map(|proj| self.split(&base(proj, x)));
-        let mask: Option<Tensor> = None;
-        let h_bhnd = Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0.0, self.causal, None, false);
+        let h_bhnd = attend(&q, &k, &v, if self.causal { Attended::Past } else { Attended::All });
         base(&self.out_proj, &h_bhnd.transpose(1, 2).flatten(2, 3))
     }
 

@@ -2,7 +2,7 @@
 
 use super::ClipVisionConfig;
 use super::encoder::{Encoder, EncoderConfig, base};
-use crate::layers::{LayerNorm, Linear, variable};
+use crate::layers::{LayerNorm, Linear, conv2d, variable};
 use tch::{Tensor, nn};
 
 /// What the image tower makes of a batch of pictures.
@@ -53,7 +53,7 @@ impl VisionTower {
     fn embed(&self, pixels_bchw: &Tensor) -> Tensor {
         let side = self.patch_embedding.size()[3];
         let pixels = pixels_bchw.to_kind(self.patch_embedding.kind());
-        let patches = pixels.conv2d::<Tensor>(&self.patch_embedding, None, [side; 2], [0; 2], [1; 2], 1);
+        let patches = conv2d(&pixels, &self.patch_embedding, None, side, 0);
         let class = self.class_embedding.expand([pixels.size()[0], 1, -1], false);
         Tensor::cat(&[class, patches.flatten(2, 3).transpose(1, 2)], 1) + &self.position_embedding
     }

@@ -1,6 +1,6 @@
 //! Multi-head attention.
 
-use super::Linear;
+use super::{Attended, Linear, attend};
 use crate::lora::Adapters;
 use tch::{Tensor, nn};
 
@@ -31,8 +31,7 @@ impl Attention {
         let q = self.split(&self.to_q.forward(x, adapters));
         let k = self.split(&self.to_k.forward(other, adapters));
         let v = self.split(&self.to_v.forward(other, adapters));
-        let mask: Option<Tensor> = None;
-        let h_bhnd = Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0.0, false, None, false);
+        let h_bhnd = attend(&q, &k, &v, Attended::All);
         self.to_out.forward(&h_bhnd.transpose(1, 2).flatten(2, 3), adapters)
     }
 

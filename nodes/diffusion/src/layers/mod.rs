@@ -6,6 +6,7 @@ mod conv;
 mod init;
 mod linear;
 mod norm;
+mod ops;
 mod resample;
 mod resnet;
 
@@ -16,6 +17,7 @@ pub(crate) use init::fan_in_uniform;
 pub use init::init_weights;
 pub use linear::Linear;
 pub use norm::{GroupNorm, LayerNorm};
+pub(crate) use ops::{Attended, attend, conv2d};
 pub(crate) use resample::{Downsample2D, Upsample2D};
 pub use resnet::TimeScaleShift;
 pub(crate) use resnet::{ResnetBlock2D, ResnetConfig};

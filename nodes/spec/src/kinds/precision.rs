@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The dtype of frozen networks. What is trained, norms, softmax, losses and the sampler's arithmetic stay in fp32.
+/// The dtype of frozen networks. What is trained, norms, softmax, losses and the sampler's arithmetic stay in fp32. A CPU
+/// without instructions for 16 bits computes each layer in fp32 from weights that stay in 16: in training with `checkpointing`,
+/// else the widened weights of all layers are held until the backward pass, which is more than Fp32 takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Precision {
     /// 32 bits.

@@ -1,7 +1,7 @@
 //! BLIP's text tower: BERT (post-norm), each layer of which also attends to the picture.
 
 use super::ImageRewardConfig;
-use crate::layers::{LayerNorm, Linear, variable};
+use crate::layers::{Attended, LayerNorm, Linear, attend, variable};
 use crate::lora::Adapters;
 use tch::{Kind, Tensor, nn};
 
@@ -97,7 +97,7 @@ impl Attention {
         let split = |x: Tensor| x.unflatten(2, [self.heads, -1]).transpose(1, 2);
         let q = split(self.query.forward(x, base));
         let (k, v) = (split(self.key.forward(context, base)), split(self.value.forward(context, base)));
-        let h_bhnd = Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0.0, false, None, false);
+        let h_bhnd = attend(&q, &k, &v, mask.map_or(Attended::All, Attended::Masked));
         self.output.forward(&h_bhnd.transpose(1, 2).flatten(2, 3), x)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ImageRewardConfig;
 use super::config::TowerConfig;
-use crate::layers::{Conv2d, ConvConfig, LayerNorm, Linear, variable};
+use crate::layers::{Attended, Conv2d, ConvConfig, LayerNorm, Linear, attend, variable};
 use crate::lora::Adapters;
 use tch::{Tensor, nn};
 
@@ -79,7 +79,7 @@ impl Block {
         let base = &Adapters::none();
         let qkv = self.qkv.forward(x, base).unflatten(2, [3, self.heads, -1]).permute([2, 0, 3, 1, 4]);
         let (q, k, v) = (qkv.get(0), qkv.get(1), qkv.get(2));
-        let h_bhnd = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<Tensor>, 0.0, false, None, false);
+        let h_bhnd = attend(&q, &k, &v, Attended::All);
         self.proj.forward(&h_bhnd.transpose(1, 2).flatten(2, 3), base)
     }
 }
