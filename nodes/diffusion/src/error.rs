@@ -102,6 +102,17 @@ pub enum DiffusionError {
         /// Bytes there.
         found: u64,
     },
+    /// Bytes follow what the header accounts for.
+    #[error("{}: {extra} bytes follow the last tensor, which ends at byte {expected}: something was appended to the file; \
+             its first {expected} bytes are a whole one", path.display())]
+    Trailing {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that the header accounts for, its own included.
+        expected: u64,
+        /// Bytes after them.
+        extra: u64,
+    },
     /// The file is one of Python's pickles.
     #[error("{}: a Python pickle, which can run any program when it is opened; convert it with: {command}", path.display())]
     Pickle {

@@ -3,6 +3,7 @@
 use crate::DiffusionError;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
@@ -73,10 +74,11 @@ impl Json {
         let tensors = self.tensors.iter().cloned().collect();
         let checked = Metadata::new(None::<HashMap<_, _>>, self.tensors).map_err(|e| not_safetensors(path, e))?;
         let expected = data_start.saturating_add(checked.data_len() as u64);
-        if expected != size {
-            return Err(DiffusionError::Truncated { path: path.to_owned(), expected, found: size });
+        match expected.cmp(&size) {
+            Ordering::Less => Err(DiffusionError::Trailing { path: path.to_owned(), expected, extra: size - expected }),
+            Ordering::Greater => Err(DiffusionError::Truncated { path: path.to_owned(), expected, found: size }),
+            Ordering::Equal => Ok(Header { data_start, tensors, metadata: self.metadata }),
         }
-        Ok(Header { data_start, tensors, metadata: self.metadata })
     }
 }
 

@@ -53,8 +53,20 @@ fn a_file_cut_anywhere_is_an_error() {
         assert!(matches!(error, E::Truncated { .. } | E::NotSafetensors { .. }), "{length}: {error}");
         assert!(read_by_all(file.path()).iter().all(Result::is_err));
     }
-    let file = file_of(&[WHOLE.as_slice(), b"x"].concat());
-    assert!(matches!(WeightFile::open(file.path()), Err(E::Truncated { .. })));
+}
+
+#[test]
+fn what_follows_the_last_tensor_is_told_as_such() {
+    for extra in [1, 8, 4096] {
+        let file = file_of(&[WHOLE.as_slice(), &vec![0; extra]].concat());
+        let whole = WHOLE.len();
+        let told = format!(
+            ": {extra} bytes follow the last tensor, which ends at byte {whole}: something was appended to the file; its \
+             first {whole} bytes are a whole one"
+        );
+        assert!(message(file.path()).ends_with(&told), "{}", message(file.path()));
+        assert!(read_by_all(file.path()).iter().all(Result::is_err));
+    }
 }
 
 #[test]
