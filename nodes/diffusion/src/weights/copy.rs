@@ -1,10 +1,11 @@
 //! Copying tensors from files to a file under other names, without libtorch and one at a time: no conversion rounds
-//! anything, and a model of any size takes the memory of its largest tensor.
+//! anything but a scale's product, and a model of any size takes the memory of its largest tensor.
 
 use super::Weights;
 use super::later::{Later, write_later};
 use crate::DiffusionError;
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::path::Path;
 
 /// What of a stored tensor is meant.
@@ -41,7 +42,7 @@ pub struct Source {
     pub shape: Vec<i64>,
 }
 
-/// Writes a file of tensors out of `weights`, each under a new name, in its own dtype.
+/// Writes a file of tensors out of `weights`, each under a new name, in its own dtype; those of eight bits widened.
 ///
 /// # Errors
 /// [`DiffusionError::NotFinite`] for a weight that is no number; otherwise as
@@ -52,20 +53,19 @@ pub fn copy_tensors(weights: &Weights, tensors: &BTreeMap<String, Source>, path:
 }
 
 fn later<'a>(weights: &'a Weights, name: &str, source: &'a Source) -> Result<Later<'a>, DiffusionError> {
-    let (dtype, _) = weights.file(&source.key).stored(&source.key)?;
+    let (dtype, _) = weights.file(&source.key).given(&source.key)?;
     let bytes = Box::new(move || read(weights, source));
     Ok(Later { name: name.to_owned(), dtype, shape: source.shape.clone(), bytes })
 }
 
 fn read(weights: &Weights, Source { key, part, shape }: &Source) -> Result<Vec<u8>, DiffusionError> {
     let file = weights.file(key);
-    let (dtype, stored) = file.stored(key)?;
-    let length = stored.iter().product::<usize>() * dtype.bitsize() / 8;
+    let (dtype, count) = file.given(key)?;
     let range = match *part {
-        Part::Third(third) => length / 3 * third..length / 3 * (third + 1),
-        Part::Whole | Part::Transposed => 0..length,
+        Part::Third(third) => count / 3 * third..count / 3 * (third + 1),
+        Part::Whole | Part::Transposed => 0..count,
     };
-    let bytes = file.bytes_of(key, range)?;
+    let bytes = file.elements(key, once(range))?;
     file.finite(key, &bytes, dtype)?;
     Ok(if *part == Part::Transposed { transposed(&bytes, shape[0] as usize, shape[1] as usize) } else { bytes })
 }

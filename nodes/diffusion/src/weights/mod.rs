@@ -2,6 +2,7 @@
 
 mod change;
 mod copy;
+mod eight;
 mod finite;
 mod folder;
 mod foreign;

@@ -1,6 +1,7 @@
 //! Reading: the header first, checked against the file's length, then tensor by tensor straight to where they belong.
 //! Not by a memory map: a file that shrinks while it is mapped kills the process, and the bytes are read but once.
 
+use super::eight::{Companions, Eight};
 use super::finite::not_finite;
 use super::header::Header;
 use crate::DiffusionError;
@@ -23,6 +24,7 @@ pub struct WeightFile {
     path: PathBuf,
     file: File,
     header: Header,
+    companions: Companions,
 }
 
 impl WeightFile {
@@ -30,7 +32,7 @@ impl WeightFile {
     ///
     /// # Errors
     /// [`DiffusionError::Io`], [`DiffusionError::NotSafetensors`], [`DiffusionError::Pickle`] or
-    /// [`DiffusionError::Truncated`].
+    /// [`DiffusionError::Truncated`], [`DiffusionError::Trailing`].
     pub fn open(path: &Path) -> Result<Self, DiffusionError> {
         let io = |source| DiffusionError::Io { action: "read", path: path.to_owned(), source };
         // Asked before it is opened: opening a pipe waits for whoever writes to it.
@@ -39,7 +41,8 @@ impl WeightFile {
         }
         let file = File::open(path).map_err(io)?;
         let header = Header::read(path, &file)?;
-        Ok(Self { path: path.to_owned(), file, header })
+        let companions = Companions::of(&header.tensors);
+        Ok(Self { path: path.to_owned(), file, header, companions })
     }
 
     /// The file's path.
@@ -47,8 +50,13 @@ impl WeightFile {
         &self.path
     }
 
-    /// The keys, sorted.
+    /// The keys, sorted, without those that say how a tensor of eight bits is to be read.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.all_keys().filter(|key| !self.companions.all.contains(*key))
+    }
+
+    /// The keys that the header has, sorted.
+    pub(super) fn all_keys(&self) -> impl Iterator<Item = &str> {
         self.header.tensors.keys().map(String::as_str)
     }
 
@@ -57,9 +65,10 @@ impl WeightFile {
         self.header.tensors.get(key).map(shape)
     }
 
-    /// The type of a tensor, if the file has it and it is one that is read here.
+    /// The type of a tensor as it is read, if the file has it and it is one that is read here: one of eight bits is bfloat16, or
+    /// float32 if it has a scale.
     pub fn dtype(&self, key: &str) -> Option<Kind> {
-        self.header.tensors.get(key).and_then(|info| kind_of(info.dtype))
+        self.header.tensors.get(key).and_then(|info| kind_of(self.wide(key, info)))
     }
 
     /// The text entries of the header.
@@ -67,16 +76,17 @@ impl WeightFile {
         &self.header.metadata
     }
 
-    /// Reads one tensor. A floating one is converted to `kind`; whole numbers and flags stay what they are.
+    /// Reads one tensor. A floating one is converted to `kind`, one of eight bits after it is multiplied by its scale; whole
+    /// numbers and flags stay what they are.
     ///
     /// # Errors
     /// [`DiffusionError::Keys`] if there is no such key, [`DiffusionError::Dtype`] for a type that is not supported,
-    /// [`DiffusionError::Io`] if the file changed since it was opened.
+    /// [`DiffusionError::Config`] for a scale that is not one number, [`DiffusionError::Io`] if the file changed since it was
+    /// opened.
     pub fn tensor(&self, key: &str, kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
         let info = self.info(key)?;
         let stored = self.kind(key, info)?;
-        let (start, end) = info.data_offsets;
-        decode(&self.bytes(once(start..end))?, &shape(info), stored, kind, device)
+        decode(&self.elements(key, once(0..count(info)))?, &shape(info), stored, kind, device)
     }
 
     /// Reads one floating tensor, as [`tensor`](Self::tensor).
@@ -99,9 +109,8 @@ impl WeightFile {
 
     /// That a tensor, if it is a floating one, holds finite numbers.
     pub(super) fn check_finite(&self, key: &str) -> Result<(), DiffusionError> {
-        let info = self.info(key)?;
-        let (start, end) = info.data_offsets;
-        self.finite(key, &self.bytes(once(start..end))?, info.dtype)
+        let (dtype, count) = self.given(key)?;
+        self.finite(key, &self.elements(key, once(0..count))?, dtype)
     }
 
     /// That bytes of a tensor are finite numbers.
@@ -118,16 +127,15 @@ impl WeightFile {
     pub fn rows(&self, key: &str, indices: &[i64], kind: Kind, device: Device) -> Result<Tensor, DiffusionError> {
         let info = self.info(key)?;
         let stored = self.kind(key, info)?;
-        let count = info.shape.first().copied().unwrap_or(0);
-        let no_row = |index| DiffusionError::Row { path: self.path.clone(), key: key.to_owned(), index, count };
-        let row = |&index: &i64| usize::try_from(index).ok().filter(|&i| i < count).ok_or_else(|| no_row(index));
+        let rows = info.shape.first().copied().unwrap_or(0);
+        let no_row = |index| DiffusionError::Row { path: self.path.clone(), key: key.to_owned(), index, count: rows };
+        let row = |&index: &i64| usize::try_from(index).ok().filter(|&i| i < rows).ok_or_else(|| no_row(index));
         let indices = indices.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        let (start, end) = info.data_offsets;
-        let width = (end - start).checked_div(count).unwrap_or(0);
+        let width = count(info).checked_div(rows).unwrap_or(0);
         let runs = indices.chunk_by(|a, b| a + 1 == *b);
-        let parts = runs.map(|run| start + run[0] * width..start + (run[0] + run.len()) * width);
+        let parts = runs.map(|run| run[0] * width..(run[0] + run.len()) * width);
         let shape: Vec<i64> = [indices.len() as i64].into_iter().chain(shape(info).into_iter().skip(1)).collect();
-        decode(&self.bytes(parts)?, &shape, stored, kind, device)
+        decode(&self.elements(key, parts)?, &shape, stored, kind, device)
     }
 
     /// Reads one tensor into another of its shape, floating both, without holding a second of its size.
@@ -135,13 +143,12 @@ impl WeightFile {
         let info = self.info(key)?;
         let stored = self.kind(key, info)?;
         let flat = tensor.f_view(-1)?;
-        let (start, end) = info.data_offsets;
-        let size = stored.elt_size_in_bytes();
-        for from in (start..end).step_by(CHUNK) {
-            let bytes = self.bytes(once(from..end.min(from + CHUNK)))?;
-            let (at, length) = (((from - start) / size) as i64, (bytes.len() / size) as i64);
-            let values = Tensor::f_from_data_size(&bytes, &[length], stored)?;
-            no_grad(|| flat.f_narrow(0, at, length)?.f_copy_(&values))?;
+        let (count, at_once) = (count(info), CHUNK / stored.elt_size_in_bytes());
+        for from in (0..count).step_by(at_once) {
+            let to = count.min(from + at_once);
+            let length = (to - from) as i64;
+            let values = Tensor::f_from_data_size(&self.elements(key, once(from..to))?, &[length], stored)?;
+            no_grad(|| flat.f_narrow(0, from as i64, length)?.f_copy_(&values))?;
         }
         Ok(())
     }
@@ -149,20 +156,54 @@ impl WeightFile {
     /// That a tensor can stand for a model's variable.
     pub(super) fn check_floating(&self, key: &str) -> Result<(), DiffusionError> {
         let info = self.info(key)?;
-        let floating = matches!(info.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64);
-        if floating { Ok(()) } else { Err(self.unsupported(key, info.dtype)) }
+        let floating = matches!(self.wide(key, info), Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64);
+        if floating { self.scale(key).map(drop) } else { Err(self.unsupported(key, info.dtype)) }
     }
 
-    /// How a tensor is stored: its dtype and shape.
-    pub(super) fn stored(&self, key: &str) -> Result<(Dtype, &[usize]), DiffusionError> {
+    /// The dtype that a tensor is stored in, and the number that it is multiplied by as it is read.
+    pub(super) fn stored(&self, key: &str) -> Result<(Dtype, Option<f32>), DiffusionError> {
+        Ok((self.info(key)?.dtype, self.scale(key)?))
+    }
+
+    /// What bytes of a tensor are read as: its dtype, and how many numbers it has.
+    pub(super) fn given(&self, key: &str) -> Result<(Dtype, usize), DiffusionError> {
         let info = self.info(key)?;
-        Ok((info.dtype, &info.shape))
+        Ok((self.wide(key, info), count(info)))
     }
 
-    /// Bytes of a tensor as they are stored.
-    pub(super) fn bytes_of(&self, key: &str, range: Range<usize>) -> Result<Vec<u8>, DiffusionError> {
-        let start = self.info(key)?.data_offsets.0;
-        self.bytes(once(start + range.start..start + range.end))
+    /// Bytes of numbers of a tensor, those in `parts` one part after the other, in the dtype that it is given in.
+    pub(super) fn elements(
+        &self,
+        key: &str,
+        parts: impl Iterator<Item = Range<usize>> + Clone,
+    ) -> Result<Vec<u8>, DiffusionError> {
+        let info = self.info(key)?;
+        let (start, size) = (info.data_offsets.0, info.dtype.bitsize() / 8);
+        let bytes = self.bytes(parts.map(|part| start + part.start * size..start + part.end * size))?;
+        match Eight::of(info.dtype) {
+            Some(eight) => Ok(eight.widened(&bytes, self.scale(key)?)),
+            None => Ok(bytes),
+        }
+    }
+
+    /// The dtype that a tensor is read as.
+    fn wide(&self, key: &str, info: &TensorInfo) -> Dtype {
+        let scaled = self.companions.scales.contains_key(key);
+        Eight::of(info.dtype).map_or(info.dtype, |_| Eight::wide(scaled))
+    }
+
+    /// The scale of a tensor of eight bits that has one.
+    fn scale(&self, key: &str) -> Result<Option<f32>, DiffusionError> {
+        let Some(name) = self.companions.scales.get(key) else { return Ok(None) };
+        let wrong = |is: String| DiffusionError::Config {
+            what: self.path.display().to_string(),
+            message: format!("{name} {is}: a tensor of eight bits is read by one number"),
+        };
+        if count(self.info(name)?) != 1 {
+            return Err(wrong(format!("has the shape {:?}", self.info(name)?.shape)));
+        }
+        let scale = self.tensor(name, Kind::Float, Device::Cpu)?;
+        if scale.is_floating_point() { Ok(Some(scale.double_value(&[]) as f32)) } else { Err(wrong("is whole".into())) }
     }
 
     fn info(&self, key: &str) -> Result<&TensorInfo, DiffusionError> {
@@ -172,7 +213,7 @@ impl WeightFile {
     }
 
     fn kind(&self, key: &str, info: &TensorInfo) -> Result<Kind, DiffusionError> {
-        kind_of(info.dtype).ok_or_else(|| self.unsupported(key, info.dtype))
+        kind_of(self.wide(key, info)).ok_or_else(|| self.unsupported(key, info.dtype))
     }
 
     fn unsupported(&self, key: &str, dtype: Dtype) -> DiffusionError {
@@ -210,6 +251,10 @@ fn decode(bytes: &[u8], shape: &[i64], stored: Kind, kind: Kind, device: Device)
     let tensor = Tensor::f_from_data_size(bytes, shape, stored)?;
     let kind = if tensor.is_floating_point() { kind } else { stored };
     Ok(tensor.f_to_device(device)?.f_to_kind(kind)?)
+}
+
+fn count(info: &TensorInfo) -> usize {
+    info.shape.iter().product()
 }
 
 fn shape(info: &TensorInfo) -> Vec<i64> {

@@ -71,6 +71,12 @@ impl Weights {
         self.keys().try_for_each(|key| self.file(key).check_finite(key))
     }
 
+    /// The dtype that a tensor is stored in, and its scale if it has one.
+    pub(crate) fn stored(&self, key: &str) -> Result<(String, Option<f32>), DiffusionError> {
+        let (dtype, scale) = self.file(key).stored(key)?;
+        Ok((dtype.to_string(), scale))
+    }
+
     /// The file that has a key; for a key that none has, the first, which will say so.
     pub(super) fn file(&self, key: &str) -> &WeightFile {
         &self.files[self.keys.get(key).copied().unwrap_or(0)]
@@ -137,7 +143,7 @@ fn agreed(
 ) -> Result<BTreeMap<String, usize>, String> {
     let mut found: BTreeMap<&str, Vec<usize>> = map.keys().map(|key| (key.as_str(), vec![])).collect();
     for (i, file) in files.iter().enumerate() {
-        file.keys().for_each(|key| found.entry(key).or_default().push(i));
+        file.all_keys().for_each(|key| found.entry(key).or_default().push(i));
     }
     let differs = |(key, at): &(&&str, &Vec<usize>)| match at.as_slice() {
         [one] => map.get(**key).is_none_or(|name| name != names[*one]),
@@ -152,5 +158,6 @@ fn agreed(
     if !problems.is_empty() {
         return Err(format!("it does not agree with its shards: {}", problems.join("; ")));
     }
-    Ok(found.into_iter().map(|(key, at)| (key.to_owned(), at[0])).collect())
+    let each = files.iter().enumerate();
+    Ok(each.flat_map(|(i, file)| file.keys().map(move |key| (key.to_owned(), i))).collect())
 }

@@ -24,7 +24,7 @@ pub(super) enum Anchor<'a> {
     /// What the student, as it was at the start, draws from the same noise in a few steps.
     Start { lora: Lora, few: Few<'a> },
     /// What the teacher draws from other noise (DMD, §3.3).
-    Pairs(Pairs),
+    Pairs(Box<Pairs>),
 }
 
 impl<'a> Anchor<'a> {
@@ -37,12 +37,11 @@ impl<'a> Anchor<'a> {
     ) -> Result<Self, NodeError> {
         match &params.pairs {
             _ if params.anchor.get() == 0.0 => Ok(Self::Free),
-            Some(pairs) => Ok(Self::Pairs(Pairs::read(
-                context.input(pairs)?,
-                &data.captions,
-                data.sample_shape(),
-                context.device,
-            )?)),
+            Some(pairs) => {
+                let folder = context.input(pairs)?;
+                let pairs = Pairs::read(folder, &data.captions, data.sample_shape(), context.device)?;
+                Ok(Self::Pairs(Box::new(pairs)))
+            }
             None => {
                 let few = Few { denoiser: teacher.denoiser(), steps: params.anchor_steps.index() };
                 Ok(Self::Start { lora: student.lora.deep_copy(), few })

@@ -104,11 +104,11 @@ fn rows_are_those_of_the_whole_tensor() {
 #[test]
 fn unsupported_types_and_absent_files_are_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let header = r#"{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}"#;
+    let header = r#"{"a":{"dtype":"F8_E8M0","shape":[4],"data_offsets":[0,4]}}"#;
     let length = (header.len() as u64).to_le_bytes();
     fs::write(file.path(), [&length, header.as_bytes(), &[0; 4]].concat()).unwrap();
     let error = read_tensors(file.path(), Kind::Float, CPU).unwrap_err().to_string();
-    assert!(error.ends_with("a has dtype F8_E4M3, which is not supported"), "{error}");
+    assert!(error.ends_with("a has dtype F8_E8M0, which is not supported"), "{error}");
     let absent = file.path().join("absent");
     assert!(matches!(WeightFile::open(&absent), Err(E::Io { action: "read", .. })));
     assert!(matches!(write_tensors(&absent, &BTreeMap::new(), None), Err(E::Io { action: "write", .. })));

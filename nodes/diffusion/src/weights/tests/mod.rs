@@ -1,3 +1,4 @@
+mod eight;
 mod files;
 mod folders;
 mod hostile;
