@@ -8,6 +8,7 @@ use flate2::read::GzDecoder;
 use hyper_flow_diffusion::clip::ClipTokenizer;
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::weights::{read_tensors, write_tensors};
+use hyper_flow_spec::Level;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 use tempfile::TempDir;
@@ -119,7 +120,10 @@ fn a_checkpoint_in_one_file_becomes_a_folder_that_draws() {
     for family in ["sd15", "sd21", "sdxl"] {
         let checkpoint = Checkpoint::new(family);
         let work = checkpoint.import(&checkpoint.path("model.safetensors"), json!({"prediction": "V"}));
-        let files = work.artifact();
+        let ended = work.run();
+        let told = ended.succeeded().messages(Level::Info);
+        assert!(told[0].contains("; predicts v; the only weights (no model_ema); unet F32, "), "{told:?}");
+        let files = work.files();
         assert!(String::from_utf8_lossy(&files["scheduler/scheduler_config.json"]).contains("v_prediction"));
         assert_eq!(files.contains_key("text_encoder_2/model.safetensors"), family == "sdxl");
         let params = json!({"model": "model", "prompts": ["a red fox"], "steps": 1, "size": 16});
@@ -149,6 +153,13 @@ fn parameters_of_the_other_form_are_refused() {
     assert_eq!(message, "<path>: is a checkpoint in one file, which has no variants: leave `variant` out");
     let message = checkpoint.import(teacher(), json!({})).failure();
     assert_eq!(message, "<path>: is a diffusers folder, which has its own: leave `config` out");
+    let predicting = json!({"path": "path", "prediction": "V"});
+    let message = Work::new("Diffusers", predicting).file("path", teacher()).failure();
+    assert_eq!(
+        message,
+        "<path>: is a diffusers folder, which has its own: leave `prediction` out; if what it says is wrong, edit \
+         \"prediction_type\" in its scheduler/scheduler_config.json"
+    );
 }
 
 #[test]
@@ -164,6 +175,7 @@ fn a_checkpoint_that_is_damaged_or_of_another_model_leaves_nothing() {
         message
     };
     assert!(message(&whole[..whole.len() - 1]).starts_with("<path>: the header promises"));
+    assert!(message(&[&whole[..], b"\n"].concat()).starts_with("<path>: 1 bytes follow the last tensor"));
     assert!(message(b"PK\x03\x04").contains("python3 tests/parity/convert_pickle.py <path>"));
     fs::write(&path, &whole).unwrap();
     let changed = |change: &dyn Fn(&mut BTreeMap<String, Tensor>)| {

@@ -1,5 +1,6 @@
 //! The parts of a model folder that have weights.
 
+use super::Marks;
 use crate::clip::{self, ClipTextModel, ClipTextModelWithProjection};
 use crate::weights::vae_name;
 
@@ -35,7 +36,7 @@ impl Component {
     /// What a key of a diffusers file is called; `None` for a key that is of no use.
     pub(crate) fn name(self, key: &str) -> Option<String> {
         match self {
-            Self::Unet => Some(key.to_owned()),
+            Self::Unet => (!Marks::is_mark(key)).then(|| key.to_owned()),
             Self::Vae => Some(vae_name(key)),
             Self::TextEncoder => clip::name_of::<ClipTextModel>(key),
             Self::TextEncoder2 => clip::name_of::<ClipTextModelWithProjection>(key),

@@ -1,11 +1,13 @@
 //! A model out of a model folder as people have it.
 
-use super::source::{PartWeights, read_scheduler};
-use super::{Component, ModelSource, Parts};
+use super::source::{PartWeights, SCHEDULER, read_scheduler};
+use super::summary::family;
+use super::{Component, Marks, ModelSource, Parts};
 use crate::clip::ClipTokenizer;
 use crate::schedulers::SchedulerConfig;
 use crate::weights::{Part, Weights, assign, check_floating, find_weights, has_weights};
 use crate::{DiffusionError, KeyReport, ModelIndex};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -17,16 +19,41 @@ impl ModelSource {
     pub fn of_folder(model: &Path, variant: Option<&str>) -> Result<Self, DiffusionError> {
         let index = ModelIndex::read(model)?;
         let parts = Parts::read(model, &index)?;
-        SchedulerConfig::read(&model.join("scheduler"))?;
+        let scheduler = SchedulerConfig::read(&model.join("scheduler"))?;
+        let weights = find_all(model, &parts, variant)?;
+        check_scheduler(model, &scheduler, &weights)?;
         let source = Self {
+            family: family(&parts),
+            taken: variant.map_or("plain weights".to_owned(), |variant| format!("weights of the variant `{variant}`")),
             scheduler: read_scheduler(model)?,
             tokenizers: tokenizers(model, &index)?,
-            weights: find_all(model, &parts, variant)?,
+            weights,
             parts,
             index,
         };
         source.check_tokenizers()
     }
+}
+
+/// That the scheduler says of the model what its UNet's weights say.
+fn check_scheduler(model: &Path, scheduler: &SchedulerConfig, weights: &[PartWeights]) -> Result<(), DiffusionError> {
+    let unet = weights.iter().find(|part| part.tensors.contains_key(&Component::Unet));
+    let Some(unet) = unet.map(|part| &part.weights) else { return Ok(()) };
+    let marks = Marks::of(unet);
+    let (own, other) = (json!(scheduler.prediction_type), marks.prediction.map(|prediction| json!(prediction)));
+    let message = if let Some(other) = other.filter(|other| *other != own) {
+        format!(
+            "says that the model predicts {own}, and its weights say {other}: set \"prediction_type\": {other} here"
+        )
+    } else if marks.zero_snr && !scheduler.rescale_betas_zero_snr {
+        "says nothing of zero terminal SNR, and the weights are marked ztsnr: set \"rescale_betas_zero_snr\": true and \
+         \"timestep_spacing\": \"trailing\" here"
+            .to_owned()
+    } else {
+        return Ok(());
+    };
+    let what = format!("{} (beside {})", model.join("scheduler").join(SCHEDULER).display(), unet.path().display());
+    Err(DiffusionError::Config { what, message })
 }
 
 fn tokenizers(model: &Path, index: &ModelIndex) -> Result<Vec<(&'static str, ClipTokenizer)>, DiffusionError> {

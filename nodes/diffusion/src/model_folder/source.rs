@@ -17,6 +17,10 @@ use std::path::Path;
 /// of the model that the configurations describe.
 #[derive(Debug)]
 pub struct ModelSource {
+    /// What it is called.
+    pub(crate) family: String,
+    /// Which weights are meant where there are several.
+    pub(crate) taken: String,
     pub(crate) index: ModelIndex,
     pub(crate) parts: Parts,
     /// `scheduler_config.json`.
@@ -75,7 +79,8 @@ impl ModelSource {
     }
 }
 
-const SCHEDULER: &str = "scheduler_config.json";
+/// The name of the file inside a `scheduler/` folder.
+pub(super) const SCHEDULER: &str = "scheduler_config.json";
 
 /// Reads `scheduler_config.json` of a model folder, whatever it says.
 pub(crate) fn read_scheduler(model: &Path) -> Result<Value, DiffusionError> {

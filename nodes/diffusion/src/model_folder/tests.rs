@@ -3,7 +3,7 @@
 use super::*;
 use crate::DiffusionError;
 use crate::single_file::tests::{Tiny, files};
-use crate::weights::{WeightFile, read_tensors, write_tensors};
+use crate::weights::{Entry, WeightFile, read_tensors, write_tensors};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -152,6 +152,60 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
         let message = damaged(&|out| fs::write(out.join(file), "{").unwrap());
         assert!(message.starts_with(file), "{message}");
     }
+}
+
+#[test]
+fn a_scheduler_that_contradicts_the_weights_is_told_with_the_field_to_edit() {
+    let tiny = model();
+    let out = tiny.path("out");
+    let unet = out.join(format!("{UNET}.safetensors"));
+    let plain = read_tensors(&unet, Kind::Float, Device::Cpu).unwrap();
+    let mark = |keys: &[&str], specified: &str| {
+        let mut tensors: BTreeMap<_, _> =
+            plain.iter().map(|(key, tensor)| (key.clone(), tensor.shallow_clone())).collect();
+        tensors.extend(keys.iter().map(|key| ((*key).to_owned(), Tensor::zeros([0], (Kind::Float, Device::Cpu)))));
+        let entry = Entry { name: "modelspec.prediction_type", text: specified };
+        write_tensors(&unet, &tensors, Some(entry)).unwrap();
+    };
+    let path = out.join("scheduler/scheduler_config.json");
+    let set = |changes: &[(&str, Value)]| {
+        let mut config: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        changes.iter().for_each(|(field, value)| config[*field] = value.clone());
+        fs::write(&path, config.to_string()).unwrap();
+    };
+    let told = || {
+        let error = ModelSource::of_folder(&out, None).unwrap_err().to_string();
+        error.replace(&format!("{}/", out.display()), "")
+    };
+    mark(&["v_pred", "ztsnr"], "v");
+    let beside = "scheduler/scheduler_config.json (beside unet/diffusion_pytorch_model.safetensors): ";
+    let predicts = |own: &str, other: &str| {
+        format!(
+            "{beside}says that the model predicts \"{own}\", and its weights say \"{other}\": set \"prediction_type\": \
+             \"{other}\" here"
+        )
+    };
+    assert_eq!(told(), predicts("epsilon", "v_prediction"));
+    set(&[("prediction_type", json!("v_prediction"))]);
+    assert_eq!(
+        told(),
+        format!(
+            "{beside}says nothing of zero terminal SNR, and the weights are marked ztsnr: set \"rescale_betas_zero_snr\": \
+             true and \"timestep_spacing\": \"trailing\" here"
+        )
+    );
+    set(&[("rescale_betas_zero_snr", json!(true)), ("timestep_spacing", json!("trailing"))]);
+    let source = ModelSource::of_folder(&out, None).unwrap();
+    assert_eq!(
+        source.summary(),
+        "SDXL base; predicts v, zero terminal SNR; plain weights; unet F32, text_encoder F32, vae F32, text_encoder_2 F32"
+    );
+    mark(&[], "epsilon");
+    assert_eq!(told(), predicts("v_prediction", "epsilon"));
+    set(&[("prediction_type", json!("epsilon"))]);
+    let error = told();
+    assert!(error.starts_with("scheduler/scheduler_config.json: rescale_betas_zero_snr leaves no x0"), "{error}");
+    assert!(error.contains("set \"prediction_type\": \"v_prediction\""), "{error}");
 }
 
 #[test]

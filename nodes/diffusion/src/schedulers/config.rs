@@ -155,8 +155,8 @@ impl SchedulerConfig {
         }
         if self.rescale_betas_zero_snr && self.prediction_type == PredictionType::Epsilon {
             return Err(
-                "rescale_betas_zero_snr leaves no x0 at the last timestep, where epsilon cannot give one back: \
-                        use v_prediction or sample"
+                "rescale_betas_zero_snr leaves no x0 at the last timestep, where epsilon cannot give one back: set \
+                 \"prediction_type\": \"v_prediction\" if the model was trained so, else \"rescale_betas_zero_snr\": false"
                     .into(),
             );
         }

@@ -1,7 +1,7 @@
 //! Where every key of a file belongs.
 
 use super::{Family, text_keys, unet_keys, vae_keys};
-use crate::model_folder::Component;
+use crate::model_folder::{Component, Marks};
 use crate::weights::{Part, is_position_ids};
 
 /// What names depend on besides the key.
@@ -26,8 +26,8 @@ pub(super) enum Place {
     Nowhere,
 }
 
-/// Keys that are no weights of the models: numbers of the noise schedule and of training, and marks.
-const HARMLESS: [&str; 19] = [
+/// Keys that are no weights of the models: numbers of the noise schedule and of training.
+const HARMLESS: [&str; 17] = [
     "alphas_cumprod",
     "alphas_cumprod_prev",
     "betas",
@@ -45,15 +45,18 @@ const HARMLESS: [&str; 19] = [
     "sqrt_one_minus_alphas_cumprod",
     "sqrt_recip_alphas_cumprod",
     "sqrt_recipm1_alphas_cumprod",
-    "v_pred",
-    "ztsnr",
 ];
+
+/// Whether a key is of the average of the weights that were trained.
+pub(super) fn is_average(key: &str) -> bool {
+    key.starts_with("model_ema.")
+}
 
 /// Where a key of the file belongs; `None` if that is not known.
 pub(super) fn place(key: &str, layout: &Layout) -> Option<Place> {
     // As diffusers has it, the weights that were trained are taken and not their average.
-    if HARMLESS.contains(&key) || key.starts_with("model_ema.") || is_position_ids(key) || key.ends_with(".logit_scale")
-    {
+    let harmless = HARMLESS.contains(&key) || Marks::is_mark(key) || is_position_ids(key);
+    if harmless || is_average(key) || key.ends_with(".logit_scale") {
         return Some(Place::Nowhere);
     }
     let whole = |component, name: String| Place::In(component, vec![(name, Part::Whole)]);

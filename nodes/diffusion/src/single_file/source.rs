@@ -1,9 +1,9 @@
 //! A model out of a checkpoint in one file.
 
-use super::keys::{Layout, Place, place};
+use super::keys::{Layout, Place, is_average, place};
 use super::{Family, configs};
 use crate::clip::ClipTokenizer;
-use crate::model_folder::{Component, ModelSource, PartWeights, Parts, read_scheduler};
+use crate::model_folder::{Component, Marks, ModelSource, PartWeights, Parts, predicts, read_scheduler};
 use crate::schedulers::PredictionType;
 use crate::unet::PerBlock;
 use crate::weights::{Part, Source, Weights, assign, check_floating};
@@ -46,7 +46,17 @@ impl ModelSource {
         };
         let tokenizers = tokenizers(file, family, options)?;
         let tensors = sources(&weights, family, &parts)?;
-        Self { index, parts, scheduler, tokenizers, weights: vec![PartWeights { weights, tensors }] }.check_tokenizers()
+        let (family, taken) = (family.to_string(), taken(&weights).to_owned());
+        let weights = vec![PartWeights { weights, tensors }];
+        Self { family, taken, index, parts, scheduler, tokenizers, weights }.check_tokenizers()
+    }
+}
+
+fn taken(weights: &Weights) -> &'static str {
+    if weights.keys().any(is_average) {
+        "the weights that were trained, without their average (model_ema)"
+    } else {
+        "the only weights (no model_ema)"
     }
 }
 
@@ -103,31 +113,19 @@ pub(super) fn scheduler(
 ) -> Result<Value, DiffusionError> {
     let own = options.config.map(read_scheduler).transpose()?;
     let by_default = if family == Family::StableDiffusion2 { "v_prediction" } else { "epsilon" };
-    let told = options.prediction_type.map(|prediction| json!(prediction)).or_else(|| said(weights));
+    let marks = Marks::of(weights);
+    let told = options.prediction_type.or(marks.prediction).map(|prediction| json!(prediction));
     let published = own.is_none();
     let mut config = own.unwrap_or_else(|| configs::scheduler(family));
     if let Some(prediction) = told.or_else(|| published.then(|| json!(by_default))) {
         config["prediction_type"] = prediction;
     }
-    if weights.shape("ztsnr").is_some() && config["prediction_type"] == "v_prediction" {
+    if marks.zero_snr && config["prediction_type"] == "v_prediction" {
         config["rescale_betas_zero_snr"] = json!(true);
+        // Any other spacing leaves the last timestep out, which is what all of this is about (Lin et al. 2023, §3.3).
+        config["timestep_spacing"] = json!("trailing");
     }
     Ok(config)
-}
-
-fn predicts(scheduler: &Value) -> PredictionType {
-    serde_json::from_value(scheduler["prediction_type"].clone()).unwrap_or(PredictionType::Epsilon)
-}
-
-/// What the file says that the model predicts.
-fn said(weights: &Weights) -> Option<Value> {
-    let specified = weights.metadata("modelspec.prediction_type").map(str::to_lowercase);
-    match specified.as_deref() {
-        _ if weights.shape("v_pred").is_some() => Some(json!("v_prediction")),
-        Some("v" | "v_prediction") => Some(json!("v_prediction")),
-        Some("epsilon") => Some(json!("epsilon")),
-        _ => None,
-    }
 }
 
 fn tokenizers(

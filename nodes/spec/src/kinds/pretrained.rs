@@ -16,7 +16,8 @@ use crate::{File, Hub};
 #[serde(deny_unknown_fields)]
 pub struct Diffusers {
     /// A diffusers folder, or a checkpoint in one safetensors file with the names of latent-diffusion, as most community
-    /// models come: Stable Diffusion 1, 2 and SDXL base.
+    /// models come: Stable Diffusion 1, 2 and SDXL base. Weights of eight bits, with scales (`scale_weight`, `weight_scale`) or
+    /// without, become float32 or bfloat16, in which nothing of them is lost.
     #[serde(default)]
     pub path: Option<File>,
     /// A repository of a model hub that holds one: `(repo: "owner/name", revision: "…40 digits")`, with `files: ["…", …]` where

@@ -123,7 +123,7 @@ kinds! {
     WebDataset 1 -> Dataset { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Diffusers 1 -> Model { fn check(&self) -> Vec<Problem> {
+    Diffusers 2 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     PretrainedClip 1 -> Clip { fn check(&self) -> Vec<Problem> {

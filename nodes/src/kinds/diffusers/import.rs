@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hyper_flow_diffusion::ModelSource;
 use hyper_flow_diffusion::schedulers::PredictionType;
 use hyper_flow_diffusion::single_file::SingleFileOptions;
+use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::{Diffusers, Prediction};
 
 use crate::worker::Context;
@@ -19,6 +20,7 @@ pub(super) fn import(context: &Context, params: &Diffusers, from: &Path) -> Resu
         Some(file) => of_single_file(context, params, &file)?,
         None => of_folder(params, from)?,
     };
+    context.reporter.message(Level::Info, source.summary());
     source.write(&context.job.output, |done, of| context.progress(done, of, "parts"))
 }
 
@@ -45,7 +47,13 @@ fn of_folder(params: &Diffusers, from: &Path) -> Result<ModelSource, NodeError> 
         ("config", params.config.is_some()),
     ];
     if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
-        let message = format!("is a diffusers folder, which has its own: leave `{name}` out");
+        let instead = match *name {
+            "prediction" => {
+                "; if what it says is wrong, edit \"prediction_type\" in its scheduler/scheduler_config.json"
+            }
+            _ => "",
+        };
+        let message = format!("is a diffusers folder, which has its own: leave `{name}` out{instead}");
         return Err(NodeError::content(from, message));
     }
     Ok(ModelSource::of_folder(from, params.variant.as_deref())?)

@@ -5,6 +5,8 @@ use crate::clip::{self, ClipTextModel, ClipTokenizer};
 use crate::schedulers::{PredictionType, SchedulerConfig};
 use crate::vae::AutoencoderKl;
 use crate::{ModelIndex, TextEncoders, unet};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
 /// Shape and checksum of every tensor.
 fn sums(converted: &BTreeMap<String, BTreeMap<String, Tensor>>) -> Value {
@@ -83,6 +85,95 @@ fn dtypes_stay_and_nothing_is_rounded() {
     }
 }
 
+/// Writes a checkpoint with all matrices and kernels in eight bits, each code the next, and the rest in float16.
+fn write_in_eight_bits(tiny: &Tiny, scaled: bool) -> PathBuf {
+    let mut all: Vec<(String, Dtype, Vec<i64>, Vec<u8>)> = Vec::new();
+    for (i, (key, tensor)) in tiny.tensors.iter().enumerate() {
+        let (size, count) = (tensor.size(), tensor.numel());
+        if tensor.dim() < 2 || !tensor.is_floating_point() {
+            let mut bytes = vec![0; 2 * count];
+            tensor.to_kind(Kind::Half).copy_data_u8(&mut bytes, count);
+            all.push((key.clone(), Dtype::F16, size, bytes));
+            continue;
+        }
+        // All codes but the two that are no numbers.
+        let codes = (0..count).map(|at| ((at + i) % 127 + 128 * (at % 2)) as u8).collect();
+        all.push((key.clone(), Dtype::F8_E4M3, size, codes));
+        if let Some(module) = key.strip_suffix("weight").filter(|_| scaled) {
+            let scale = (0.01 + i as f32 * 1e-4).to_le_bytes().to_vec();
+            all.push((format!("{module}scale_weight"), Dtype::F32, vec![], scale));
+        }
+    }
+    let view = |(key, dtype, size, bytes): &'_ (String, Dtype, Vec<i64>, Vec<u8>)| {
+        let shape = size.iter().map(|&side| side as usize).collect();
+        (key.clone(), *dtype, shape, bytes.clone())
+    };
+    let path = tiny.path("eight.safetensors");
+    let views: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = all.iter().map(view).collect();
+    let views = views
+        .iter()
+        .map(|(key, dtype, shape, bytes)| (key.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    safetensors::serialize_to_file(views, None, &path).unwrap();
+    path
+}
+
+#[test]
+fn a_checkpoint_in_eight_bits_is_widened() {
+    for (family, scaled, wide) in
+        [("sd15", true, Kind::Float), ("sdxl", true, Kind::Float), ("sd21", false, Kind::BFloat16)]
+    {
+        let mut tiny = Tiny::new(family);
+        let path = write_in_eight_bits(&tiny, scaled);
+        let config = tiny.path("config");
+        let options = SingleFileOptions { config: Some(&config), ..Default::default() };
+        let source = ModelSource::of_single_file(&path, &options).unwrap();
+        let format = if scaled { "unet F16 and F8_E4M3 with scales" } else { "unet F16 and F8_E4M3" };
+        assert!(source.summary().contains(format), "{}", source.summary());
+        source.write(&tiny.path("out"), |_, _| Ok::<_, DiffusionError>(())).unwrap();
+        let converted = tiny.converted();
+        // The same numbers in float32 are the same model.
+        tiny.tensors = crate::weights::read_tensors(&path, Kind::Float, CPU).unwrap();
+        tiny.convert_with_config().unwrap();
+        for (component, tensors) in tiny.converted() {
+            for (name, tensor) in tensors {
+                let ours = &converted[&component][&name];
+                assert_eq!(ours.to_kind(Kind::Float), tensor, "{component} {name}");
+                if tensor.dim() > 1 && name.ends_with("conv1.weight") {
+                    assert_eq!(ours.kind(), wide, "{component} {name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_is_told() {
+    let summary = |tiny: &Tiny, prediction_type| {
+        let config = tiny.path("config");
+        let options = SingleFileOptions { prediction_type, config: Some(&config), ..Default::default() };
+        ModelSource::of_single_file(&tiny.write(), &options).unwrap().summary()
+    };
+    let mut tiny = Tiny::new("sdxl");
+    assert_eq!(
+        summary(&tiny, None),
+        "SDXL base; predicts epsilon; the only weights (no model_ema); unet F32, vae F32, text_encoder F32, text_encoder_2 F32"
+    );
+    for mark in ["v_pred", "ztsnr"] {
+        tiny.tensors.insert(mark.into(), Tensor::zeros([0], (Kind::Float, CPU)));
+    }
+    tiny.tensors.insert("model_ema.decay".into(), Tensor::from(1f32));
+    let bias = tiny.tensors.get_mut("model.diffusion_model.out.2.bias").unwrap();
+    *bias = bias.to_kind(Kind::Half);
+    assert_eq!(
+        summary(&tiny, None),
+        "SDXL base; predicts v, zero terminal SNR; the weights that were trained, without their average (model_ema); unet \
+         F16 and F32, vae F32, text_encoder F32, text_encoder_2 F32"
+    );
+    assert!(
+        summary(&Tiny::new("sd21"), Some(PredictionType::Epsilon)).starts_with("Stable Diffusion 2; predicts epsilon;")
+    );
+}
+
 #[test]
 fn the_folder_opens_and_its_bytes_are_a_function_of_the_file() {
     for (name, _) in FAMILIES {
@@ -127,6 +218,8 @@ fn what_a_model_predicts_is_asked_of_the_option_then_the_file_then_diffusers() {
         let scheduler = published(family, marks, option);
         assert_eq!(scheduler["prediction_type"], expected, "{family} {marks:?}");
         assert_eq!(scheduler["rescale_betas_zero_snr"] == true, rescaled, "{family} {marks:?}");
+        let spacing = if rescaled { "trailing" } else { "leading" };
+        assert_eq!(scheduler["timestep_spacing"], spacing, "{family} {marks:?}");
     }
 }
 
