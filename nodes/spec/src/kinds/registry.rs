@@ -117,10 +117,10 @@ macro_rules! kinds {
 
 kinds! {
     Digits 1 -> Dataset,
-    ImageFolder 3 -> Dataset { fn check(&self) -> Vec<Problem> {
+    ImageFolder 4 -> Dataset { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    WebDataset 1 -> Dataset { fn check(&self) -> Vec<Problem> {
+    WebDataset 2 -> Dataset { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Diffusers 1 -> Model { fn check(&self) -> Vec<Problem> {
