@@ -6,10 +6,12 @@
 //! object. Pictures are read from disk when they are asked for, and written as they come: a dataset may be larger than
 //! memory.
 
+mod account;
 mod masks;
 mod read;
 mod write;
 
+pub(crate) use account::{Account, Reason};
 pub(crate) use masks::{Masks, Opaque};
 pub(crate) use read::{Dataset, Split, positions};
 pub(crate) use write::{Aside, Writer};

@@ -1,16 +1,13 @@
 //! `ImageFolder`: pictures with captions from a folder.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
 
-use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
 use serde::Deserialize;
 
-use crate::dataset::{Aside, Opaque, Shape, Writer};
-use crate::picture::{EXTENSIONS, Wanted, read_square};
+use crate::dataset::{Account, Aside, Opaque, Reason, Shape, Writer};
+use crate::picture::{EXTENSIONS, Square, Unread, Wanted, read_square};
 use crate::worker::Context;
 use crate::{NodeError, files};
 
@@ -44,21 +41,30 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     let captions = captions(folder)?;
     let (side, channels, masks) = (params.size.get(), params.channels.get(), params.masks);
     let mut dataset = Writer::new(context, Shape { channels, side }, masks)?;
-    let mut opaque = Opaque::default();
+    let wanted = Wanted { side: side as u32, channels, masks, max_megapixels: params.max_megapixels.get() as u64 };
+    let (mut opaque, mut account) = (Opaque::default(), Account::default());
     for (done, (path, Described { text, .. })) in captions.iter().enumerate() {
-        let file = File::open(path).map_err(NodeError::io("read", path))?;
-        let square = read_square(BufReader::new(file), Wanted { side: side as u32, channels, masks });
-        let square = square.map_err(|e| NodeError::content(path, e))?;
+        let square = read_file(path, wanted).map_err(|e| NodeError::content(path, e))?;
         opaque.count(&square);
+        account.remark(&name_of(path, folder), &square.remarks);
         dataset.push(&square.pixels, square.mask.as_deref(), text.clone())?;
         context.progress(done + 1, captions.len(), "pictures")?;
     }
-    let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();
-    if uncaptioned > 0 {
-        context.reporter.message(Level::Warning, format!("{uncaptioned} pictures have no caption and are left out"));
+    for path in pictures(folder)?.iter().filter(|path| !captions.contains_key(*path)) {
+        account.leave_out(Reason::NoCaption, name_of(path, folder));
     }
+    account.tell(context)?;
     opaque.tell(context)?;
     dataset.finish(aside(captions.values(), params.held_out.get()))
+}
+
+fn read_file(path: &Path, wanted: Wanted) -> Result<Square, Unread> {
+    read_square(&files::read_bytes(path)?, wanted)
+}
+
+/// A path as it is in the folder.
+fn name_of(path: &Path, folder: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 
 /// What the metadata says of the halves, or else a share.

@@ -29,8 +29,9 @@ pub struct Digits {
 /// Captions come from `metadata.jsonl` (`{"file_name": "a.png", "text": "a red fox"}`, the Hugging Face
 /// imagefolder convention) or, without one, from a `.txt` file of the same name beside each picture. Where each line has a
 /// `"split"`, "train" or "held_out" ("validation" and "test" are the same), it decides what is held out.
-/// PNG, JPEG and WebP. Pictures are turned as their EXIF says, laid on white where they are transparent, scaled so that the
-/// shorter side is `size`, then cropped in the centre.
+/// JPEG, PNG, WebP, GIF, BMP and TIFF; of an animation or several pages, the first. Pictures are turned as their EXIF says,
+/// converted to sRGB by the colour profile that they carry, laid on white where they are transparent, scaled so that the
+/// shorter side is `size`, then cropped in the centre, all as Pillow does it. A JPEG that is cut off is damaged.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
@@ -48,12 +49,19 @@ pub struct ImageFolder {
     /// Keeps the alpha channel of each picture as its mask, as `TrainSegmenter` and `perception` want it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masks: bool,
+    /// How many million pixels a picture may have: each million takes up to 15 MB of memory while it is read. What has more is
+    /// taken for damaged.
+    #[serde(default = "int::count::<256>")]
+    pub max_megapixels: Count,
+    /// Whether pictures and captions that cannot be read are left out and counted. Else they fail the node.
+    #[serde(default)]
+    pub skip_damaged: bool,
 }
 
 /// Pictures with captions in tar shards, as the webdataset library reads them.
 ///
-/// Members that follow each other and have one name up to its first dot are a sample: a picture (`.jpg`, `.jpeg`, `.png`,
-/// `.webp`) and its caption (`.txt`, or `.json` with `caption` or `text` in it). What a sample lacks one of is left out and
+/// Members that follow each other and have one name up to its first dot are a sample: a picture, in the formats of
+/// `ImageFolder`, and its caption (`.txt`, or `.json` with `caption` or `text` in it). What a sample lacks one of is left out and
 /// counted. A shard may be packed by gzip. Pictures become squares as in `ImageFolder`. Exactly one of `shards` and `urls` is
 /// given.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +85,10 @@ pub struct WebDataset {
     /// Keeps the alpha channel of each picture as its mask, as `TrainSegmenter` and `perception` want it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masks: bool,
+    /// How many million pixels a picture may have: each million takes up to 15 MB of memory while it is read. What has more is
+    /// taken for damaged.
+    #[serde(default = "int::count::<256>")]
+    pub max_megapixels: Count,
     /// Whether pictures, captions and ends of shards that cannot be read are left out and counted. Else they fail the node.
     #[serde(default)]
     pub skip_damaged: bool,

@@ -6,9 +6,9 @@ mod shard;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_spec::kinds::WebDataset;
-use hyper_flow_spec::{Level, Sha256, Url};
+use hyper_flow_spec::{Sha256, Url};
 
-use crate::dataset::{Opaque, Shape, Writer};
+use crate::dataset::{Account, Opaque, Reason, Shape, Writer};
 use crate::download::download;
 use crate::picture::Wanted;
 use crate::worker::Context;
@@ -16,38 +16,27 @@ use crate::{NodeError, files};
 use sample::{Found, extensions, find};
 use shard::{Sample, Stopped};
 
-/// Damaged members that are named; the others are only counted.
-const NAMED: usize = 5;
-
 /// What the names of shards end in.
 const ENDS: [&str; 3] = [".tar", ".tar.gz", ".tgz"];
-
-/// What is left out, to be told at the end.
-#[derive(Default)]
-struct LeftOut {
-    without_picture: usize,
-    without_caption: usize,
-    damaged: Vec<String>,
-}
 
 struct Intake<'a> {
     context: &'a Context,
     params: &'a WebDataset,
     dataset: Writer<'a>,
     opaque: Opaque,
-    left_out: LeftOut,
+    account: Account,
 }
 
 pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeError> {
     let shape = Shape { channels: params.channels.get(), side: params.size.get() };
     let dataset = Writer::new(context, shape, params.masks)?;
-    let mut intake = Intake { context, params, dataset, opaque: Opaque::default(), left_out: LeftOut::default() };
+    let mut intake = Intake { context, params, dataset, opaque: Opaque::default(), account: Account::default() };
     let sources = sources(context, params)?;
     for (done, source) in sources.iter().enumerate() {
         intake.shard(source)?;
         context.progress(done + 1, sources.len(), "shards")?;
     }
-    intake.left_out.tell(context);
+    intake.account.tell(context)?;
     intake.opaque.tell(context)?;
     intake.dataset.finish(params.held_out.get())
 }
@@ -118,14 +107,21 @@ impl Intake<'_> {
 
     fn sample(&mut self, shard: &Path, sample: &Sample) -> Result<(), NodeError> {
         self.context.stop_if_asked()?;
-        let (side, channels) = (self.params.size.get() as u32, self.params.channels.get());
-        match find(sample, Wanted { side, channels, masks: self.params.masks }) {
+        let WebDataset { size, channels, masks, max_megapixels, .. } = self.params;
+        let wanted = Wanted {
+            side: size.get() as u32,
+            channels: channels.get(),
+            masks: *masks,
+            max_megapixels: max_megapixels.get() as u64,
+        };
+        match find(sample, wanted) {
             Ok(Found::Pair(square, caption)) => {
                 self.opaque.count(&square);
+                self.account.remark(&sample.key, &square.remarks);
                 self.dataset.push(&square.pixels, square.mask.as_deref(), caption)?;
             }
-            Ok(Found::NoPicture) => self.left_out.without_picture += 1,
-            Ok(Found::NoCaption) => self.left_out.without_caption += 1,
+            Ok(Found::NoPicture) => self.account.leave_out(Reason::NoPicture, &sample.key),
+            Ok(Found::NoCaption) => self.account.leave_out(Reason::NoCaption, &sample.key),
             Err(why) => self.damaged(shard, &why)?,
         }
         Ok(())
@@ -136,23 +132,8 @@ impl Intake<'_> {
             let advice = "mend it, or leave what is damaged out by `skip_damaged: true`";
             return Err(NodeError::content(shard, format!("{why}; {advice}")));
         }
-        self.left_out.damaged.push(format!("{}: {why}", shard.display()));
+        let name = shard.file_name().unwrap_or_default().to_string_lossy();
+        self.account.leave_out(Reason::Damaged, format!("{name}: {why}"));
         Ok(())
-    }
-}
-
-impl LeftOut {
-    fn tell(&self, context: &Context) {
-        let warn = |text: String| context.reporter.message(Level::Warning, text);
-        if self.without_picture > 0 {
-            warn(format!("{} samples have no picture and are left out", self.without_picture));
-        }
-        if self.without_caption > 0 {
-            warn(format!("{} samples have no caption and are left out", self.without_caption));
-        }
-        if !self.damaged.is_empty() {
-            let named = self.damaged.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("\n");
-            warn(format!("{} times something damaged is left out:\n{named}", self.damaged.len()));
-        }
     }
 }

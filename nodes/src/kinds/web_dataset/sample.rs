@@ -1,7 +1,5 @@
 //! What a sample's members mean.
 
-use std::io::Cursor;
-
 use serde::Deserialize;
 
 use super::shard::Sample;
@@ -39,7 +37,7 @@ pub(super) fn find(sample: &Sample, wanted: Wanted) -> Result<Found, String> {
         return Ok(Found::NoPicture);
     };
     let Some(caption) = caption(sample)? else { return Ok(Found::NoCaption) };
-    let square = |bytes: &[u8]| read_square(Cursor::new(bytes), wanted).map_err(|e| e.to_string());
+    let square = |bytes: &[u8]| read_square(bytes, wanted).map_err(|e| e.to_string());
     Ok(Found::Pair(member(sample, extension, square)?, caption))
 }
 
