@@ -6,7 +6,7 @@ use hyper_flow_spec::kinds::Precision;
 use hyper_flow_spec::{Level, Ref, types};
 
 use crate::conditioned::Conditioned;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, tell_long};
 use crate::latents::{Encoders, Latents};
 use crate::model::Model;
 use crate::worker::Context;
@@ -53,7 +53,9 @@ impl Distillation {
                 "the model draws latents, and the data are pictures; put an `EncodeLatents` node between".into(),
             ));
         }
-        Ok(Conditioned::new(&dataset.train, &teacher.text_encoders()?, context.device)?)
+        let encoders = teacher.text_encoders()?;
+        tell_long(context, &encoders, &dataset.distinct_captions())?;
+        Ok(Conditioned::new(&dataset.train, &encoders, context.device)?)
     }
 }
 

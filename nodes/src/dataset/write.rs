@@ -65,6 +65,11 @@ impl<'a> Writer<'a> {
         Ok(Self { context, shape, masks, path, pixels, captions: Vec::new() })
     }
 
+    /// Whether there is no picture yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.captions.is_empty()
+    }
+
     /// Adds a picture, whose bytes go channel by channel, and its mask.
     pub(crate) fn push(&mut self, pixels: &[u8], mask: Option<&[u8]>, text: String) -> Result<(), NodeError> {
         debug_assert_eq!((pixels.len(), mask.map(<[u8]>::len)), (self.bytes(), self.masks.then(|| self.mask_bytes())));

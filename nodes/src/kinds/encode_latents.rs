@@ -12,7 +12,7 @@ use hyper_flow_diffusion::{Conditions, ModelIndex, TextEncoders, TimeIds};
 use hyper_flow_spec::kinds::EncodeLatents;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::dataset::{Caption, Dataset, HELD_OUT, Masks, Shape, Split, TRAIN};
+use crate::dataset::{Caption, Dataset, HELD_OUT, Masks, Shape, Split, TRAIN, tell_long};
 use crate::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
 use crate::rows::{Rows, compute};
 use crate::worker::Context;
@@ -77,6 +77,7 @@ impl Encoding<'_> {
         let time_ids = TimeIds::square(self.data.shape().side);
         let empty = self.stored(encoders.empty(time_ids)?);
         let captions = self.data.distinct_captions();
+        tell_long(self.context, &encoders, &captions)?;
         let rows = |(key, like): &(&'static str, Tensor)| Rows {
             file: (*key).to_owned(),
             key,

@@ -14,7 +14,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::NodeError;
 use crate::conditioned::Conditioned;
-use crate::dataset::{Dataset, Shape};
+use crate::dataset::{Dataset, Shape, tell_long};
 use crate::model::{self, Parts};
 use crate::paint::Few;
 use crate::training::{Draw, Group, Losses, Recipe, Twin, train};
@@ -116,6 +116,7 @@ pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeEr
     let vae = params.vae.as_ref().map(load).transpose()?.map(Rc::new);
     check(dataset.shape(), vae.as_ref().map(|vae| vae.config()), params)?;
     let text = TextEncoders::of_clip(context.input(&params.text)?, Kind::Float, context.device)?;
+    tell_long(context, &text, &dataset.distinct_captions())?;
     let data = Conditioned::encoded(&dataset.train, &text, vae.clone(), context.device)?;
     let config = config(params, data.sample_shape(), text.width());
     let scheduler = scheduler(params.prediction, vae.is_some());

@@ -25,6 +25,14 @@ pub(crate) enum Unread {
     /// A decoder that panics has met something that it does not expect: the picture's fault, as far as anybody can tell.
     #[error("its decoder gave up: it is damaged")]
     GaveUp,
+    /// No picture of that many pixels takes so many bytes.
+    #[error("it has {bytes} bytes, more than {most} million pixels have: raise `max_megapixels`")]
+    TooLong {
+        /// Length of the file.
+        bytes: u64,
+        /// `max_megapixels`.
+        most: u64,
+    },
     /// A small file may promise a picture that no memory holds.
     #[error(
         "it has {width}×{height} pixels, more than {most} million: raise `max_megapixels` (each million takes up to 15 MB)"

@@ -17,7 +17,7 @@ mod several;
 pub(crate) use canvas::{Canvas, GAP, GLYPH, magnification, save, to_bytes, write_png};
 pub(crate) use error::Unread;
 pub(crate) use line::{CAPTIONS, Line};
-pub(crate) use read::{EXTENSIONS, Square, Wanted, read_square};
+pub(crate) use read::{EXTENSIONS, Square, Wanted, read_file, read_square};
 pub(crate) use remark::Remark;
 
 /// A file of tests/parity/odd_pictures.py.

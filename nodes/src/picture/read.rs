@@ -1,14 +1,21 @@
 //! Reading pictures of any size as squares.
 
+use std::io::Read;
+use std::path::Path;
+
 use image::Pixel;
 
 use super::decode::{Upright, upright};
 use super::flat::{alpha, grey, on_white, planes};
 use super::resize::{Bytes, Window, resize};
 use super::{Remark, Unread};
+use crate::files;
 
 /// What the names of pictures end in, in lower case.
 pub(crate) const EXTENSIONS: [&str; 10] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
+
+/// Bytes that a million pixels may take in a file: eight each, and as much again for what is in it besides.
+const LARGEST_MEGAPIXEL: u64 = 16_000_000;
 
 /// A picture as it goes into a dataset.
 #[derive(Debug)]
@@ -34,6 +41,18 @@ pub(crate) struct Wanted {
     pub(crate) masks: bool,
     /// How many million pixels a picture may have in its file.
     pub(crate) max_megapixels: u64,
+}
+
+/// [`read_square`] of a file.
+pub(crate) fn read_file(path: &Path, wanted: Wanted) -> Result<Square, Unread> {
+    let (file, most) = (files::open(path)?, wanted.max_megapixels);
+    let bytes = file.metadata()?.len();
+    if bytes > most * LARGEST_MEGAPIXEL {
+        return Err(Unread::TooLong { bytes, most });
+    }
+    let mut content = Vec::new();
+    file.take(bytes).read_to_end(&mut content)?;
+    read_square(&content, wanted)
 }
 
 /// Reads a picture from the bytes of its file, scales its shorter side and cuts a square out of its middle. It is turned as
@@ -67,7 +86,7 @@ fn square<P: Pixel<Subpixel = u8>>(picture: &Bytes<P>, side: u32) -> Bytes<P> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::fs::File;
 
     use hyper_flow_diffusion::weights::read_tensors;
     use image::codecs::png::PngEncoder;
@@ -198,6 +217,11 @@ mod tests {
         assert_eq!(error(&wide), format!("it has 60000×60000 pixels, {words}"));
         assert_eq!(error(&picture("mask", 1001, 1000, 0)), format!("it has 1001×1000 pixels, {words}"));
         assert!(read_square(&picture("mask", 1000, 1000, 0), RGB).is_ok());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("long.png");
+        File::create(&path).unwrap().set_len(16_000_001).unwrap();
+        let long = "it has 16000001 bytes, more than 1 million pixels have: raise `max_megapixels`";
+        assert_eq!(read_file(&path, RGB).unwrap_err().to_string(), long);
         let mut jpeg = odd("baseline.jpg");
         let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
         jpeg[frame + 5..frame + 9].copy_from_slice(&[0xea, 0x60, 0xea, 0x60]);

@@ -22,6 +22,7 @@ mod masks;
 mod memory;
 mod merging;
 mod non_finite;
+mod odd_folders;
 mod pairs;
 mod perception;
 mod precision;

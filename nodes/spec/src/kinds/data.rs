@@ -27,8 +27,11 @@ pub struct Digits {
 /// A folder of pictures with captions.
 ///
 /// Captions come from `metadata.jsonl` (`{"file_name": "a.png", "text": "a red fox"}`, the Hugging Face
-/// imagefolder convention) or, without one, from a `.txt` file of the same name beside each picture. Where each line has a
-/// `"split"`, "train" or "held_out" ("validation" and "test" are the same), it decides what is held out.
+/// imagefolder convention), `metadata.csv` or `metadata.parquet`, in the folder or in one below it, of which they name the
+/// pictures; or, without one, from a `.txt` file of the same name beside each picture. Where each row has a `split`, "train"
+/// or "held_out" ("validation" and "test" are the same), it decides what is held out; else folders of these names do, if all
+/// pictures lie in one. What is left out, for want of a caption or because it is hidden or of no format that is read, is
+/// told, and listed in the node's log.
 /// JPEG, PNG, WebP, GIF, BMP and TIFF; of an animation or several pages, the first. Pictures are turned as their EXIF says,
 /// converted to sRGB by the colour profile that they carry, laid on white where they are transparent, scaled so that the
 /// shorter side is `size`, then cropped in the centre, all as Pillow does it. A JPEG that is cut off is damaged.

@@ -3,17 +3,18 @@
 mod sample;
 mod shard;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_spec::kinds::WebDataset;
-use hyper_flow_spec::{Sha256, Url};
+use hyper_flow_spec::{Level, Sha256, Url};
 
-use crate::dataset::{Account, Opaque, Reason, Shape, Writer};
+use crate::dataset::{ADVICE, Account, Opaque, Reason, Shape, Writer, some};
 use crate::download::download;
 use crate::picture::Wanted;
 use crate::worker::Context;
 use crate::{NodeError, files};
-use sample::{Found, extensions, find};
+use sample::{Found, dotted, extensions, find};
 use shard::{Sample, Stopped};
 
 /// What the names of shards end in.
@@ -25,18 +26,27 @@ struct Intake<'a> {
     dataset: Writer<'a>,
     opaque: Opaque,
     account: Account,
+    /// Members that are passed over for the dots in their names.
+    dotted: Vec<String>,
 }
 
 pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeError> {
     let shape = Shape { channels: params.channels.get(), side: params.size.get() };
     let dataset = Writer::new(context, shape, params.masks)?;
-    let mut intake = Intake { context, params, dataset, opaque: Opaque::default(), account: Account::default() };
+    let mut intake =
+        Intake { context, params, dataset, opaque: Opaque::default(), account: Account::default(), dotted: Vec::new() };
     let sources = sources(context, params)?;
     for (done, source) in sources.iter().enumerate() {
         intake.shard(source)?;
         context.progress(done + 1, sources.len(), "shards")?;
     }
     intake.account.tell(context)?;
+    let hints = intake.hints();
+    if intake.dataset.is_empty() {
+        let hints = if hints.is_empty() { String::new() } else { format!(": {}", hints.join("; ")) };
+        return Err(NodeError::Unfit(format!("no sample of the shards has a picture and a caption{hints}")));
+    }
+    hints.into_iter().for_each(|hint| context.reporter.message(Level::Warning, hint));
     intake.opaque.tell(context)?;
     intake.dataset.finish(params.held_out.get())
 }
@@ -98,7 +108,11 @@ impl Intake<'_> {
     fn shard(&mut self, source: &Source<'_>) -> Result<(), NodeError> {
         let path = source.path(self.context)?;
         let shown = source.shown(&path);
-        match shard::read(&path, &extensions(), |sample| self.sample(&shown, &sample)) {
+        let mut own = Vec::new();
+        let outcome =
+            shard::read(&path, &extensions(), |name| own.push(name.to_owned()), |sample| self.sample(&shown, &sample));
+        own.into_iter().for_each(|name| self.account.leave_out(Reason::Own, name));
+        match outcome {
             Ok(()) => Ok(()),
             Err(Stopped::Failed(error)) => Err(error),
             Err(Stopped::Damaged(why)) => self.damaged(&shown, &why),
@@ -117,20 +131,40 @@ impl Intake<'_> {
         match find(sample, wanted) {
             Ok(Found::Pair(square, caption)) => {
                 self.opaque.count(&square);
-                self.account.remark(&sample.key, &square.remarks);
+                self.account.take(&sample.key, &caption, &square.remarks);
                 self.dataset.push(&square.pixels, square.mask.as_deref(), caption)?;
             }
-            Ok(Found::NoPicture) => self.account.leave_out(Reason::NoPicture, &sample.key),
-            Ok(Found::NoCaption) => self.account.leave_out(Reason::NoCaption, &sample.key),
+            Ok(Found::NoPicture) => self.incomplete(Reason::NoPicture, sample),
+            Ok(Found::NoCaption) => self.incomplete(Reason::NoCaption, sample),
             Err(why) => self.damaged(shard, &why)?,
         }
         Ok(())
     }
 
+    fn incomplete(&mut self, reason: Reason, sample: &Sample) {
+        self.account.leave_out(reason, &sample.key);
+        self.dotted.extend(dotted(sample));
+    }
+
+    /// Why samples may be incomplete.
+    fn hints(&self) -> Vec<String> {
+        let keys = |reason| self.account.left_out(&reason).iter().collect::<BTreeSet<_>>();
+        let apart: Vec<String> =
+            keys(Reason::NoPicture).intersection(&keys(Reason::NoCaption)).map(|key| (*key).clone()).collect();
+        let dotted = (!self.dotted.is_empty()).then(|| {
+            let names = some(&self.dotted);
+            format!("the key of a sample ends at the first dot of its name, so rename {names}")
+        });
+        let apart = (!apart.is_empty()).then(|| {
+            let (count, keys) = (apart.len(), some(&apart));
+            format!("picture and caption of {count} samples do not follow each other, so sort the tar: {keys}")
+        });
+        dotted.into_iter().chain(apart).collect()
+    }
+
     fn damaged(&mut self, shard: &Path, why: &str) -> Result<(), NodeError> {
         if !self.params.skip_damaged {
-            let advice = "mend it, or leave what is damaged out by `skip_damaged: true`";
-            return Err(NodeError::content(shard, format!("{why}; {advice}")));
+            return Err(NodeError::content(shard, format!("{why}; {ADVICE}")));
         }
         let name = shard.file_name().unwrap_or_default().to_string_lossy();
         self.account.leave_out(Reason::Damaged, format!("{name}: {why}"));

@@ -1,24 +1,25 @@
 //! What a sample's members mean.
 
-use serde::Deserialize;
-
 use super::shard::Sample;
+use crate::dataset::words;
 use crate::picture::{EXTENSIONS, Square, Wanted, read_square};
 
 /// The caption as text, and as a field of something.
 const TEXT: &str = "txt";
 const JSON: &str = "json";
+/// Fields that hold captions; the first that is not null counts.
+const CAPTIONS: [&str; 2] = ["caption", "text"];
 
 /// Every extension that means something.
 pub(super) fn extensions() -> Vec<&'static str> {
     EXTENSIONS.into_iter().chain([TEXT, JSON]).collect()
 }
 
-/// Further fields are whoever's made the shard.
-#[derive(Deserialize)]
-struct Described {
-    caption: Option<String>,
-    text: Option<String>,
+/// The names of a sample's members that would be read, had their names no second dot.
+pub(super) fn dotted(sample: &Sample) -> impl Iterator<Item = String> {
+    let read = |ending: &str| extensions().contains(&ending);
+    let dotted = move |name: &&String| name.rsplit_once('.').is_some_and(|(_, ending)| read(ending));
+    sample.members.keys().filter(dotted).map(|name| format!("{}.{name}", sample.key.escape_debug()))
 }
 
 /// What a sample turns out to be.
@@ -43,16 +44,17 @@ pub(super) fn find(sample: &Sample, wanted: Wanted) -> Result<Found, String> {
 
 fn caption(sample: &Sample) -> Result<Option<String>, String> {
     if sample.members.contains_key(TEXT) {
-        let text =
-            |bytes: &[u8]| std::str::from_utf8(bytes).map(|text| text.trim().to_owned()).map_err(|e| e.to_string());
-        return member(sample, TEXT, text).map(Some);
+        return member(sample, TEXT, |bytes| words::text(bytes).map(|text| Some(text.trim().to_owned())));
     }
     if !sample.members.contains_key(JSON) {
         return Ok(None);
     }
-    let described = |bytes: &[u8]| serde_json::from_slice::<Described>(bytes).map_err(|e| e.to_string());
-    let Described { caption, text } = member(sample, JSON, described)?;
-    Ok(caption.or(text).map(|text| text.trim().to_owned()))
+    member(sample, JSON, |bytes| {
+        let described = words::json(words::text(bytes)?).map_err(|e| e.to_string())?;
+        let fields = CAPTIONS.iter().map(|field| words::caption(described.get(field)));
+        let texts = fields.collect::<Result<Vec<_>, _>>()?;
+        Ok(texts.into_iter().flatten().next().map(|text| text.trim().to_owned()))
+    })
 }
 
 /// What `read` makes of a member that is there.

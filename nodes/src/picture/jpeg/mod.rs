@@ -27,12 +27,12 @@ pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Decoded, Unread> {
     if outline.has_finer_chroma() {
         return Err(Unread::FineChroma);
     }
-    let headers = open(bytes, false)?;
-    let (width, height) = headers.dimensions().unwrap_or_default();
-    within(most, width as u32, height as u32)?;
     if !outline.is_ended() && !outline.has_every_scan() {
         return Err(Unread::Cut);
     }
+    let headers = open(bytes, false)?;
+    let (width, height) = headers.dimensions().unwrap_or_default();
+    within(most, width as u32, height as u32)?;
     let pixels = pixels(&outline.closed(bytes, &[]));
     let more = self::pixels(&outline.closed(bytes, &MORE));
     let pixels = match (pixels, more) {
@@ -77,7 +77,7 @@ fn picture(width: u32, height: u32, pixels: Vec<u8>) -> Result<DynamicImage, Unr
 }
 
 fn unread(error: DecodeErrors) -> Unread {
-    Unread::Jpeg(error.to_string())
+    Unread::Jpeg(error.to_string().trim().to_owned())
 }
 
 #[cfg(test)]
@@ -98,6 +98,7 @@ mod tests {
         for name in WHOLE {
             let bytes = odd(name);
             let from = Outline::of(&bytes).first_scan();
+            assert!((3..from).all(|length| decoded(&bytes[..length]).is_err_and(|why| why == CUT)), "{name}");
             let (mut told, mut lost) = (0, Vec::new());
             let whole = decoded(&bytes).unwrap();
             for length in from..bytes.len() - 2 {

@@ -82,7 +82,7 @@ impl Outline {
 
     /// Whether nothing is left for further scans to bring.
     pub(super) fn has_every_scan(&self) -> bool {
-        self.components.iter().all(|component| component.missing == [Some(0); 64])
+        self.data_end > 0 && self.components.iter().all(|component| component.missing == [Some(0); 64])
     }
 
     /// Whether a component has more samples than the first, in width or height.

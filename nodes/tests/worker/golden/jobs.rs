@@ -78,7 +78,11 @@ pub(super) fn all() -> Vec<(&'static str, Value, Ports)> {
         &[("data", "Digits"), ("teacher", "TrainTeacher"), ("student", "SegmentDistill"), ("reward", "TrainClip")];
     vec![
         ("Digits", json!({"file": "file", "held_out": 0.2}), &[]),
-        ("ImageFolder", json!({"folder": "folder", "size": 6, "channels": 3, "held_out": 0.4, "max_megapixels": 256, "skip_damaged": false}), &[]),
+        (
+            "ImageFolder",
+            json!({"folder": "folder", "size": 6, "channels": 3, "held_out": 0.4, "max_megapixels": 256, "skip_damaged": false}),
+            &[],
+        ),
         (
             "WebDataset",
             json!({
