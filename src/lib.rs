@@ -27,6 +27,7 @@
 //! | a kind | a struct there, a line in `registry.rs`, a file and a line in `nodes/src/kinds/` |
 //! | a loss | one function in `nodes/diffusion/src/losses/`, and a fixture for it |
 //! | a model, scheduler or metric | `nodes/diffusion/src/` |
+//! | a format of pictures, or what becomes of their pixels | `nodes/src/picture/`, and a file in `tests/parity/odd_pictures.py` |
 //! | something that all trainings do | `nodes/src/training/`, the one loop |
 //! | a rule of the language | [`pipeline`] |
 //! | a reason why a node runs | [`plan`] |
