@@ -147,11 +147,11 @@ kinds! {
     SegmentDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    RewardFinetune 1 -> Lora { fn check(&self) -> Vec<Problem> {
+    RewardFinetune 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     OdePairs 1 -> Pairs { const CHECKPOINTS: bool = true; },
-    ScoreDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
+    ScoreDistill 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     PretrainedLora 1 -> Lora { fn check(&self) -> Vec<Problem> {
@@ -169,7 +169,7 @@ kinds! {
     CommandScorer 1 -> CommandScorer { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Eval 3 -> Metrics { fn check(&self) -> Vec<Problem> {
+    Eval 4 -> Metrics { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Gate 1 -> Report { fn check(&self) -> Vec<Problem> {
