@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 /// A number of 32 bits that follows no pattern.
 fn scatter(x: i64, y: i64, c: i64) -> i64 {
     const BITS: i64 = 0xffff_ffff;
-    let z = (x * 73_856_093 ^ y * 19_349_663 ^ c * 83_492_791) & BITS;
+    let z = ((x * 73_856_093) ^ (y * 19_349_663) ^ (c * 83_492_791)) & BITS;
     let z = ((z ^ (z >> 15)) * 0x2c1b_3c6d) & BITS;
     let z = ((z ^ (z >> 12)) * 0x297a_2d39) & BITS;
     z ^ (z >> 15)

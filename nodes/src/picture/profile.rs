@@ -10,6 +10,9 @@ const SAME: u8 = 1;
 /// Shades of each channel that profiles are compared at.
 const SHADES: [u8; 6] = [0, 20, 51, 102, 180, 255];
 
+/// RGBA → RGBA in sRGB, or nothing if the profile does not do.
+type Conversion = Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>;
+
 /// A picture in sRGB, as `ImageCms.profileToProfile` makes it. One that is sRGB by another name stays as it is; so does one
 /// whose profile cannot be read or is of other channels, which is remarked.
 pub(super) fn to_srgb(picture: &DynamicImage, profile: Option<&[u8]>) -> (RgbaImage, Option<Remark>) {
@@ -29,7 +32,7 @@ pub(super) fn to_srgb(picture: &DynamicImage, profile: Option<&[u8]>) -> (RgbaIm
 }
 
 /// RGBA by this profile → RGBA.
-fn conversion(profile: &ColorProfile, grey: bool) -> Option<Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>> {
+fn conversion(profile: &ColorProfile, grey: bool) -> Option<Conversion> {
     let from = match profile.color_space {
         DataColorSpace::Rgb => Layout::Rgba,
         DataColorSpace::Gray if grey => Layout::GrayAlpha,
@@ -51,7 +54,7 @@ fn conversion(profile: &ColorProfile, grey: bool) -> Option<Box<dyn Fn(&[u8]) ->
 }
 
 /// Whether a conversion changes no colour by more than rounding does.
-fn is_nothing(convert: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> bool {
+fn is_nothing(convert: &Conversion) -> bool {
     let greys = SHADES.into_iter().flat_map(|grey| [grey, grey, grey, 255]);
     let pairs = SHADES.into_iter().flat_map(|r| SHADES.into_iter().map(move |g| (r, g)));
     let colours = pairs.flat_map(|(r, g)| SHADES.into_iter().flat_map(move |b| [r, g, b, 255]));
