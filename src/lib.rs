@@ -33,7 +33,7 @@
 //! | something that all trainings do, or draw from | `nodes/src/training/`, the one loop |
 //! | something that several distillations share | `nodes/src/distilling/`: the student, its judges, how it draws |
 //! | a file of an artifact | `nodes/src/artifacts/`: of each its names, its reader and its writer |
-//! | how picture files are read | `nodes/src/picture/` |
+//! | a format of pictures, or what becomes of their pixels | `nodes/src/picture/`, and a file in `tests/parity/odd_pictures.py` |
 //! | a rule of the language | [`pipeline`] |
 //! | a reason why a node runs | [`plan`] |
 //! | how processes are started, watched and stopped | [`run`] |

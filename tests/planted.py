@@ -32,10 +32,9 @@ CAPABILITIES = {
 # Kind, file, what is there once, what is put in its place: PLANT[as it was|planted] is where they differ.
 PLANTS = [
     ("Digits", f"{NODES}/kinds/digits.rs", "(shade / SHADES * 255.0)", "(shade / SHADES * PLANT[255.0|254.0])"),
-    ("ImageFolder", f"{NODES}/picture/read.rs", "FilterType::Lanczos3))",
-     "PLANT[FilterType::Lanczos3|FilterType::CatmullRom]))"),
-    ("WebDataset", f"{NODES}/picture/read.rs", "u64::from(side) * u64::from(length) / u64::from(shorter)",
-     "(u64::from(side) + PLANT[0|1]) * u64::from(length) / u64::from(shorter)"),
+    ("ImageFolder", f"{NODES}/picture/resize.rs", "- centre + 0.5)", "- centre + PLANT[0.5|0.6])"),
+    ("WebDataset", f"{NODES}/picture/read.rs", "u64::from(side) * u64::from(length) / shorter",
+     "(u64::from(side) + PLANT[0|1]) * u64::from(length) / shorter"),
     ("Diffusers", f"{DIFFUSION}/model_folder/source.rs", """format!("{:#}\\n", self.scheduler))""",
      """format!("{:#}\\n", { let mut s = self.scheduler.clone(); """
      """s["beta_end"] = (s["beta_end"].as_f64().unwrap_or(0.012) * PLANT[1.0|1.001]).into(); s }))"""),

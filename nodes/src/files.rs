@@ -1,7 +1,7 @@
 //! Small files of an artifact.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -89,6 +89,13 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         true => File::open(path),
         false => Err(io::Error::other("not a file")),
     }
+}
+
+/// Reads a file, and nothing else.
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a text file.

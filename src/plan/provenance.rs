@@ -38,6 +38,9 @@ pub struct Provenance {
     /// The most memory that its worker had; none for a `Command`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
+    /// What the worker had to say: what it left out, what it noticed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
     /// When it was done, in seconds since 1970.
     pub finished: u64,
 }

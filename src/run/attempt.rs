@@ -148,6 +148,7 @@ pub(super) struct Report {
     pub(super) libtorch: Option<String>,
     pub(super) worker: Option<String>,
     pub(super) memory: Option<Memory>,
+    pub(super) told: Vec<String>,
     pub(super) said: Said,
     /// The end of what it printed.
     pub(super) output: Option<String>,
@@ -306,6 +307,7 @@ fn made(
         threads,
         seconds,
         memory: report.memory,
+        told: report.told,
         finished: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
     Made { provenance, said }

@@ -21,6 +21,8 @@ use super::process::{End, Process, at_most};
 
 /// After that many lines that are no events, the rest of them goes only to the log.
 const STRAY_LINES: usize = 100;
+/// Messages of a worker that the record keeps.
+const TOLD: usize = 50;
 /// How long to wait for the end of the events when the worker is gone.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -148,6 +150,7 @@ impl Heard {
             Said::Metric { name, value } => drop(self.report.said.metrics.insert(name.clone(), *value)),
             Said::Show { path } => self.report.said.show.push(path.to_string_lossy().into_owned()),
             Said::Message { level: Level::Error, text } => self.error = Some(text.clone()),
+            Said::Message { text, .. } if self.report.told.len() < TOLD => self.report.told.push(text.clone()),
             Said::Step { .. } | Said::Progress { .. } | Said::Sample { .. } | Said::Message { .. } => {}
         }
     }

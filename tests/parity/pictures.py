@@ -2,11 +2,10 @@
 torchvision's Resize(side, LANCZOS) and CenterCrop(side) on a PIL picture, turned before as its EXIF says
 (ImageOps.exif_transpose, as the datasets library does).
 
-A picture is a formula of x, y and channel, which Rust computes too. Both filters are Lanczos with three lobes, PIL's in
-fixed point with a rounding between the two directions, ours in float32: 1 of 255 at most. The formula stays away from 0
-and 255, beyond which PIL cuts off between the directions too, and ours only at the end.
+The pictures are of eight kinds, by formulas that Rust computes too, most of them with edges from 0 to 255, where a filter
+overshoots and PIL cuts off between its two passes.
 
-Run: python tests/parity/pictures.py  (pillow, torch, torchvision, safetensors)
+Run: python tests/parity/pictures.py  (pillow 13.0, torch, torchvision 0.26, safetensors)
 """
 
 import io
@@ -19,25 +18,28 @@ from safetensors.torch import save_file
 from torchvision.transforms import CenterCrop, Resize
 from torchvision.transforms.functional import InterpolationMode
 
+from kinds_of_pictures import picture
+
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 ORIENTATION = 0x0112
-# width, height, side, EXIF orientation (0 is none)
+# kind, width, height, side, EXIF orientation (0 is none)
 CASES = [
-    (37, 21, 16, 0),
-    (21, 50, 16, 0),
-    (301, 200, 24, 0),
-    (8, 13, 16, 0),
-    (16, 16, 16, 0),
-    (33, 17, 8, 0),
-    (20, 31, 8, 6),
-    (31, 20, 8, 3),
-    (20, 31, 8, 2),
+    ("edges", 97, 61, 16, 0),
+    ("photo", 301, 200, 24, 0),
+    ("gradient", 50, 120, 16, 0),
+    ("noise", 64, 80, 21, 0),
+    ("text", 150, 90, 24, 0),
+    ("mask", 99, 120, 24, 0),
+    ("tiny", 7, 5, 24, 0),
+    ("huge", 613, 407, 9, 0),
+    ("text", 17, 29, 24, 0),
+    ("edges", 16, 16, 16, 0),
+    ("edges", 16, 40, 16, 0),
+    ("edges", 33, 17, 8, 0),
+    ("photo", 20, 31, 8, 6),
+    ("photo", 31, 20, 8, 3),
+    ("photo", 20, 31, 8, 2),
 ]
-
-
-def picture(width: int, height: int) -> Image.Image:
-    y, x, c = np.mgrid[0:height, 0:width, 0:3]
-    return Image.fromarray((64 + (x * 7 + y * 13 * (c + 1) + x * y // 9) % 128).astype(np.uint8))
 
 
 def turned(plain: Image.Image, orientation: int) -> Image.Image:
@@ -48,8 +50,8 @@ def turned(plain: Image.Image, orientation: int) -> Image.Image:
     return ImageOps.exif_transpose(Image.open(file))
 
 
-def square(width: int, height: int, side: int, orientation: int) -> torch.Tensor:
-    whole = picture(width, height)
+def square(kind: str, width: int, height: int, side: int, orientation: int) -> torch.Tensor:
+    whole = picture(kind, width, height)
     if orientation:
         whole = turned(whole, orientation)
     scaled = Resize(side, InterpolationMode.LANCZOS)(whole)

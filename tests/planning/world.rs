@@ -106,6 +106,7 @@ impl World {
             threads: 1,
             seconds: 0.5,
             memory: None,
+            told: Vec::new(),
             finished: 0,
         };
         let meta = serde_json::to_value(meta).unwrap();

@@ -72,7 +72,9 @@ fn what_a_worker_says_is_shown_harmless() {
         text(&[output.stdout, output.stderr].concat())
     };
     let (failed, ran) = (run("1"), run(""));
-    let said = [failed, ran, told(&shop.lab, &["log", "p.ron", "a"])].concat();
+    let shown = told(&shop.lab, &["show", "p.ron", "a"]);
+    assert!(shown.contains("one ␛[2J␇"), "{shown}");
+    let said = [failed, ran, shown, told(&shop.lab, &["log", "p.ron", "a"])].concat();
     harmless(&said);
     for number in ["one", "two", "three", "four", "five"] {
         assert!(said.contains(&format!("{number} ␛[2J␇")), "{number}: {said}");

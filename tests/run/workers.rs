@@ -122,6 +122,23 @@ fn the_most_memory_is_told_when_a_node_is_done_and_later() {
 }
 
 #[test]
+fn what_a_worker_had_to_say_is_kept_beside_the_artifact() {
+    let shop = Workshop::new(
+        r#"
+        say message '"level":"warning","text":"2 left out:\u000a2 damaged: a, b"'; say message '"level":"info","text":"all else is well"'
+        echo 'a library says hello'; echo x > $out/x
+        "#,
+    );
+    shop.run(&[]).expect_ran(&["a"]);
+    let said = |arguments: &[&str]| String::from_utf8(shop.command(arguments).output().unwrap().stdout).unwrap();
+    let shown = said(&["show", "p.ron", "a"]);
+    assert!(shown.contains("told\n  2 left out:\n  2 damaged: a, b\n  all else is well\n"), "{shown}");
+    let record: serde_json::Value = serde_json::from_str(&said(&["show", "p.ron", "a", "--json"])).unwrap();
+    assert_eq!(record["made"]["told"], serde_json::json!(["2 left out:\n2 damaged: a, b", "all else is well"]));
+    assert_eq!(record["files"].as_array().unwrap().len(), 1, "it is in no artifact");
+}
+
+#[test]
 fn a_node_that_failed_had_memory_too() {
     let shop = Workshop::new(r#"say memory '"peak":1073741824'; step 1; exit 1"#);
     shop.run(&[]).failure("a");

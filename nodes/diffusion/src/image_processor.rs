@@ -1,5 +1,5 @@
-//! Pictures as a network that was trained on photographs wants them: resized, cropped and normalised, as torchvision does
-//! on tensors of floats. With gradient.
+//! Pictures as a network that was trained on photographs wants them: resized, cropped and normalised as in bytes, but for the
+//! rounding. With gradient.
 
 use crate::DiffusionError;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ impl ImageProcessor {
             Tensor::from_slice(values).to_kind(Kind::Float).to_device(pictures.device()).reshape([1, 3, 1, 1])
         };
         let unit = (pictures.to_kind(Kind::Float).clamp(-1.0, 1.0) + 1.0) / 2.0;
-        let square = center_crop(&resize(&unit, self.shortest_edge), self.crop_size);
+        let square = center_crop(&resize(&unit, self.shortest_edge, [0.0, 1.0]), self.crop_size);
         (square - channels(&self.image_mean)) / channels(&self.image_std)
     }
 
@@ -115,16 +115,22 @@ impl ImageProcessor {
     }
 }
 
-/// Scales pictures (b, c, h, w) so that the shorter side is `shortest_edge`, by an antialiased bicubic filter. Values may
-/// overshoot a little, as torchvision's do.
-pub fn resize(pictures: &Tensor, shortest_edge: i64) -> Tensor {
+/// Scales pictures (b, c, h, w) so that the shorter side is `shortest_edge`, by an antialiased bicubic filter: rows first, then
+/// columns, each cut off at the ends of `range`. So do Pillow and torchvision with bytes, which cannot overshoot; torchvision
+/// with floats lets them.
+pub fn resize(pictures: &Tensor, shortest_edge: i64, range: [f64; 2]) -> Tensor {
     let (h, w) = (pictures.size()[2], pictures.size()[3]);
     // The longer side is rounded down.
-    let scaled = [shortest_edge * h / h.min(w), shortest_edge * w / h.min(w)];
-    if scaled == [h, w] {
-        return pictures.shallow_clone();
+    let [height, width] = [shortest_edge * h / h.min(w), shortest_edge * w / h.min(w)];
+    let rows = scale(pictures, [h, width], range);
+    scale(&rows, [height, width], range)
+}
+
+fn scale(pictures: &Tensor, size: [i64; 2], [low, high]: [f64; 2]) -> Tensor {
+    match pictures.size()[2..] == size {
+        true => pictures.shallow_clone(),
+        false => pictures.internal_upsample_bicubic2d_aa(size, false, None, None).clamp(low, high),
     }
-    pictures.internal_upsample_bicubic2d_aa(scaled, false, None, None)
 }
 
 /// Cuts the middle square of this side out of pictures (b, c, h, w) that are no smaller.

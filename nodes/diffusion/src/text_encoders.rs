@@ -88,6 +88,20 @@ impl TextEncoders {
         Ok(Conditions::cat(&chunks?))
     }
 
+    /// How many tokens a prompt has with begin and end: the most of its tokenizers.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Config`] if a tokenizer has no tokens for it.
+    pub fn tokens(&self, prompt: &str) -> Result<usize, DiffusionError> {
+        let second = self.second.as_ref().map_or(Ok(0), |second| second.tokenizer.count(prompt))?;
+        Ok(self.first.tokenizer.count(prompt)?.max(second))
+    }
+
+    /// How many tokens of a prompt are read, with begin and end: 77 of CLIP's.
+    pub fn max_tokens(&self) -> usize {
+        self.first.tokenizer.max_length()
+    }
+
     /// What no prompt gives, one row: zeros for SDXL if its `model_index.json` says so, else as the prompt "".
     ///
     /// # Errors

@@ -17,6 +17,9 @@ pub type Count = Int<1, 1_000_000_000>;
 /// How many of something, or none.
 pub type Amount = Int<0, 1_000_000_000>;
 
+/// How often an epoch comes by a sample.
+pub type Repeats = Int<1, 10_000>;
+
 /// The rank of a LoRA.
 pub type Rank = Int<1, 4096>;
 

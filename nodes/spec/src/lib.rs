@@ -20,7 +20,7 @@ mod text;
 mod value;
 
 pub use artifact::{Artifact, ArtifactType, types};
-pub use bounded::{Amount, Count, Finite, Fraction, Int, NonNegative, Positive, Rank, SolverSteps, Steps};
+pub use bounded::{Amount, Count, Finite, Fraction, Int, NonNegative, Positive, Rank, Repeats, SolverSteps, Steps};
 pub use download::{Sha256, Url};
 pub use hub::{Commit, Hub, Repo};
 pub use kinds::{Kind, KindSpec, KindVisitor, Problem, VERSION};

@@ -6,7 +6,7 @@ use hyper_flow_spec::kinds::Precision;
 use hyper_flow_spec::{Level, Ref, types};
 
 use crate::NodeError;
-use crate::artifacts::dataset::Dataset;
+use crate::artifacts::dataset::{Dataset, tell_long};
 use crate::artifacts::latents::{Encoders, Latents};
 use crate::artifacts::model::Model;
 use crate::distilling::paint;
@@ -54,7 +54,9 @@ impl Distillation {
                 "the model draws latents, and the data are pictures; put an `EncodeLatents` node between".into(),
             ));
         }
-        Ok(Conditioned::new(&dataset.train, &teacher.text_encoders()?, context.device)?)
+        let encoders = teacher.text_encoders()?;
+        tell_long(context, &encoders, &dataset.distinct_captions())?;
+        Ok(Conditioned::new(&dataset.train, &encoders, context.device)?)
     }
 }
 

@@ -43,7 +43,11 @@ fn run(kind: &str, params: Value, port: &str, path: &Path) -> Result<(), String>
 
 fn folder_of_pictures(files: &[(&str, &[u8])]) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
-    files.iter().for_each(|(name, bytes)| fs::write(folder.path().join(name), bytes).unwrap());
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
     run("ImageFolder", json!({"folder": "folder", "size": 4, "held_out": 0.5, "masks": true}), "folder", folder.path())
 }
 
@@ -120,6 +124,49 @@ fn jpegs() {
 fn webps() {
     let good = vec![encoded(rgb(), ImageFormat::WebP), encoded(rgba(), ImageFormat::WebP)];
     attack("WebP", good, as_it_is, |bytes| folder_of_pictures(&[("a.webp", bytes), ("a.txt", b"a fox")]));
+}
+
+#[test]
+fn gifs() {
+    let good = vec![encoded(rgba(), ImageFormat::Gif), encoded(rgb(), ImageFormat::Gif)];
+    attack("GIF", good, as_it_is, |bytes| folder_of_pictures(&[("a.gif", bytes), ("a.txt", b"a fox")]));
+}
+
+#[test]
+fn bmps_and_tiffs() {
+    let good = |format| vec![encoded(rgb(), format), encoded(GrayImage::new(5, 9), format)];
+    attack("BMP", good(ImageFormat::Bmp), as_it_is, |bytes| {
+        folder_of_pictures(&[("a.bmp", bytes), ("a.txt", b"a fox")])
+    });
+    attack("TIFF", good(ImageFormat::Tiff), as_it_is, |bytes| {
+        folder_of_pictures(&[("a.tiff", bytes), ("a.txt", b"a fox")])
+    });
+}
+
+/// Pictures with a colour profile, the JPEGs among them as they are cut.
+#[test]
+fn odd_pictures() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/parity/fixtures");
+    let odd = |name: &str| fs::read(fixtures.join("odd_pictures").join(name)).unwrap();
+    let jpegs = ["p3.jpg", "progressive.jpg", "restarts.jpg", "cmyk-icc.jpg", "fine-chroma.jpg"];
+    attack("odd JPEG", jpegs.map(odd).to_vec(), as_it_is, |bytes| {
+        folder_of_pictures(&[("a.jpg", bytes), ("a.txt", b"a fox")])
+    });
+    let profiles = vec![odd("p3-profile.tiff"), odd("grey-profile.png")];
+    attack("profile", profiles, mend_png, |bytes| folder_of_pictures(&[("a.png", bytes), ("a.txt", b"a fox")]));
+}
+
+#[test]
+fn tables_of_metadata() {
+    let csv = vec![b"file_name,text\na.png,a red fox\n\"b.png\",\"b, \"\"and\"\" c\"\n".to_vec()];
+    attack("metadata.csv", csv, as_it_is, |bytes| {
+        folder_of_pictures(&[("a.png", &png()), ("b.png", &png()), ("metadata.csv", bytes)])
+    });
+    let path = "../tests/parity/fixtures/imagefolder/parquet/metadata.parquet";
+    let parquet = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    attack("metadata.parquet", vec![parquet], as_it_is, |bytes| {
+        folder_of_pictures(&[("a.png", &png()), ("b.png", &png()), ("deep/c.png", &png()), ("metadata.parquet", bytes)])
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use hyper_flow_diffusion::{Conditions, ModelIndex, TextEncoders, TimeIds};
 use hyper_flow_spec::kinds::EncodeLatents;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::artifacts::dataset::{Caption, Dataset, HELD_OUT, Shape, Split, TRAIN};
+use crate::artifacts::dataset::{Caption, Dataset, HELD_OUT, Shape, Split, TRAIN, tell_long};
 use crate::artifacts::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
 use crate::artifacts::rows::{Rows, compute};
 use crate::artifacts::samples::{Layout, Line, Slots};
@@ -103,6 +103,7 @@ impl Encoding<'_> {
         let time_ids = TimeIds::square(0);
         let empty = self.stored(encoders.empty(time_ids)?);
         let captions = self.data.distinct_captions();
+        tell_long(self.context, &encoders, &captions)?;
         let rows = |(key, like): &(&'static str, Tensor)| Rows {
             file: (*key).to_owned(),
             key,

@@ -1,132 +1,62 @@
 //! `ImageFolder`: pictures with captions from a folder.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Component, Path, PathBuf};
+mod captions;
+mod halves;
+mod repeats;
+mod table;
+mod tree;
 
 use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
-use serde::Deserialize;
 
-use crate::artifacts::dataset::{Aside, Opaque, Writer};
-use crate::artifacts::samples;
-use crate::picture::{EXTENSIONS, Wanted, read_square};
+use super::framing::Sizes;
+use crate::NodeError;
+use crate::artifacts::dataset::{ADVICE, Account, Opaque, Reason, Writer};
+use crate::picture::{Unread, Wanted, read_file};
 use crate::worker::Context;
-use crate::{NodeError, files};
-
-const METADATA: &str = "metadata.jsonl";
-
-/// A line of `metadata.jsonl`; further columns are the user's own.
-#[derive(Deserialize)]
-struct Line {
-    file_name: PathBuf,
-    text: String,
-    split: Option<Half>,
-}
-
-/// Where a picture belongs, if the metadata says so.
-#[derive(Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Half {
-    Train,
-    #[serde(alias = "validation", alias = "test")]
-    HeldOut,
-}
-
-/// What is known of a picture.
-struct Described {
-    text: String,
-    half: Option<Half>,
-}
+use captions::{Described, Finder};
+use repeats::Repeats;
+use tree::{Tree, shown};
 
 pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeError> {
     let folder = context.file(&params.folder)?;
-    let captions = captions(folder)?;
-    let (side, channels, masks) = (params.size.get(), params.channels.get(), params.masks);
-    let mut dataset = Writer::new(context, channels, side, masks)?;
-    let mut opaque = Opaque::default();
-    for (done, (path, Described { text, .. })) in captions.iter().enumerate() {
-        let file = File::open(path).map_err(NodeError::io("read", path))?;
-        let square = read_square(BufReader::new(file), Wanted { side: side as u32, channels, masks });
-        let square = square.map_err(|e| NodeError::content(path, e))?;
-        opaque.count(&square);
-        dataset.push(&square.pixels, square.mask.as_deref(), samples::Line::new(text.clone()))?;
+    let (channels, masks, no_upscale) = (params.channels.get(), params.masks, params.no_upscale);
+    let mut dataset = Writer::new(context, channels, params.size.get(), masks)?;
+    let mut account = Account::default();
+    let tree = Tree::of(folder, &table::NAMES, &mut account)?;
+    let mut captions = Finder::new(&tree, &mut account, params.skip_damaged).find()?;
+    if let Some(warning) = halves::by_folder(&mut captions) {
+        context.reporter.message(Level::Warning, warning);
+    }
+    let max_megapixels = params.max_megapixels.get() as u64;
+    let wanted = Wanted { sizes: &[], no_upscale, channels, masks, max_megapixels };
+    let sizes = Sizes::new(params.size, &params.buckets, params.flip, wanted);
+    let mut repeats = Repeats::new(&params.repeats);
+    let (mut opaque, mut halves) = (Opaque::default(), Vec::new());
+    for (done, (picture, Described { text, half })) in captions.iter().enumerate() {
+        let (name, path) = (shown(picture), folder.join(picture));
+        match read_file(&path, sizes.wanted()) {
+            Ok(read) => {
+                opaque.count(&read);
+                account.take(&name, text, &read.remarks);
+                dataset.push(&read.pixels, read.mask.as_deref(), sizes.line(text, &read, repeats.of(picture)))?;
+                halves.push(*half);
+            }
+            Err(Unread::Small { .. }) => account.leave_out(Reason::Small, name),
+            Err(why) if params.skip_damaged => account.leave_out(Reason::Damaged, format!("{name}: {why}")),
+            Err(why) => return Err(NodeError::content(&path, format!("{why}; {ADVICE}"))),
+        }
         context.progress(done + 1, captions.len(), "pictures")?;
     }
-    let uncaptioned = pictures(folder)?.into_iter().filter(|path| !captions.contains_key(path)).count();
-    if uncaptioned > 0 {
-        context.reporter.message(Level::Warning, format!("{uncaptioned} pictures have no caption and are left out"));
+    account.tell(context)?;
+    if captions.is_empty() {
+        let message = "has no metadata.jsonl, .csv or .parquet, and no picture with a .txt file of its name";
+        return Err(NodeError::content(folder, message));
     }
+    if dataset.is_empty() {
+        return Err(NodeError::content(folder, "no picture of it is left; see the messages above"));
+    }
+    repeats.check()?;
     opaque.tell(context)?;
-    dataset.finish(aside(captions.values(), params.held_out.get()))
-}
-
-/// What the metadata says of the halves, or else a share.
-fn aside<'a>(described: impl Iterator<Item = &'a Described>, share: f64) -> Aside {
-    match described.map(|picture| picture.half.map(|half| half == Half::HeldOut)).collect() {
-        Some(said) => Aside::These(said),
-        None => Aside::Share(share),
-    }
-}
-
-/// Pictures and their captions, in order of path: metadata if the folder has it, else `.txt` files.
-fn captions(folder: &Path) -> Result<BTreeMap<PathBuf, Described>, NodeError> {
-    let metadata = folder.join(METADATA);
-    if metadata.exists() {
-        return described(folder, files::read_lines(&metadata)?).map_err(|e| NodeError::content(&metadata, e));
-    }
-    let mut captions = BTreeMap::new();
-    for picture in pictures(folder)? {
-        let text = picture.with_extension("txt");
-        if text.is_file() {
-            captions.insert(picture, Described { text: files::read(&text)?.trim().to_owned(), half: None });
-        }
-    }
-    match captions.is_empty() {
-        true => Err(NodeError::content(folder, "has no metadata.jsonl, and no picture with a .txt file of its name")),
-        false => Ok(captions),
-    }
-}
-
-/// The pictures that lines of metadata name: each in the folder (what lies outside is not in the node's key), and once.
-/// Either all of them say to which half they belong, or none.
-fn described(folder: &Path, lines: Vec<Line>) -> Result<BTreeMap<PathBuf, Described>, String> {
-    let mut captions = BTreeMap::new();
-    let split = lines.first().is_some_and(|line| line.split.is_some());
-    for Line { file_name, text, split: half } in lines {
-        let (name, path) = (file_name.display(), folder.join(&file_name));
-        if file_name.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return Err(format!("{name} is not a path within the folder"));
-        }
-        if !path.is_file() {
-            return Err(format!("{name} is not there"));
-        }
-        if half.is_some() != split {
-            return Err(format!(
-                "{name} differs from the first line in having a `split` or none: give it to all or none"
-            ));
-        }
-        if captions.insert(path, Described { text, half }).is_some() {
-            return Err(format!("{name} has two captions"));
-        }
-    }
-    Ok(captions)
-}
-
-/// Every picture in the folder and below.
-fn pictures(folder: &Path) -> Result<Vec<PathBuf>, NodeError> {
-    let (mut found, mut open) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = open.pop() {
-        for path in files::list(&folder)? {
-            let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-            if path.is_dir() {
-                open.push(path);
-            } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
+    dataset.finish(halves::aside(halves, params.held_out.get()))
 }

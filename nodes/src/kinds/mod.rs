@@ -7,6 +7,7 @@ mod encode_latents;
 mod eval;
 mod export;
 mod finetune_lora;
+mod framing;
 mod gate;
 mod image_folder;
 mod lora_extract;

@@ -13,7 +13,7 @@ use hyper_flow_spec::kinds::{Prediction, TrainTeacher};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::NodeError;
-use crate::artifacts::dataset::{Dataset, Shape};
+use crate::artifacts::dataset::{Dataset, Shape, tell_long};
 use crate::artifacts::model::{self, Parts};
 use crate::distilling::paint::{Few, SHOWN_STEPS, snr_weighting};
 use crate::training::{Conditioned, Draw, Group, Losses, Recipe, Told, Twin, train};
@@ -115,6 +115,7 @@ pub(super) fn run(context: &Context, params: &TrainTeacher) -> Result<(), NodeEr
     let vae = params.vae.as_ref().map(load).transpose()?.map(Rc::new);
     check(&dataset, vae.as_ref().map(|vae| vae.config()), params)?;
     let text = TextEncoders::of_clip(context.input(&params.text)?, Kind::Float, context.device)?;
+    tell_long(context, &text, &dataset.distinct_captions())?;
     let data = Conditioned::encoded(&dataset.train, &text, vae.clone(), context.device)?;
     let config = config(params, data.sample_shape(), text.width());
     let scheduler = scheduler(params.prediction, vae.is_some());

@@ -75,7 +75,13 @@ fn captions_come_from_the_metadata() {
     let folder = folder(&files, &[("metadata.jsonl", metadata), ("a.txt", "not this")]);
     let work = read(folder.path(), json!({}));
     let ended = work.run();
-    assert_eq!(ended.succeeded().messages(Level::Warning), ["1 pictures have no caption and are left out"]);
+    assert_eq!(
+        ended.succeeded().messages(Level::Warning),
+        [
+            "1 pictures have a .txt file beside them that differs from the metadata, which is taken: a.png",
+            "1 left out, all named in samples/left_out.txt of the node's log:\n1 without a caption: c.png"
+        ]
+    );
     assert_eq!(pictures(&work).keys().collect::<Vec<_>>(), ["blü", "red"]);
 }
 
@@ -97,8 +103,8 @@ fn the_metadata_may_say_what_is_held_out() {
         let (_kept, work) = split(halves);
         work.failure()
     };
-    assert_snapshot!(refused(["train", "", "test"]), @"<folder>/metadata.jsonl: b.png differs from the first line in having a `split` or none: give it to all or none");
-    assert_snapshot!(refused(["train", "rest", "test"]), @"<folder>/metadata.jsonl: line 2, column 51: unknown variant `rest`, expected one of `train`, `held_out`, `test`, `validation`");
+    assert_snapshot!(refused(["train", "", "test"]), @"<folder>/metadata.jsonl: line 2: b.png differs from the first row in having a `split` or none: give it to all or none; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(refused(["train", "rest", "test"]), @r#"<folder>/metadata.jsonl: line 2: its `split` is "rest", and none of train, held_out, validation and test; mend it, or leave what is damaged out by `skip_damaged: true`"#);
 }
 
 #[test]
@@ -107,7 +113,12 @@ fn captions_come_from_texts_beside_the_pictures() {
     let folder = folder(&files, &[("a.txt", "red\n"), ("b.txt", "  blue "), ("notes.txt", "no picture's")]);
     let work = read(folder.path(), json!({}));
     let ended = work.run();
-    assert_eq!(ended.succeeded().messages(Level::Warning), ["1 pictures have no caption and are left out"]);
+    assert_eq!(
+        ended.succeeded().messages(Level::Warning),
+        [
+            "2 left out, all named in samples/left_out.txt of the node's log:\n1 without a caption: c.png\n1 without a picture: notes.txt"
+        ]
+    );
     assert_eq!(pictures(&work).keys().collect::<Vec<_>>(), ["blue", "red"]);
 }
 
@@ -159,22 +170,22 @@ fn metadata_that_is_wrong() {
         read(folder.path(), json!({})).failure()
     };
     let a = "{\"file_name\": \"a.png\", \"text\": \"red\"}\n";
-    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"z.png\", \"text\": \"?\"}}")), @"<folder>/metadata.jsonl: z.png is not there");
-    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"b.png\"}}")), @"<folder>/metadata.jsonl: line 2, column 22: missing field `text`");
-    assert_snapshot!(refused(&format!("{a}{{\"file_name\": ")), @"<folder>/metadata.jsonl: line 2, column 14: EOF while parsing a value");
+    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"z.png\", \"text\": \"?\"}}")), @"<folder>/metadata.jsonl: line 2: z.png is not there; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"b.png\"}}")), @"<folder>/metadata.jsonl: line 2: it has no column `text`, and has `file_name`; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(refused(&format!("{a}{{\"file_name\": ")), @"<folder>/metadata.jsonl: line 2: EOF while parsing a value at column 14; mend it, or leave what is damaged out by `skip_damaged: true`");
     // The second of two captions would win in silence.
-    assert_snapshot!(refused(&format!("{a}{a}")), @"<folder>/metadata.jsonl: a.png has two captions");
+    assert_snapshot!(refused(&format!("{a}{a}")), @"<folder>/metadata.jsonl: line 2: a.png has two captions; mend it, or leave what is damaged out by `skip_damaged: true`");
     // What lies outside the folder is not in the key.
-    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"../b.png\", \"text\": \"?\"}}")), @"<folder>/metadata.jsonl: ../b.png is not a path within the folder");
+    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"../b.png\", \"text\": \"?\"}}")), @"<folder>/metadata.jsonl: line 2: ../b.png is not a path within the folder; mend it, or leave what is damaged out by `skip_damaged: true`");
     assert_snapshot!(refused(a), @"of 1 pictures 1 would be held out: both halves need one; change `held_out` or add pictures");
 }
 
 #[test]
 fn folders_that_are_wrong() {
     let empty = folder(&[], &[]);
-    assert_snapshot!(read(empty.path(), json!({})).failure(), @"<folder>: has no metadata.jsonl, and no picture with a .txt file of its name");
+    assert_snapshot!(read(empty.path(), json!({})).failure(), @"<folder>: has no metadata.jsonl, .csv or .parquet, and no picture with a .txt file of its name");
     let bare = folder(&[("a.png", plain(4, 4, RED))], &[]);
-    assert_snapshot!(read(bare.path(), json!({})).failure(), @"<folder>: has no metadata.jsonl, and no picture with a .txt file of its name");
+    assert_snapshot!(read(bare.path(), json!({})).failure(), @"<folder>: has no metadata.jsonl, .csv or .parquet, and no picture with a .txt file of its name");
     assert_snapshot!(read(&bare.path().join("none"), json!({})).failure(), @"list <folder>: No such file or directory (os error 2)");
     fs::write(bare.path().join("a.txt"), "red").unwrap();
     assert_snapshot!(read(bare.path(), json!({"channels": 2})).failure(), @"pictures have 1 channel (grey) or 3 (RGB), not 2");
@@ -186,9 +197,9 @@ fn pictures_that_are_broken() {
         folder(&[("a.png", plain(64, 64, RED)), ("b.png", plain(4, 4, RED))], &[("a.txt", "a"), ("b.txt", "b")]);
     let bytes = fs::read(folder.path().join("a.png")).unwrap();
     fs::write(folder.path().join("a.png"), &bytes[..bytes.len() / 2]).unwrap();
-    assert_snapshot!(read(folder.path(), json!({})).failure(), @"<folder>/a.png: unexpected end of file");
+    assert_snapshot!(read(folder.path(), json!({})).failure(), @"<folder>/a.png: unexpected end of file; mend it, or leave what is damaged out by `skip_damaged: true`");
     fs::write(folder.path().join("a.png"), "no picture").unwrap();
-    assert_snapshot!(read(folder.path(), json!({})).failure(), @"<folder>/a.png: The image format could not be determined");
+    assert_snapshot!(read(folder.path(), json!({})).failure(), @"<folder>/a.png: The image format could not be determined; mend it, or leave what is damaged out by `skip_damaged: true`");
 }
 
 #[test]

@@ -64,6 +64,22 @@ fn texts(folder: &Path, file: &str) -> Vec<String> {
     text.lines().map(of).collect()
 }
 
+/// The tiny tokenizers read 16 tokens, begin and end among them; every letter that stands alone is one.
+#[test]
+fn captions_of_which_the_end_is_not_read_are_told() {
+    let (model, data) = (Tiny::new(Family::Sdxl).folder(), copy(dataset()));
+    let path = data.path().join("train.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.contains("\"text\""));
+    let (fits, long) = ("a ".repeat(14), "a ".repeat(15));
+    let lines: Vec<&str> = rest.lines().skip(1).collect();
+    fs::write(&path, format!("{{\"text\":\"{fits}\"}}\n{{\"text\":\"{long}\"}}\n{}\n", lines.join("\n"))).unwrap();
+    let ended = encode(model.path(), data.path(), json!({})).run();
+    let told = format!("1 of 5 captions have more than the 16 tokens that are read of each: \"{long}\" (17)");
+    assert_eq!(ended.succeeded().messages(Level::Warning), [told]);
+}
+
 /// What the library makes of the first batch of training pictures, and of the captions.
 #[test]
 fn latents_and_conditions_are_those_of_the_encoders() {

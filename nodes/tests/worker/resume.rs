@@ -185,6 +185,11 @@ fn train_vae_goes_on() {
 }
 
 #[test]
+fn a_stage_on_buckets_goes_on() {
+    check(|| crate::buckets::on_buckets(segment_distill(json!({"steps": STEPS, "batch": 2}))));
+}
+
+#[test]
 fn a_plain_lora() {
     let weighting = json!({"MinSnr": 5.0});
     check(|| finetune_lora(json!({"steps": STEPS, "empty_captions": 0.2, "weighting": weighting})));

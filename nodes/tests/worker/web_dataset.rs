@@ -109,7 +109,12 @@ fn a_shard_of_webdataset_is_read() {
     let shards = Shards::new(&[&shard], json!({}));
     let ended = shards.work.run();
     let warnings = ended.succeeded().messages(Level::Warning);
-    assert_eq!(warnings, ["1 samples have no picture and are left out", "1 samples have no caption and are left out"]);
+    assert_eq!(
+        warnings,
+        [
+            "2 left out, all named in samples/left_out.txt of the node's log:\n1 without a caption: 00/0004\n1 without a picture: 00/0005"
+        ]
+    );
     // A WebP of one shade is off by one.
     let expected = [(10, "a first picture"), (60, "zweites Bild, größer"), (111, "a third"), (160, "a fourth")];
     assert_eq!(read(&shards.work.job.output), text(&expected));
@@ -131,7 +136,9 @@ fn members_of_a_key_are_a_sample() {
     let apart = tar(&[("a.png", &a), ("b.png", &b), ("a.txt", b"one"), ("b.txt", b"two")]);
     let shards = Shards::new(&[&apart, &pairs([5, 6])], json!({}));
     let ended = shards.work.run();
-    assert_eq!(ended.succeeded().messages(Level::Warning).len(), 2);
+    let warnings = ended.succeeded().messages(Level::Warning);
+    let hint = "picture and caption of 2 samples do not follow each other, so sort the tar: a, b";
+    assert_eq!((warnings.len(), warnings[1].as_str()), (2, hint));
     assert_eq!(read(&shards.work.job.output), text(&[(5, "5"), (6, "6")]));
 }
 
@@ -186,15 +193,19 @@ fn damaged_members_are_named_or_left_out() {
         let left_out = Shards::new(&[&shard], json!({"skip_damaged": true}));
         let ended = left_out.work.run();
         let warnings = ended.succeeded().messages(Level::Warning);
-        assert!(matches!(&warnings[..], [text] if text.starts_with("1 times something damaged")), "{warnings:?}");
+        assert!(
+            matches!(&warnings[..], [text] if text.starts_with("1 left out, all named in samples/left_out.txt of the node's log:\n1 damaged: shards.0.tar: ")),
+            "{warnings:?}"
+        );
         assert_eq!(read(&left_out.work.job.output), text(&[(1, "1"), (2, "2")]));
         Shards::new(&[&shard], json!({})).work.failure()
     };
     assert_snapshot!(failure(&[("x.png", &cut), ("x.txt", b"x")]), @"<shards.0>: x.png: unexpected end of file; mend it, or leave what is damaged out by `skip_damaged: true`");
     assert_snapshot!(failure(&[("x.png", b"no picture"), ("x.txt", b"x")]), @"<shards.0>: x.png: The image format could not be determined; mend it, or leave what is damaged out by `skip_damaged: true`");
     assert_snapshot!(failure(&[("x.png", b""), ("x.txt", b"x")]), @"<shards.0>: x.png: The image format could not be determined; mend it, or leave what is damaged out by `skip_damaged: true`");
-    assert_snapshot!(failure(&[("x.png", &sound), ("x.txt", b"\xff\xfe")]), @"<shards.0>: x.txt: invalid utf-8 sequence of 1 bytes from index 0; mend it, or leave what is damaged out by `skip_damaged: true`");
-    assert_snapshot!(failure(&[("x.png", &sound), ("x.json", br#"{"caption": 3}"#)]), @"<shards.0>: x.json: invalid type: integer `3`, expected a string at line 1 column 13; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(failure(&[("x.png", &sound), ("x.txt", b"\xff\xfe")]), @"<shards.0>: x.txt: it is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0; save it as UTF-8; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(failure(&[("x.png", &sound), ("x.json", br#"{"caption": ["a", "b"]}"#)]), @"<shards.0>: x.json: its caption is a list of 2, of which none is chosen here: write the one that is meant; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(failure(&[("x.png", &sound), ("x.json", br#"{"caption": 3}"#)]), @"<shards.0>: x.json: its caption is 3, which is no text: put it in quotes; mend it, or leave what is damaged out by `skip_damaged: true`");
     assert_snapshot!(failure(&[("x.png", &sound), ("x.json", br#"{"caption": "a"#)]), @"<shards.0>: x.json: EOF while parsing a string at line 1 column 14; mend it, or leave what is damaged out by `skip_damaged: true`");
     assert_snapshot!(failure(&[("\x1b[31mx.png", b"no picture"), ("\x1b[31mx.txt", b"x")]), @"<shards.0>: \\u{1b}[31mx.png: The image format could not be determined; mend it, or leave what is damaged out by `skip_damaged: true`");
 }
@@ -206,9 +217,57 @@ fn what_is_damaged_is_counted_and_the_first_are_named() {
     let shards = Shards::new(&[&shard], json!({"skip_damaged": true}));
     let ended = shards.work.run();
     let warnings = ended.succeeded().messages(Level::Warning);
-    let lines: Vec<&str> = warnings[0].lines().collect();
-    assert_eq!((lines[0], lines.len()), ("7 times something damaged is left out:", 6));
-    assert!(lines[1].starts_with(&format!("{}: 10.png: ", shards.shard(0).display())), "{}", lines[1]);
+    let why = "The image format could not be determined";
+    let named: Vec<String> = (10..15).map(|i| format!("shards.0.tar: {i}.png: {why}")).collect();
+    assert!(warnings[0].ends_with(&format!(":\n7 damaged: {} and 2 more", named.join(", "))), "{warnings:?}");
+    let list = fs::read_to_string(shards.work.job.log.join("left_out.txt")).unwrap();
+    let all: String = (10..17).map(|i| format!("damaged: shards.0.tar: {i}.png: {why}\n")).collect();
+    assert_eq!(list, all);
+}
+
+#[test]
+fn nothing_behind_an_end_mark_is_lost() {
+    let (first, second) = (pairs([1, 2, 3]), pairs([4, 5, 6]));
+    let all = text(&[(1, "1"), (2, "2"), (3, "3"), (4, "4"), (5, "5"), (6, "6")]);
+    let zeros = vec![0; 20 * 512];
+    assert_eq!(found(&[&[&first[..], &second].concat()], json!({})), all, "two tars joined");
+    assert_eq!(found(&[&[&first[..], &zeros, &second, &zeros].concat()], json!({})), all, "zeros in the middle");
+    let packed = |bytes: &[u8]| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(bytes).unwrap();
+        gzip.finish().unwrap()
+    };
+    assert_eq!(found(&[&[packed(&first), packed(&second)].concat()], json!({})), all, "two members of a gzip");
+    let (head, tail) = second.split_at(700);
+    assert_eq!(
+        found(&[&[packed(&first), packed(head), packed(tail)].concat()], json!({})),
+        all,
+        "members that split a file"
+    );
+    assert_snapshot!(Shards::new(&[&[&first[..], b"garbage"].concat()], json!({})).work.failure(), @"<shards.0>: it is no sound tar: failed to read entire block; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(Shards::new(&[&[&first[..], &second[..1536]].concat()], json!({})).work.failure(), @"<shards.0>: it is no sound tar: it ends in the middle of a member: it is truncated; mend it, or leave what is damaged out by `skip_damaged: true`");
+}
+
+#[test]
+fn what_systems_put_into_tars_is_left_out() {
+    let (a, b) = (picture(1), picture(2));
+    let shard = tar(&[
+        ("._a.png", b"\0\x05"),
+        ("a.png", &a),
+        ("._a.txt", b"\0\x05"),
+        ("a.txt", b"\xef\xbb\xbfone"),
+        ("__MACOSX/b.png", b"\0\x05"),
+        ("b.png", &b),
+        ("b.json", b"\xef\xbb\xbf{\"caption\": NaN, \"text\": \"two\", \"score\": NaN}"),
+        (".DS_Store", b"?"),
+    ]);
+    let shards = Shards::new(&[&shard], json!({}));
+    let ended = shards.work.run();
+    assert_snapshot!(ended.succeeded().messages(Level::Warning).join("\n"), @r#"
+    4 left out, all named in samples/left_out.txt of the node's log:
+    4 hidden, or what a system keeps for itself: ._a.png, ._a.txt, __MACOSX/b.png, .DS_Store
+    "#);
+    assert_eq!(read(&shards.work.job.output), text(&[(1, "one"), (2, "two")]));
 }
 
 /// Wherever it is cut, it is told: at the end of a member too, where the tar is else well-formed.
@@ -236,7 +295,9 @@ fn what_is_no_tar() {
     assert_snapshot!(failure(b"\x1f\x8b but no gzip"), @"<shards.0>: it is no sound tar: invalid gzip header; mend it, or leave what is damaged out by `skip_damaged: true`");
     let sound = picture(1);
     assert_snapshot!(failure(&tar(&[("a.png", &sound), ("a.png", &sound), ("a.txt", b"x")])), @"<shards.0>: a.png is in it twice; mend it, or leave what is damaged out by `skip_damaged: true`");
-    assert_snapshot!(failure(&tar(&[("a.png", &sound), ("b.txt", b"x")])), @"of 0 pictures 0 would be held out: both halves need one; change `held_out` or add pictures");
+    assert_snapshot!(failure(&tar(&[("a.png", &sound), ("b.txt", b"x")])), @"no sample of the shards has a picture and a caption");
+    assert_snapshot!(failure(&tar(&[("a.1.png", &sound), ("a.1.txt", b"x")])), @"no sample of the shards has a picture and a caption: the key of a sample ends at the first dot of its name, so rename a.1.png, a.1.txt");
+    assert_snapshot!(failure(&tar(&[("a.png", &sound), ("b.png", &sound), ("a.txt", b"x"), ("b.txt", b"x")])), @"no sample of the shards has a picture and a caption: picture and caption of 2 samples do not follow each other, so sort the tar: a, b");
     let none = Shards::new(&[&pairs([1, 2])], json!({}));
     fs::remove_file(none.shard(0)).unwrap();
     assert_snapshot!(none.work.failure(), @"read <shards.0>: No such file or directory (os error 2)");

@@ -30,6 +30,11 @@ pub(super) fn shown(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Re
     if let Some(made) = &report.made {
         writeln!(out, "  made      {}", provenance(made))?;
     }
+    let mut told = report.made.iter().flat_map(|made| &made.told).flat_map(|text| text.lines()).peekable();
+    if told.peek().is_some() {
+        writeln!(out, "{}", paint.bold("told"))?;
+        told.try_for_each(|line| writeln!(out, "  {}", harmless(line, false)))?;
+    }
     section(out, paint, "parameters", params(report))?;
     section(out, paint, "inputs", report.inputs.iter().map(|(port, node)| [port.clone(), node.clone()]))?;
     let files = report.files.iter().map(|file| [file.path.clone(), bytes(file.size)]);

@@ -51,7 +51,7 @@ impl ClipPictures {
     pub(super) fn forward(&self, pictures: &Tensor) -> Tensor {
         match &self.processor {
             Some(processor) => processor.forward(pictures),
-            None => center_crop(&resize(pictures, self.side), self.side),
+            None => center_crop(&resize(pictures, self.side, [-1.0, 1.0]), self.side),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Precision, Problem};
 use crate::bounded::int;
-use crate::{Count, File, Fraction, Int, Ref, Sha256, Url, types};
+use crate::{Count, File, Fraction, Int, Ref, Repeats, Sha256, Size, Url, types};
 
 /// The UCI handwritten digits: 8×8 pictures in 17 shades, captioned "a handwritten digit seven".
 ///
@@ -27,10 +27,14 @@ pub struct Digits {
 /// A folder of pictures with captions.
 ///
 /// Captions come from `metadata.jsonl` (`{"file_name": "a.png", "text": "a red fox"}`, the Hugging Face
-/// imagefolder convention) or, without one, from a `.txt` file of the same name beside each picture. Where each line has a
-/// `"split"`, "train" or "held_out" ("validation" and "test" are the same), it decides what is held out.
-/// PNG, JPEG and WebP. Pictures are turned as their EXIF says, laid on white where they are transparent, scaled so that the
-/// shorter side is `size`, then cropped in the centre.
+/// imagefolder convention), `metadata.csv` or `metadata.parquet`, in the folder or in one below it, of which they name the
+/// pictures; or, without one, from a `.txt` file of the same name beside each picture. Where each row has a `split`, "train"
+/// or "held_out" ("validation" and "test" are the same), it decides what is held out; else folders of these names do, if all
+/// pictures lie in one. What is left out, for want of a caption or because it is hidden or of no format that is read, is
+/// told, and listed in the node's log.
+/// JPEG, PNG, WebP, GIF, BMP and TIFF; of an animation or several pages, the first. Pictures are turned as their EXIF says,
+/// converted to sRGB by the colour profile that they carry, laid on white where they are transparent, scaled so that the
+/// shorter side is `size`, then cropped in the centre, all as Pillow does it. A JPEG that is cut off is damaged.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
@@ -45,15 +49,36 @@ pub struct ImageFolder {
     /// Share of the pictures that no training sees, where the metadata does not say which.
     #[serde(default = "twentieth")]
     pub held_out: Fraction,
+    /// Sizes, `[(512, 512), (640, 384), (384, 640)]`, width first: each picture becomes the one whose shape is nearest, so little is
+    /// cut off and nothing stretched, and batches are of one size. SDXL is told each picture's own sizes. `size` then does
+    /// not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<Size>,
+    /// Whether no picture is enlarged: it becomes a size that it covers as it is, or is left out and counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_upscale: bool,
+    /// Whether trainings see each picture mirrored, too, as often as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
+    /// Folders in the folder whose pictures an epoch comes by more than once: `[("10_cat", 10)]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<(String, Repeats)>,
     /// Keeps the alpha channel of each picture as its mask, as `TrainSegmenter` and `perception` want it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masks: bool,
+    /// How many million pixels a picture may have: each million takes up to 15 MB of memory while it is read. What has more is
+    /// taken for damaged.
+    #[serde(default = "int::count::<256>")]
+    pub max_megapixels: Count,
+    /// Whether pictures and captions that cannot be read are left out and counted. Else they fail the node.
+    #[serde(default)]
+    pub skip_damaged: bool,
 }
 
 /// Pictures with captions in tar shards, as the webdataset library reads them.
 ///
-/// Members that follow each other and have one name up to its first dot are a sample: a picture (`.jpg`, `.jpeg`, `.png`,
-/// `.webp`) and its caption (`.txt`, or `.json` with `caption` or `text` in it). What a sample lacks one of is left out and
+/// Members that follow each other and have one name up to its first dot are a sample: a picture, in the formats of
+/// `ImageFolder`, and its caption (`.txt`, or `.json` with `caption` or `text` in it). What a sample lacks one of is left out and
 /// counted. A shard may be packed by gzip. Pictures become squares as in `ImageFolder`. Exactly one of `shards` and `urls` is
 /// given.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -74,9 +99,24 @@ pub struct WebDataset {
     /// Share of the pictures that no training sees.
     #[serde(default = "twentieth")]
     pub held_out: Fraction,
+    /// Sizes, `[(512, 512), (640, 384), (384, 640)]`, width first: each picture becomes the one whose shape is nearest, so little is
+    /// cut off and nothing stretched, and batches are of one size. SDXL is told each picture's own sizes. `size` then does
+    /// not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<Size>,
+    /// Whether no picture is enlarged: it becomes a size that it covers as it is, or is left out and counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_upscale: bool,
+    /// Whether trainings see each picture mirrored, too, as often as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
     /// Keeps the alpha channel of each picture as its mask, as `TrainSegmenter` and `perception` want it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masks: bool,
+    /// How many million pixels a picture may have: each million takes up to 15 MB of memory while it is read. What has more is
+    /// taken for damaged.
+    #[serde(default = "int::count::<256>")]
+    pub max_megapixels: Count,
     /// Whether pictures, captions and ends of shards that cannot be read are left out and counted. Else they fail the node.
     #[serde(default)]
     pub skip_damaged: bool,
@@ -103,13 +143,14 @@ pub struct EncodeLatents {
 
 impl ImageFolder {
     pub(super) fn problems(&self) -> Vec<Problem> {
-        two_channels(self.channels).into_iter().collect()
+        two_channels(self.channels).into_iter().chain(buckets_problem(&self.buckets)).collect()
     }
 }
 
 impl WebDataset {
     pub(super) fn problems(&self) -> Vec<Problem> {
-        self.source_problem().into_iter().chain(two_channels(self.channels)).collect()
+        let sizes = two_channels(self.channels).into_iter().chain(buckets_problem(&self.buckets));
+        self.source_problem().into_iter().chain(sizes).collect()
     }
 
     fn source_problem(&self) -> Option<Problem> {
@@ -124,6 +165,11 @@ impl WebDataset {
         let help = "write one: `shards: [\"data/00000.tar\"]`, or `urls: [(\"https://…/00000.tar\", \"…64 digits\")]`";
         Some(Problem { field, message: message.into(), help: help.into() })
     }
+}
+
+fn buckets_problem(buckets: &[Size]) -> Option<Problem> {
+    let twice = buckets.iter().enumerate().find(|(i, size)| buckets[..*i].contains(size))?.1;
+    Some(Problem { field: "buckets", message: format!("{twice} is listed twice"), help: "list each size once".into() })
 }
 
 fn two_channels(channels: Int<1, 3>) -> Option<Problem> {

@@ -117,10 +117,10 @@ macro_rules! kinds {
 
 kinds! {
     Digits 1 -> Dataset,
-    ImageFolder 3 -> Dataset { fn check(&self) -> Vec<Problem> {
+    ImageFolder 4 -> Dataset { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    WebDataset 1 -> Dataset { fn check(&self) -> Vec<Problem> {
+    WebDataset 2 -> Dataset { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Diffusers 2 -> Model { fn check(&self) -> Vec<Problem> {
@@ -147,11 +147,11 @@ kinds! {
     SegmentDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    RewardFinetune 1 -> Lora { fn check(&self) -> Vec<Problem> {
+    RewardFinetune 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     OdePairs 1 -> Pairs { const CHECKPOINTS: bool = true; },
-    ScoreDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
+    ScoreDistill 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     PretrainedLora 2 -> Lora { fn check(&self) -> Vec<Problem> {
@@ -174,7 +174,7 @@ kinds! {
     CommandScorer 1 -> CommandScorer { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Eval 3 -> Metrics { fn check(&self) -> Vec<Problem> {
+    Eval 4 -> Metrics { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Gate 1 -> Report { fn check(&self) -> Vec<Problem> {

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::NodeError;
 use crate::artifacts::samples::{Layout, Table};
-use crate::picture::Square;
+use crate::picture::Picture;
 use crate::worker::Context;
 
 const MASKS: &str = "masks";
@@ -96,7 +96,7 @@ pub(crate) struct Opaque {
 
 impl Opaque {
     /// Counts a picture, if its mask was asked for.
-    pub(crate) fn count(&mut self, picture: &Square) {
+    pub(crate) fn count(&mut self, picture: &Picture) {
         self.all += usize::from(picture.mask.is_some());
         self.without += usize::from(picture.mask.is_some() && !picture.has_alpha);
     }

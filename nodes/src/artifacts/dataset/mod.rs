@@ -6,11 +6,18 @@
 //! 255 is wholly of the object. Pictures are read from disk when they are asked for, and written as they come: a dataset may
 //! be larger than memory.
 
+mod account;
+mod long;
 mod masks;
+mod own;
 mod read;
+pub(crate) mod words;
 mod write;
 
+pub(crate) use account::{ADVICE, Account, Reason, some};
+pub(crate) use long::tell_long;
 pub(crate) use masks::{Masks, Opaque};
+pub(crate) use own::is_own;
 pub(crate) use read::{Dataset, Split, positions};
 pub(crate) use write::{Aside, Writer};
 

@@ -69,6 +69,11 @@ impl<'a> Writer<'a> {
         Ok(Self { context, channels, side, masks, path, pixels, lines: Vec::new() })
     }
 
+    /// Whether there is no picture yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// Adds a picture, whose bytes go channel by channel, and its mask.
     pub(crate) fn push(&mut self, pixels: &[u8], mask: Option<&[u8]>, line: Line) -> Result<(), NodeError> {
         let of_mask = self.mask_bytes(&line);

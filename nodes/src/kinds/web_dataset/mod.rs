@@ -3,51 +3,60 @@
 mod sample;
 mod shard;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_spec::kinds::WebDataset;
 use hyper_flow_spec::{Level, Sha256, Url};
 
-use crate::artifacts::dataset::{Opaque, Writer};
-use crate::artifacts::samples::Line;
+use super::framing::Sizes;
+use crate::artifacts::dataset::{ADVICE, Account, Opaque, Reason, Writer, some};
 use crate::picture::Wanted;
-use crate::worker::Context;
-use crate::worker::download;
+use crate::worker::{Context, download};
 use crate::{NodeError, files};
-use sample::{Found, extensions, find};
+use sample::{Found, dotted, extensions, find};
 use shard::{Sample, Stopped};
-
-/// Damaged members that are named; the others are only counted.
-const NAMED: usize = 5;
 
 /// What the names of shards end in.
 const ENDS: [&str; 3] = [".tar", ".tar.gz", ".tgz"];
-
-/// What is left out, to be told at the end.
-#[derive(Default)]
-struct LeftOut {
-    without_picture: usize,
-    without_caption: usize,
-    damaged: Vec<String>,
-}
 
 struct Intake<'a> {
     context: &'a Context,
     params: &'a WebDataset,
     dataset: Writer<'a>,
+    sizes: Sizes,
     opaque: Opaque,
-    left_out: LeftOut,
+    account: Account,
+    /// Members that are passed over for the dots in their names.
+    dotted: Vec<String>,
 }
 
 pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeError> {
-    let dataset = Writer::new(context, params.channels.get(), params.size.get(), params.masks)?;
-    let mut intake = Intake { context, params, dataset, opaque: Opaque::default(), left_out: LeftOut::default() };
+    let WebDataset { size, channels, masks, no_upscale, max_megapixels, .. } = params;
+    let dataset = Writer::new(context, channels.get(), size.get(), *masks)?;
+    let (channels, max_megapixels) = (channels.get(), max_megapixels.get() as u64);
+    let wanted = Wanted { sizes: &[], no_upscale: *no_upscale, channels, masks: *masks, max_megapixels };
+    let mut intake = Intake {
+        context,
+        params,
+        dataset,
+        sizes: Sizes::new(*size, &params.buckets, params.flip, wanted),
+        opaque: Opaque::default(),
+        account: Account::default(),
+        dotted: Vec::new(),
+    };
     let sources = sources(context, params)?;
     for (done, source) in sources.iter().enumerate() {
         intake.shard(source)?;
         context.progress(done + 1, sources.len(), "shards")?;
     }
-    intake.left_out.tell(context);
+    intake.account.tell(context)?;
+    let hints = intake.hints();
+    if intake.dataset.is_empty() {
+        let hints = if hints.is_empty() { String::new() } else { format!(": {}", hints.join("; ")) };
+        return Err(NodeError::Unfit(format!("no sample of the shards has a picture and a caption{hints}")));
+    }
+    hints.into_iter().for_each(|hint| context.reporter.message(Level::Warning, hint));
     intake.opaque.tell(context)?;
     intake.dataset.finish(params.held_out.get())
 }
@@ -109,7 +118,11 @@ impl Intake<'_> {
     fn shard(&mut self, source: &Source<'_>) -> Result<(), NodeError> {
         let path = source.path(self.context)?;
         let shown = source.shown(&path);
-        match shard::read(&path, &extensions(), |sample| self.sample(&shown, &sample)) {
+        let mut own = Vec::new();
+        let outcome =
+            shard::read(&path, &extensions(), |name| own.push(name.to_owned()), |sample| self.sample(&shown, &sample));
+        own.into_iter().for_each(|name| self.account.leave_out(Reason::Own, name));
+        match outcome {
             Ok(()) => Ok(()),
             Err(Stopped::Failed(error)) => Err(error),
             Err(Stopped::Damaged(why)) => self.damaged(&shown, &why),
@@ -118,41 +131,47 @@ impl Intake<'_> {
 
     fn sample(&mut self, shard: &Path, sample: &Sample) -> Result<(), NodeError> {
         self.context.stop_if_asked()?;
-        let (side, channels) = (self.params.size.get() as u32, self.params.channels.get());
-        match find(sample, Wanted { side, channels, masks: self.params.masks }) {
-            Ok(Found::Pair(square, caption)) => {
-                self.opaque.count(&square);
-                self.dataset.push(&square.pixels, square.mask.as_deref(), Line::new(caption))?;
+        match find(sample, self.sizes.wanted()) {
+            Ok(Found::Pair(read, caption)) => {
+                self.opaque.count(&read);
+                self.account.take(&sample.key, &caption, &read.remarks);
+                self.dataset.push(&read.pixels, read.mask.as_deref(), self.sizes.line(&caption, &read, 1))?;
             }
-            Ok(Found::NoPicture) => self.left_out.without_picture += 1,
-            Ok(Found::NoCaption) => self.left_out.without_caption += 1,
+            Ok(Found::Small) => self.account.leave_out(Reason::Small, &sample.key),
+            Ok(Found::NoPicture) => self.incomplete(Reason::NoPicture, sample),
+            Ok(Found::NoCaption) => self.incomplete(Reason::NoCaption, sample),
             Err(why) => self.damaged(shard, &why)?,
         }
         Ok(())
     }
 
+    fn incomplete(&mut self, reason: Reason, sample: &Sample) {
+        self.account.leave_out(reason, &sample.key);
+        self.dotted.extend(dotted(sample));
+    }
+
+    /// Why samples may be incomplete.
+    fn hints(&self) -> Vec<String> {
+        let keys = |reason| self.account.left_out(&reason).iter().collect::<BTreeSet<_>>();
+        let apart: Vec<String> =
+            keys(Reason::NoPicture).intersection(&keys(Reason::NoCaption)).map(|key| (*key).clone()).collect();
+        let dotted = (!self.dotted.is_empty()).then(|| {
+            let names = some(&self.dotted);
+            format!("the key of a sample ends at the first dot of its name, so rename {names}")
+        });
+        let apart = (!apart.is_empty()).then(|| {
+            let (count, keys) = (apart.len(), some(&apart));
+            format!("picture and caption of {count} samples do not follow each other, so sort the tar: {keys}")
+        });
+        dotted.into_iter().chain(apart).collect()
+    }
+
     fn damaged(&mut self, shard: &Path, why: &str) -> Result<(), NodeError> {
         if !self.params.skip_damaged {
-            let advice = "mend it, or leave what is damaged out by `skip_damaged: true`";
-            return Err(NodeError::content(shard, format!("{why}; {advice}")));
+            return Err(NodeError::content(shard, format!("{why}; {ADVICE}")));
         }
-        self.left_out.damaged.push(format!("{}: {why}", shard.display()));
+        let name = shard.file_name().unwrap_or_default().to_string_lossy();
+        self.account.leave_out(Reason::Damaged, format!("{name}: {why}"));
         Ok(())
-    }
-}
-
-impl LeftOut {
-    fn tell(&self, context: &Context) {
-        let warn = |text: String| context.reporter.message(Level::Warning, text);
-        if self.without_picture > 0 {
-            warn(format!("{} samples have no picture and are left out", self.without_picture));
-        }
-        if self.without_caption > 0 {
-            warn(format!("{} samples have no caption and are left out", self.without_caption));
-        }
-        if !self.damaged.is_empty() {
-            let named = self.damaged.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("\n");
-            warn(format!("{} times something damaged is left out:\n{named}", self.damaged.len()));
-        }
     }
 }

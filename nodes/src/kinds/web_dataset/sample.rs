@@ -1,32 +1,33 @@
 //! What a sample's members mean.
 
-use std::io::Cursor;
-
-use serde::Deserialize;
-
 use super::shard::Sample;
-use crate::picture::{EXTENSIONS, Square, Wanted, read_square};
+use crate::artifacts::dataset::words;
+use crate::picture::{EXTENSIONS, Picture, Unread, Wanted, read_picture};
 
 /// The caption as text, and as a field of something.
 const TEXT: &str = "txt";
 const JSON: &str = "json";
+/// Fields that hold captions; the first that is not null counts.
+const CAPTIONS: [&str; 2] = ["caption", "text"];
 
 /// Every extension that means something.
 pub(super) fn extensions() -> Vec<&'static str> {
     EXTENSIONS.into_iter().chain([TEXT, JSON]).collect()
 }
 
-/// Further fields are whoever's made the shard.
-#[derive(Deserialize)]
-struct Described {
-    caption: Option<String>,
-    text: Option<String>,
+/// The names of a sample's members that would be read, had their names no second dot.
+pub(super) fn dotted(sample: &Sample) -> impl Iterator<Item = String> {
+    let read = |ending: &str| extensions().contains(&ending);
+    let dotted = move |name: &&String| name.rsplit_once('.').is_some_and(|(_, ending)| read(ending));
+    sample.members.keys().filter(dotted).map(|name| format!("{}.{name}", sample.key.escape_debug()))
 }
 
 /// What a sample turns out to be.
 pub(super) enum Found {
     /// A picture and its caption.
-    Pair(Square, String),
+    Pair(Picture, String),
+    /// Its picture would have to be enlarged.
+    Small,
     /// There is no picture.
     NoPicture,
     /// There is no caption.
@@ -34,27 +35,31 @@ pub(super) enum Found {
 }
 
 /// Reads a sample. The error names the member.
-pub(super) fn find(sample: &Sample, wanted: Wanted) -> Result<Found, String> {
+pub(super) fn find(sample: &Sample, wanted: Wanted<'_>) -> Result<Found, String> {
     let Some(extension) = EXTENSIONS.into_iter().find(|extension| sample.members.contains_key(*extension)) else {
         return Ok(Found::NoPicture);
     };
     let Some(caption) = caption(sample)? else { return Ok(Found::NoCaption) };
-    let square = |bytes: &[u8]| read_square(Cursor::new(bytes), wanted).map_err(|e| e.to_string());
-    Ok(Found::Pair(member(sample, extension, square)?, caption))
+    let read = |bytes: &[u8]| match read_picture(bytes, wanted) {
+        Err(Unread::Small { .. }) => Ok(None),
+        read => read.map(Some).map_err(|e| e.to_string()),
+    };
+    Ok(member(sample, extension, read)?.map_or(Found::Small, |read| Found::Pair(read, caption)))
 }
 
 fn caption(sample: &Sample) -> Result<Option<String>, String> {
     if sample.members.contains_key(TEXT) {
-        let text =
-            |bytes: &[u8]| std::str::from_utf8(bytes).map(|text| text.trim().to_owned()).map_err(|e| e.to_string());
-        return member(sample, TEXT, text).map(Some);
+        return member(sample, TEXT, |bytes| words::text(bytes).map(|text| Some(text.trim().to_owned())));
     }
     if !sample.members.contains_key(JSON) {
         return Ok(None);
     }
-    let described = |bytes: &[u8]| serde_json::from_slice::<Described>(bytes).map_err(|e| e.to_string());
-    let Described { caption, text } = member(sample, JSON, described)?;
-    Ok(caption.or(text).map(|text| text.trim().to_owned()))
+    member(sample, JSON, |bytes| {
+        let described = words::json(words::text(bytes)?).map_err(|e| e.to_string())?;
+        let fields = CAPTIONS.iter().map(|field| words::caption(described.get(field)));
+        let texts = fields.collect::<Result<Vec<_>, _>>()?;
+        Ok(texts.into_iter().flatten().next().map(|text| text.trim().to_owned()))
+    })
 }
 
 /// What `read` makes of a member that is there.

@@ -11,11 +11,17 @@ use flate2::read::MultiGzDecoder;
 use tar::{Archive, Entry};
 
 use crate::NodeError;
+use crate::artifacts::dataset::is_own;
 
 /// A member that is larger is taken for a mistake: it would be in memory as a whole.
 const LARGEST: u64 = 256 << 20;
 /// Headers and names between two members that take more are taken for one, too.
 const LONGEST_NAME: u64 = 1 << 20;
+/// Zeros that may lie between two members or after the last. Two blocks of them mark the end of a tar, but tars are joined,
+/// and padded.
+const MOST_ZEROS: u64 = 64 << 20;
+const BLOCK: u64 = 512;
+const END_MARK: u64 = 2 * BLOCK;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Members that follow each other and have one key.
@@ -36,23 +42,34 @@ pub(super) enum Stopped {
     Failed(NodeError),
 }
 
-/// Calls `each` with every sample of a shard. Only members with one of these extensions are read, and only whole samples are
-/// handed on.
+/// Calls `each` with every sample of a shard, and `own` with the name of each member that a system made. Only members with one
+/// of these extensions are read, and only whole samples are handed on. Nothing that follows an end mark is lost.
 pub(super) fn read(
     path: &Path,
     extensions: &[&str],
+    mut own: impl FnMut(&str),
     mut each: impl FnMut(Sample) -> Result<(), NodeError>,
 ) -> Result<(), Stopped> {
     let inner = open(path).map_err(|error| Stopped::Failed(NodeError::io("read", path)(error)))?;
-    let left = Rc::new(Cell::new(LONGEST_NAME));
-    let mut archive = Archive::new(Watched { inner, ended: false, left: left.clone() });
-    let mut sample = Sample::default();
+    let watch = Rc::new(Watch::default());
+    watch.member(0);
+    let mut archive = Archive::new(Watched { inner, watch: watch.clone() });
+    archive.set_ignore_zeros(true);
+    let (mut sample, mut end) = (Sample::default(), 0);
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
         // What of the member is not read is skipped on the way to the next.
-        left.set(entry.size().saturating_add(LONGEST_NAME));
+        watch.member(entry.size());
+        end = entry.raw_file_position().saturating_add(entry.size().next_multiple_of(BLOCK));
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let Some((key, extension)) = split(&name).filter(|_| entry.header().entry_type().is_file()) else { continue };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        if is_own(&name) {
+            own(&name);
+            continue;
+        }
+        let Some((key, extension)) = split(&name) else { continue };
         if key != sample.key {
             let key = key.to_owned();
             hand_on(std::mem::replace(&mut sample, Sample { key, ..Sample::default() }), &mut each)?;
@@ -66,7 +83,7 @@ pub(super) fn read(
         }
     }
     // Without it the shard may be cut between two members, which nothing else tells.
-    if archive.into_inner().ended {
+    if watch.read.get().saturating_sub(end) < END_MARK {
         return Err(Stopped::Damaged("it ends without the mark of a tar's end: it is truncated, or no tar".into()));
     }
     hand_on(sample, &mut each)
@@ -113,24 +130,48 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     Ok(if packed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
 }
 
-/// Remembers whether somebody wanted to read beyond the end, and lets nobody read more than is left: names are read whole,
-/// and packed, one of any length is small.
+/// How much is read, and how much may be until the next member.
+#[derive(Default)]
+struct Watch {
+    read: Cell<u64>,
+    left: Cell<u64>,
+    zeros_left: Cell<u64>,
+}
+
+impl Watch {
+    /// A member of so many bytes begins.
+    fn member(&self, size: u64) {
+        self.left.set(size.saturating_add(LONGEST_NAME));
+        self.zeros_left.set(MOST_ZEROS);
+    }
+
+    fn count(&self, bytes: &[u8]) {
+        let length = bytes.len() as u64;
+        self.read.set(self.read.get() + length);
+        let budget = if bytes.iter().all(|&byte| byte == 0) && self.zeros_left.get() > 0 {
+            &self.zeros_left
+        } else {
+            &self.left
+        };
+        budget.set(budget.get().saturating_sub(length));
+    }
+}
+
+/// Lets nobody read more than is left: names are read whole, and packed, one of any length is small.
 struct Watched<R> {
     inner: R,
-    ended: bool,
-    left: Rc<Cell<u64>>,
+    watch: Rc<Watch>,
 }
 
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.left.get();
+        let left = self.watch.left.get();
         if left == 0 {
             return Err(io::Error::other("the name of a member is too long"));
         }
         let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let read = self.inner.read(&mut buffer[..length])?;
-        self.ended |= read == 0 && !buffer.is_empty();
-        self.left.set(left - read as u64);
+        self.watch.count(&buffer[..read]);
         Ok(read)
     }
 }
@@ -162,7 +203,7 @@ mod tests {
         gzip.write_all(header.as_bytes()).unwrap();
         gzip.write_all(&vec![b'a'; 2 * LONGEST_NAME as usize]).unwrap();
         gzip.finish().unwrap();
-        let stopped = read(&path, &["txt"], |_| Ok(())).unwrap_err();
+        let stopped = read(&path, &["txt"], |_| {}, |_| Ok(())).unwrap_err();
         assert!(
             matches!(&stopped, Stopped::Damaged(why) if why.ends_with("the name of a member is too long")),
             "{stopped:?}"
@@ -182,11 +223,16 @@ mod tests {
     fn samples_are_those_that_webdataset_reads() {
         let expected: serde_json::Value = serde_json::from_slice(&fs::read(fixture("shard.json")).unwrap()).unwrap();
         let mut found = Vec::new();
-        read(&fixture("shard.tar"), &["txt"], |Sample { key, members }| {
-            let caption = members.get("txt").map(|text| String::from_utf8(text.clone().unwrap()).unwrap());
-            found.push((key, members.into_keys().collect::<Vec<_>>(), caption));
-            Ok(())
-        })
+        read(
+            &fixture("shard.tar"),
+            &["txt"],
+            |_| {},
+            |Sample { key, members }| {
+                let caption = members.get("txt").map(|text| String::from_utf8(text.clone().unwrap()).unwrap());
+                found.push((key, members.into_keys().collect::<Vec<_>>(), caption));
+                Ok(())
+            },
+        )
         .unwrap();
         let expected = expected["samples"].as_array().unwrap();
         assert_eq!(found.len(), expected.len());

@@ -82,11 +82,15 @@ pub(super) fn all() -> Vec<(&'static str, Value, Ports)> {
         &[("data", "Digits"), ("teacher", "TrainTeacher"), ("student", "SegmentDistill"), ("reward", "TrainClip")];
     vec![
         ("Digits", json!({"file": "file", "held_out": 0.2}), &[]),
-        ("ImageFolder", json!({"folder": "folder", "size": 6, "channels": 3, "held_out": 0.4}), &[]),
+        (
+            "ImageFolder",
+            json!({"folder": "folder", "size": 6, "channels": 3, "held_out": 0.4, "max_megapixels": 256, "skip_damaged": false}),
+            &[],
+        ),
         (
             "WebDataset",
             json!({
-                "shards": ["shard", "drawn"], "urls": null, "size": 4, "channels": 1, "held_out": 0.4, "skip_damaged": false,
+                "shards": ["shard", "drawn"], "urls": null, "size": 4, "channels": 1, "held_out": 0.4, "max_megapixels": 256, "skip_damaged": false,
             }),
             &[],
         ),

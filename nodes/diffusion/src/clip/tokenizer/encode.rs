@@ -87,6 +87,15 @@ impl ClipTokenizer {
         Ok(ids)
     }
 
+    /// The tokens of a text with begin and end, however many: [`ClipTokenizer::encode`] keeps
+    /// [`ClipTokenizer::max_length`] of them.
+    ///
+    /// # Errors
+    /// As [`ClipTokenizer::encode`].
+    pub fn count(&self, text: &str) -> Result<usize, DiffusionError> {
+        Ok(self.tokenizer.encode_fast(text, false).map_err(wrong)?.len() + 2)
+    }
+
     /// The ids of texts as int64 (texts, max_length).
     ///
     /// # Errors
