@@ -305,7 +305,10 @@ fn config_files_round_trip_and_wrong_ones_are_refused() {
     let message = |text| read(text).unwrap_err().to_string();
     assert!(message(r#"{"_class_name": "DDIMScheduler"}"#).contains("clip_sample and thresholding must be false"));
     assert!(message(r#"{"clip_sample": false, "prediction_type": "flow"}"#).contains("unknown variant `flow`"));
-    assert!(message(r#"{"clip_sample": false, "rescale_betas_zero_snr": true}"#).contains("use v_prediction"));
+    assert!(
+        message(r#"{"clip_sample": false, "rescale_betas_zero_snr": true}"#)
+            .contains("set \"prediction_type\": \"v_prediction\"")
+    );
     assert!(message("{").contains("scheduler_config.json: EOF"));
     for class in ["FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler", "CogVideoXDDIMScheduler"] {
         let text = format!(r#"{{"_class_name": "{class}", "clip_sample": false}}"#);
