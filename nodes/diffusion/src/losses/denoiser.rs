@@ -123,7 +123,7 @@ impl SnrWeighting {
 /// The denoising loss (DDPM eq. 14, in the space of what the model predicts): the teacher's own, and the fake score's.
 ///
 /// x0 and noise (b, c, h, w), t (b).
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "a loss is a function of all of these")]
 pub fn denoising_loss<'a>(
     tape: &Tape<'a>,
     denoiser: &Denoiser<'a>,
