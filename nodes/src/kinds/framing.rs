@@ -1,31 +1,30 @@
 //! What `ImageFolder` and `WebDataset` make of pictures of any size.
 
-use hyper_flow_spec::{Count, Size};
+use hyper_flow_spec::Size;
+use hyper_flow_spec::kinds::Pictures;
 
 use crate::artifacts::samples::{Framing, Line};
 use crate::picture::{Picture, Wanted};
 
-/// The sizes that pictures become.
-pub(super) struct Sizes {
+/// The sizes that pictures become: squares of one, or those that are listed.
+pub(super) struct Sizes<'a> {
+    of: Pictures<'a>,
     sizes: Vec<[u32; 2]>,
-    /// Whether each picture's own is kept beside it.
-    are_listed: bool,
-    flip: bool,
-    wanted: Wanted<'static>,
 }
 
-impl Sizes {
-    /// Squares of one side, or the listed sizes where there are any. `wanted` says the rest.
-    pub(super) fn new(side: Count, listed: &[Size], flip: bool, wanted: Wanted<'static>) -> Self {
-        let squares = [Size::square(side)];
-        let sizes = if listed.is_empty() { &squares } else { listed };
+impl<'a> Sizes<'a> {
+    pub(super) fn new(of: Pictures<'a>) -> Self {
+        let square = [Size::square(of.size)];
+        let sizes = if of.buckets.is_empty() { &square } else { of.buckets };
         let sizes = sizes.iter().map(|size| [size.width, size.height].map(|side| side.get() as u32)).collect();
-        Self { sizes, are_listed: !listed.is_empty(), flip, wanted }
+        Self { of, sizes }
     }
 
     /// What is wanted of each picture.
     pub(super) fn wanted(&self) -> Wanted<'_> {
-        Wanted { sizes: &self.sizes, ..self.wanted }
+        let Pictures { no_upscale, channels, masks, max_megapixels, .. } = self.of;
+        let (channels, max_megapixels) = (channels.get(), max_megapixels.get() as u64);
+        Wanted { sizes: &self.sizes, no_upscale, channels, masks, max_megapixels }
     }
 
     /// What is said of a picture in the dataset.
@@ -35,6 +34,11 @@ impl Sizes {
             original: picture.original.map(i64::from),
             crop: picture.frame.start.map(i64::from),
         };
-        Line { text: text.to_owned(), framing: self.are_listed.then_some(framing), repeats, flip: self.flip }
+        Line {
+            text: text.to_owned(),
+            framing: (!self.of.buckets.is_empty()).then_some(framing),
+            repeats,
+            flip: self.of.flip,
+        }
     }
 }

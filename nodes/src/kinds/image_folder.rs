@@ -12,7 +12,7 @@ use hyper_flow_spec::kinds::ImageFolder;
 use super::framing::Sizes;
 use crate::NodeError;
 use crate::artifacts::dataset::{ADVICE, Account, Opaque, Reason, Writer};
-use crate::picture::{Unread, Wanted, read_file};
+use crate::picture::{Unread, read_file};
 use crate::worker::Context;
 use captions::{Described, Finder};
 use repeats::Repeats;
@@ -20,17 +20,14 @@ use tree::{Tree, shown};
 
 pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeError> {
     let folder = context.file(&params.folder)?;
-    let (channels, masks, no_upscale) = (params.channels.get(), params.masks, params.no_upscale);
-    let mut dataset = Writer::new(context, channels, params.size.get(), masks)?;
+    let mut dataset = Writer::new(context, params.channels.get(), params.size.get(), params.masks)?;
     let mut account = Account::default();
     let tree = Tree::of(folder, &table::NAMES, &mut account)?;
     let mut captions = Finder::new(&tree, &mut account, params.skip_damaged).find()?;
     if let Some(warning) = halves::by_folder(&mut captions) {
         context.reporter.message(Level::Warning, warning);
     }
-    let max_megapixels = params.max_megapixels.get() as u64;
-    let wanted = Wanted { sizes: &[], no_upscale, channels, masks, max_megapixels };
-    let sizes = Sizes::new(params.size, &params.buckets, params.flip, wanted);
+    let sizes = Sizes::new(params.pictures());
     let mut repeats = Repeats::new(&params.repeats);
     let (mut opaque, mut halves) = (Opaque::default(), Vec::new());
     for (done, (picture, Described { text, half })) in captions.iter().enumerate() {

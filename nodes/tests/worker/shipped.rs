@@ -85,13 +85,26 @@ impl Desk {
         target
     }
 
-    /// What a command says of a pipeline that ships, with this desk's files in it.
+    /// What a command says of the paper's recipe, with this desk's files in it.
     fn engine(&self, command: &str, pipeline: &str, arguments: &[&str]) -> String {
+        let (clip, weights) = (self.at("clip"), self.scores.at("ImageReward.safetensors"));
+        let image_reward = format!("ImageReward(weights: {weights:?}, tokenizer: {:?})", vocab());
+        let set = [
+            format!("clip-l14=PretrainedClip(path: {clip:?})"),
+            format!("pickscore=PretrainedClip(path: {clip:?})"),
+            // Nothing that was trained for two steps is any good.
+            r#"gate.require=[(candidate: "unified", number: "clip_score", at_least: -1.0)]"#.to_owned(),
+            format!("image-reward=ScoreModel(model: {image_reward})"),
+        ];
+        let set: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
+        self.own_model(command, pipeline, &[arguments, &set].concat())
+    }
+
+    /// What a command says of a pipeline that ships, with this desk's model and params in it.
+    fn own_model(&self, command: &str, pipeline: &str, arguments: &[&str]) -> String {
         let worker = PathBuf::from(env!("CARGO_BIN_EXE_hyper-flow-worker"));
         let engine = worker.with_file_name("hyper-flow");
         assert!(engine.exists(), "no engine beside the worker: run the tests of the whole workspace (`make test`)");
-        let (clip, weights) = (self.at("clip"), self.scores.at("ImageReward.safetensors"));
-        let image_reward = format!("ImageReward(weights: {weights:?}, tokenizer: {:?})", vocab());
         let output = Command::new(engine)
             .arg(command)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines").join(pipeline))
@@ -99,11 +112,6 @@ impl Desk {
             .args(["--store".as_ref(), self.at("store").as_os_str()])
             .args(["--params".as_ref(), self.at("mine.ron").as_os_str()])
             .args(["--set", &format!("base=Diffusers(path: {:?})", self.at("model"))])
-            .args(["--set", &format!("clip-l14=PretrainedClip(path: {clip:?})")])
-            .args(["--set", &format!("pickscore=PretrainedClip(path: {clip:?})")])
-            // Nothing that was trained for two steps is any good.
-            .args(["--set", r#"gate.require=[(candidate: "unified", number: "clip_score", at_least: -1.0)]"#])
-            .args(["--set", &format!("image-reward=ScoreModel(model: {image_reward})")])
             .current_dir(self.folder.path())
             .env("HYPER_FLOW_WORKER", &worker)
             .output()
@@ -154,6 +162,24 @@ fn hyper_sd15_runs_to_the_end() {
 #[test]
 fn hyper_sdxl_runs_to_the_end() {
     runs_to_the_end(Family::Sdxl, "hyper-sdxl.ron");
+}
+
+/// A style is learnt from pictures of two shapes, distilled, drawn, and taken away in one file with what is distilled of it.
+#[test]
+fn style_runs_to_the_end() {
+    let desk = Desk::new(Family::Sd15);
+    let small = r#""buckets": [(64, 64), (80, 56)], "batch": 2, "style-steps": 2, "style-rank": 2, "stage-steps": 2, "rank": 2,
+        "warmup": 1, "grid": 8, "precision": Fp32, "reference-steps": 2, "drawn": (80, 56)"#;
+    fs::write(desk.at("mine.ron"), format!("{{{small}, \"pictures\": {:?}}}", desk.at("pictures"))).unwrap();
+    let out = desk.own_model("run", "style.ron", &["--json", "--threads", "1"]);
+    let summary: Value = serde_json::from_str(out.lines().last().expect("a summary")).expect("JSON");
+    assert_eq!(names(&summary, "ran").len(), 13);
+    for node in ["in-many-steps", "in-four-steps", "export"] {
+        desk.own_model("export", "style.ron", &[node, desk.at(node).to_str().unwrap()]);
+    }
+    let drawn = image::open(desk.at("in-four-steps").join("0002.png")).unwrap();
+    assert_eq!((drawn.width(), drawn.height()), (80, 56));
+    assert!(desk.at("export").join("pytorch_lora_weights.safetensors").exists());
 }
 
 /// Few steps of everything in `pipelines/emoji.ron`.

@@ -18,7 +18,7 @@ mod train;
 mod training;
 
 pub use command::{Command, EnvName, PortName};
-pub use data::{Digits, EncodeLatents, ImageFolder, WebDataset};
+pub use data::{Digits, EncodeLatents, ImageFolder, Pictures, WebDataset};
 pub use distill::{
     Adversarial, Discriminator, Distance, GradientStep, Guard, Method, OdePairs, Perception, Reward, RewardFinetune,
     ScoreDistill, SegmentDistill, Target, Weighting,

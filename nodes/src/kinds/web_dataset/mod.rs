@@ -11,7 +11,6 @@ use hyper_flow_spec::{Level, Sha256, Url};
 
 use super::framing::Sizes;
 use crate::artifacts::dataset::{ADVICE, Account, Opaque, Reason, Writer, some};
-use crate::picture::Wanted;
 use crate::worker::{Context, download};
 use crate::{NodeError, files};
 use sample::{Found, dotted, extensions, find};
@@ -24,7 +23,7 @@ struct Intake<'a> {
     context: &'a Context,
     params: &'a WebDataset,
     dataset: Writer<'a>,
-    sizes: Sizes,
+    sizes: Sizes<'a>,
     opaque: Opaque,
     account: Account,
     /// Members that are passed over for the dots in their names.
@@ -32,15 +31,12 @@ struct Intake<'a> {
 }
 
 pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeError> {
-    let WebDataset { size, channels, masks, no_upscale, max_megapixels, .. } = params;
-    let dataset = Writer::new(context, channels.get(), size.get(), *masks)?;
-    let (channels, max_megapixels) = (channels.get(), max_megapixels.get() as u64);
-    let wanted = Wanted { sizes: &[], no_upscale: *no_upscale, channels, masks: *masks, max_megapixels };
+    let dataset = Writer::new(context, params.channels.get(), params.size.get(), params.masks)?;
     let mut intake = Intake {
         context,
         params,
         dataset,
-        sizes: Sizes::new(*size, &params.buckets, params.flip, wanted),
+        sizes: Sizes::new(params.pictures()),
         opaque: Opaque::default(),
         account: Account::default(),
         dotted: Vec::new(),
