@@ -24,6 +24,9 @@ pub struct Digits {
     pub masks: Option<Fraction>,
 }
 
+/// The longest side of a picture, in pixels.
+const LONGEST: i64 = 16_384;
+
 /// What both sources of pictures say of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Pictures<'a> {
@@ -185,7 +188,15 @@ impl WebDataset {
 
 impl Pictures<'_> {
     fn problems(self) -> impl Iterator<Item = Problem> {
-        self.two_channels().into_iter().chain(self.bucket_problem())
+        self.two_channels().into_iter().chain(self.bucket_problem()).chain(self.too_large())
+    }
+
+    /// A picture of more would not fit into memory, and none of it into a model.
+    fn too_large(self) -> Option<Problem> {
+        let of_buckets = self.buckets.iter().flat_map(|size| [("buckets", size.width), ("buckets", size.height)]);
+        let (field, side) = of_buckets.chain([("size", self.size)]).find(|(_, side)| side.get() > LONGEST)?;
+        let message = format!("no picture here has a side of {} pixels", side.get());
+        Some(Problem { field, message, help: format!("at most {LONGEST}") })
     }
 
     fn two_channels(self) -> Option<Problem> {
@@ -217,4 +228,25 @@ fn fifth() -> Fraction {
 
 fn twentieth() -> Fraction {
     Fraction::new(0.05).expect("in range")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(fields: &str) -> Vec<(&'static str, String)> {
+        let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        let kind: ImageFolder = options.from_str(&format!("(folder: \"f\", {fields})")).unwrap();
+        kind.problems().into_iter().map(|problem| (problem.field, problem.message)).collect()
+    }
+
+    #[test]
+    fn sizes_are_told_apart_and_fit_into_memory() {
+        assert_eq!(problems("buckets: [(512, 512), (640, 384), 384]"), []);
+        let twice = problems("buckets: [512, (640, 384), (512, 512)]");
+        assert_eq!(twice, [("buckets", "512×512 is listed twice".to_owned())]);
+        let long = |side: u32| format!("no picture here has a side of {side} pixels");
+        assert_eq!(problems("buckets: [(512, 20000)]"), [("buckets", long(20000))]);
+        assert_eq!(problems("size: 100000"), [("size", long(100_000))]);
+    }
 }

@@ -73,8 +73,7 @@ pub struct Eval {
     /// The teacher's guidance scale w in ε_u + w·(ε_c − ε_u).
     #[serde(default = "guidance")]
     pub guidance: NonNegative,
-    /// The LoRAs' guidance scale. 1 is none, as distilled LoRAs want it; one that was trained with `empty_captions` may take
-    /// more.
+    /// The LoRAs' guidance scale. 1 is none, as LoRAs that were distilled with guidance want it.
     #[serde(default = "no_guidance", skip_serializing_if = "is_no_guidance")]
     pub lora_guidance: NonNegative,
     /// How the LoRAs are drawn.

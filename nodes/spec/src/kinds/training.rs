@@ -171,8 +171,8 @@ macro_rules! distillation_kind {
                 /// Share of the inputs of each trained adapter that is dropped in training.
                 #[serde(default = "crate::kinds::training::default::none")]
                 dropout: crate::Fraction,
-                /// Share of the samples whose caption is replaced by the empty one. A LoRA that has seen none draws what its
-                /// caption says at any guidance scale; with 0.1 it obeys guidance above 1, and negative prompts.
+                /// Share of the samples whose caption is replaced by the empty one, so that the LoRA is trained on what guidance
+                /// leads away from, too. 0.1 is common.
                 #[serde(
                     default = "crate::kinds::training::default::none",
                     skip_serializing_if = "crate::Fraction::is_zero"
