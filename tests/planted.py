@@ -33,8 +33,7 @@ CAPABILITIES = {
 PLANTS = [
     ("Digits", f"{NODES}/kinds/digits.rs", "(shade / SHADES * 255.0)", "(shade / SHADES * PLANT[255.0|254.0])"),
     ("ImageFolder", f"{NODES}/picture/resize.rs", "- centre + 0.5)", "- centre + PLANT[0.5|0.6])"),
-    ("WebDataset", f"{NODES}/picture/read.rs", "u64::from(side) * u64::from(length) / shorter",
-     "(u64::from(side) + PLANT[0|1]) * u64::from(length) / shorter"),
+    ("WebDataset", f"{NODES}/picture/frame.rs", "u32::try_from(side).unwrap_or", "u32::try_from(side + PLANT[0|1]).unwrap_or"),
     ("Diffusers", f"{DIFFUSION}/model_folder/source.rs", """format!("{:#}\\n", self.scheduler))""",
      """format!("{:#}\\n", { let mut s = self.scheduler.clone(); """
      """s["beta_end"] = (s["beta_end"].as_f64().unwrap_or(0.012) * PLANT[1.0|1.001]).into(); s }))"""),
