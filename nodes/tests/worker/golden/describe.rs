@@ -28,10 +28,13 @@ const FREE: [(&str, &[&str]); 2] = [
     ),
 ];
 
+/// A metric below this is of rounding alone, and differs between CPUs.
+const ROUNDING: f64 = 1e-6;
+
 /// Losses and metrics as reported, and what the artifact's files hold.
 pub(super) fn computed(work: &Work, ended: &Ended) -> Value {
     let metrics = ended.events.iter().filter_map(|event| match event {
-        Event::Metric { name, value } => Some((name.clone(), json!(value))),
+        Event::Metric { name, value } => Some((name.clone(), json!(if value.abs() < ROUNDING { 0.0 } else { *value }))),
         _ => None,
     });
     let (files, kind, losses) = (work.files(), &work.job.kind, ended.losses());
