@@ -7,6 +7,8 @@ use crate::{Conditions, DiffusionError, ModelIndex, TimeIds};
 use std::path::Path;
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
+mod lora;
+
 /// Prompts encoded at once: the second encoder of SDXL holds 13 MB of hidden states a prompt.
 const CHUNK: usize = 32;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hyper_flow_diffusion::lora::{Lora, PublishedLora};
 use hyper_flow_spec::kinds::{Convert, PretrainedLora, TextParts};
 use hyper_flow_spec::{Level, Positive};
-use tch::Device;
+use tch::{Device, Kind};
 
 use super::truncation;
 use crate::NodeError;
@@ -30,7 +30,9 @@ fn read(context: &Context, params: &PretrainedLora, path: &Path) -> Result<Lora,
     let file = opened(context, params, path)?;
     let Some(Convert::Svd(rank)) = params.convert else { return Ok(file.read(&modules, Device::Cpu)?) };
     let progress = |done, of| context.progress(done, of, "modules");
-    let (lora, error) = file.convert(&modules, rank.get(), &model::unet_weights(folder)?, progress)?;
+    let base = model::unet_weights(folder)?;
+    let weight = |module: &str| base.tensor(&format!("{module}.weight"), Kind::Double, Device::Cpu);
+    let (lora, error) = file.convert(&modules, rank.get(), weight, progress)?;
     truncation::report(context, "conversion", rank.get(), &error, true)?;
     Ok(lora)
 }

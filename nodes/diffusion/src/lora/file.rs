@@ -3,7 +3,7 @@
 use super::other::{self, Taken};
 use super::spelling::{Halves, KOHYA, Names, Part, Said, said};
 use super::text::is_text;
-use super::{Lora, LoraLayer, LoraTarget, likely};
+use super::{Lora, LoraLayer, LoraTarget, TextTower, likely};
 use crate::error::{DiffusionError, KeyReport};
 use crate::weights::WeightFile;
 use std::collections::BTreeMap;
@@ -155,7 +155,8 @@ impl LoraFile<'_> {
     /// The adapters by module, if every key belongs to one, every one is complete, and none is there twice.
     pub(super) fn adapters(&self, taken: Taken) -> Result<Vec<Placed<'_>>, DiffusionError> {
         let keys: Vec<&str> = self.file.keys().filter(|key| !(self.drops_text && is_text(key))).collect();
-        other::refuse(self.file, &keys, taken)?;
+        let reads_text = self.modules.iter().any(|module| TextTower::split(&module.path).is_some());
+        other::refuse(self.file, &keys, taken, reads_text)?;
         let mut report = KeyReport::default();
         let mut found: BTreeMap<&str, Adapter<'_>> = BTreeMap::new();
         for key in keys {

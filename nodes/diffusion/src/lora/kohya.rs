@@ -1,14 +1,15 @@
 //! The kohya format: flattened keys with an explicit alpha, which diffusers, ComfyUI and A1111 all read.
 
 use super::file::LoraFile;
-use super::spelling::{ALPHA, KOHYA, KOHYA_PREFIX, Names, kohya};
-use super::{Lora, LoraTarget};
+use super::spelling::{ALPHA, KOHYA, Names, kohya, of_kohya};
+use super::{Lora, LoraTarget, text};
 use crate::error::DiffusionError;
 use crate::weights::{WeightFile, write_tensors};
 use std::path::Path;
 use tch::{Device, Tensor};
 
-/// Writes a LoRA with kohya keys: `lora_unet_… .lora_down.weight`, `.lora_up.weight` and `.alpha` for each module.
+/// Writes a LoRA with kohya keys: `lora_unet_… .lora_down.weight`, `.lora_up.weight` and `.alpha` for each module, and
+/// `lora_te_…`, or `lora_te1_…` and `lora_te2_…`, for those of text encoders.
 ///
 /// # Errors
 /// As [`write_tensors`].
@@ -33,11 +34,24 @@ pub fn write_kohya(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
 /// [`DiffusionError::Keys`] for keys that fit no module and modules with one half only, [`DiffusionError::Lora`] for
 /// shapes that do not fit, [`DiffusionError::NotFinite`] for a weight that is no number; otherwise as [`WeightFile`].
 pub fn read_kohya(path: &Path, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
-    read(&WeightFile::open(path)?, modules, device)
+    read(&WeightFile::open(path)?, modules, device, false)
 }
 
-fn read(file: &WeightFile, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
-    let lora = LoraFile { file, modules, names: Names::kohya(modules), device, drops_text: false };
+/// [`read_kohya`] of a UNet's modules alone; also says in words what there is for text encoders and is left out.
+///
+/// # Errors
+/// As [`read_kohya`].
+pub fn read_kohya_unet(
+    path: &Path,
+    modules: &[LoraTarget],
+    device: Device,
+) -> Result<(Lora, Vec<String>), DiffusionError> {
+    let file = WeightFile::open(path)?;
+    Ok((read(&file, modules, device, true)?, text::parts(&file)))
+}
+
+fn read(file: &WeightFile, modules: &[LoraTarget], device: Device, drops_text: bool) -> Result<Lora, DiffusionError> {
+    let lora = LoraFile { file, modules, names: Names::kohya(modules), device, drops_text };
     lora.read(|adapter, _, rank| Ok(adapter.alpha(file)?.unwrap_or(rank)))
 }
 
@@ -50,7 +64,7 @@ pub fn read_kohya_flat(path: &Path, device: Device) -> Result<Lora, DiffusionErr
     let file = WeightFile::open(path)?;
     let shape = |key: &str| file.shape(key).unwrap_or_default();
     let module = |key: &str| {
-        let module = key.strip_suffix(KOHYA.down)?.strip_prefix(KOHYA_PREFIX)?.to_owned();
+        let module = of_kohya(key.strip_suffix(KOHYA.down)?)?;
         let mut weight = shape(key);
         let rows = shape(&format!("{}{}", kohya(&module), KOHYA.up)).first().copied();
         if let (Some(first), Some(rows)) = (weight.first_mut(), rows) {
@@ -59,5 +73,5 @@ pub fn read_kohya_flat(path: &Path, device: Device) -> Result<Lora, DiffusionErr
         Some(LoraTarget { path: module, shape: weight })
     };
     let modules: Vec<LoraTarget> = file.keys().filter_map(module).collect();
-    read(&file, &modules, device)
+    read(&file, &modules, device, false)
 }

@@ -16,7 +16,7 @@ pub struct Truncation {
 }
 
 impl Truncation {
-    /// Over the modules of each block of a UNet together; one that is in no block stands for itself.
+    /// Over the modules of each block of a UNet together, and of each text encoder; one that is in none stands for itself.
     pub fn blocks(&self) -> BTreeMap<String, f64> {
         let mut blocks: BTreeMap<&str, Squares> = BTreeMap::new();
         for (path, squares) in &self.squares {
@@ -26,12 +26,12 @@ impl Truncation {
     }
 }
 
-/// `down_blocks.0`, `mid_block`, or the whole path of what is in none.
+/// `down_blocks.0`, `mid_block`, `text_encoder`, or the whole path of what is in none.
 fn block(path: &str) -> &str {
     let end = |count: usize| path.match_indices('.').nth(count).map_or(path.len(), |(at, _)| at);
     match path.split('.').next() {
         Some("down_blocks" | "up_blocks") => &path[..end(1)],
-        Some("mid_block") => &path[..end(0)],
+        Some("mid_block" | "text_encoder" | "text_encoder_1" | "text_encoder_2") => &path[..end(0)],
         _ => path,
     }
 }

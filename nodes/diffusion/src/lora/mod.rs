@@ -22,16 +22,18 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tower;
 mod uniform;
 
 pub use adapters::Adapters;
 pub use dropout::Dropout;
 pub use extract::{Extract, extract};
 pub use fuse::{fuse, unfuse};
-pub use kohya::{read_kohya, read_kohya_flat, write_kohya};
+pub use kohya::{read_kohya, read_kohya_flat, read_kohya_unet, write_kohya};
 pub use layer::LoraLayer;
 pub use merge::{Truncation, concat, truncate};
 pub use peft::write_peft;
 pub use read::{PublishedLora, read_lora};
 pub use set::{Clipped, Lora};
 pub use target::{LORA_TARGETS, LoraTarget, select_targets};
+pub use tower::TextTower;

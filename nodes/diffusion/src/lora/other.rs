@@ -1,6 +1,6 @@
-//! What files of adapters hold besides the LoRA of a UNet. Leaving it out would change the picture: it is refused by name.
+//! What files of adapters hold besides a LoRA. Leaving it out would change the picture: it is refused by name.
 
-use super::text::{self, is_text};
+use super::text::{self, is_embedding, is_text};
 use crate::DiffusionError;
 use crate::weights::WeightFile;
 
@@ -29,8 +29,8 @@ pub(super) enum Taken {
     Convertible,
 }
 
-/// That a file has nothing else, of the keys that are read.
-pub(super) fn refuse(file: &WeightFile, keys: &[&str], taken: Taken) -> Result<(), DiffusionError> {
+/// That a file has nothing else, of the keys that are read; `reads_text` is whether the modules of text encoders are.
+pub(super) fn refuse(file: &WeightFile, keys: &[&str], taken: Taken, reads_text: bool) -> Result<(), DiffusionError> {
     let error = |message: String| Err(DiffusionError::Lora(format!("{} {message}", file.path().display())));
     let refused = |convertible: bool| taken == Taken::Plain || !convertible;
     let part = |key: &str| PARTS.iter().find(|(part, _, convertible)| key.contains(part) && refused(*convertible));
@@ -40,12 +40,13 @@ pub(super) fn refuse(file: &WeightFile, keys: &[&str], taken: Taken) -> Result<(
              `convert: Svd(rank)`, for example `convert: Svd(32)`, makes one of it and tells the error"
         )),
         Some((key, (_, kind, false))) => error(format!("is {kind} ({key}), which is not read and no LoRA is made of")),
-        None => match keys.iter().find(|key| is_text(key)) {
+        None => match keys.iter().find(|key| is_embedding(key) || !reads_text && is_text(key)) {
             None => Ok(()),
             Some(key) => error(format!(
                 "also has {} ({key} and so on), which are not supported: without them it draws something else. \
-                 `text: Drop` leaves them out",
-                text::parts(file).join(" and ")
+                 `text: Drop` leaves them out{}",
+                if reads_text { text::embeddings(file).unwrap_or_default() } else { text::parts(file).join(" and ") },
+                if reads_text { ", with all else that is for text encoders" } else { "" }
             )),
         },
     }

@@ -67,9 +67,9 @@ fn names(pattern: &str, module: &str) -> Result<bool, String> {
     Ok(rest.is_some_and(|rest| rest.is_empty() || !whole && rest.ends_with('.')))
 }
 
-/// The configuration of a LoRA, fields with `prefix`. What most modules have is the default, so that an ordinary LoRA
+/// The fields of the configuration of a LoRA, with `prefix`. What most modules have is the default, so that an ordinary LoRA
 /// has empty patterns.
-pub(super) fn describe(lora: &Lora, prefix: &str) -> String {
+pub(super) fn describe(lora: &Lora, prefix: &str) -> Map<String, Value> {
     let (r, layers) = (lora.rank(), &lora.layers);
     let lora_alpha = layers.values().find(|l| l.rank() == r).map_or(1.0, |l| l.alpha);
     let alphas = layers.iter().filter(|(_, l)| l.alpha != lora_alpha).map(|(path, l)| (path, l.alpha));
@@ -82,5 +82,5 @@ pub(super) fn describe(lora: &Lora, prefix: &str) -> String {
         ("target_modules", json!(layers.keys().collect::<Vec<_>>())),
         ("use_rslora", json!(false)),
     ];
-    Value::from_iter(fields.map(|(name, value)| (format!("{prefix}{name}"), value))).to_string()
+    fields.map(|(name, value)| (format!("{prefix}{name}"), value)).into_iter().collect()
 }

@@ -4,15 +4,14 @@ use super::convert::Change;
 use super::file::{Adapter, LoraFile, Placed};
 use super::merge::{Kept, Squares, truncate_layer};
 use super::other::Taken;
-use super::peft::{CONFIG_FILE, configured, unknown_alpha};
-use super::peft_config::PeftConfig;
+use super::peft::{CONFIG_FILE, Configs, configured, unknown_alpha};
 use super::spelling::Names;
 use super::svd::nearest;
 use super::{Lora, LoraLayer, LoraTarget, Truncation, text};
 use crate::DiffusionError;
-use crate::weights::{WeightFile, Weights};
+use crate::weights::WeightFile;
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// How far a stored alpha may be from one that is given: what 16 bits round.
 const ROUNDED: f64 = 5e-3;
@@ -47,19 +46,20 @@ impl PublishedLora {
         Self { alpha, ..self }
     }
 
-    /// Without what is for text encoders. Yields what that is, "72 modules of text encoders" and "1 embedding".
+    /// Without what is for text encoders. Yields what that is, "72 modules of text encoders" and "the embeddings cat".
     pub fn without_text(self) -> (Self, Vec<String>) {
         let dropped = text::parts(&self.file);
         (Self { drops_text: true, ..self }, dropped)
     }
 
-    /// Reads it for a model with the given modules; frozen, fp32.
+    /// Reads it for a model with the given modules, which may be those of text encoders, too
+    /// ([`TextEncoders::lora_modules`](crate::TextEncoders::lora_modules)); frozen, fp32.
     ///
     /// # Errors
     /// [`DiffusionError::Lora`] if alpha is not known (to take the rank for it, as diffusers does, would silently scale the
     /// LoRA by another number than it was trained with) or another one than is given. [`DiffusionError::Keys`] for keys that
     /// fit no module and modules with one half only, [`DiffusionError::NotFinite`] for a weight that is no number,
-    /// [`DiffusionError::Lora`] for shapes and configurations that do not fit and for other adapters than a UNet's LoRA;
+    /// [`DiffusionError::Lora`] for shapes and configurations that do not fit and for other adapters than a LoRA of these;
     /// otherwise as [`WeightFile`].
     pub fn read(&self, modules: &[LoraTarget], device: Device) -> Result<Lora, DiffusionError> {
         let alphas = self.alphas(false)?;
@@ -68,7 +68,7 @@ impl PublishedLora {
 
     /// As [`Self::read`], of any adapter whose ΔW is known in closed form: a LoRA of three factors, LoHa, LoKr or DoRA becomes
     /// a LoRA of at most `rank` in each module, the nearest there is, and the error is told; so does a plain LoRA of a higher
-    /// rank. `base` has the weights of the model, which a DoRA changes by a factor; `progress` hears how many modules of how
+    /// rank. `base` gives the weight of a module in f64 on the CPU, which a DoRA changes by a factor; `progress` hears how many modules of how
     /// many are done, and may stop it.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl PublishedLora {
         &self,
         modules: &[LoraTarget],
         rank: i64,
-        base: &Weights,
+        base: impl Fn(&str) -> Result<Tensor, DiffusionError>,
         progress: impl Fn(usize, usize) -> Result<(), E>,
     ) -> Result<(Lora, Truncation), E> {
         let (alphas, file) = (self.alphas(true)?, self.for_modules(modules, Device::Cpu));
@@ -85,7 +85,7 @@ impl PublishedLora {
         let mut kept = Kept::default();
         for (done, placed) in adapters.iter().enumerate() {
             let Placed { module, shape, adapter } = placed;
-            let weight = || base.tensor(&format!("{module}.weight"), Kind::Double, Device::Cpu);
+            let weight = || base(module);
             let alpha = |rank| alphas.of(adapter, module, rank);
             let nearest = || match file.change(adapter, module, shape, alpha, weight)? {
                 Change::Low(layer) if layer.rank() <= rank => Ok(as_it_is(layer)),
@@ -130,16 +130,16 @@ fn as_it_is(layer: LoraLayer) -> (LoraLayer, Squares) {
 /// Who may say what alpha is.
 struct Alphas<'a> {
     file: &'a WeightFile,
-    config: Option<PeftConfig>,
+    config: Option<Configs>,
     given: Option<f64>,
 }
 
 impl Alphas<'_> {
     fn of(&self, adapter: &Adapter<'_>, module: &str, rank: f64) -> Result<f64, DiffusionError> {
-        let configured = |config: &PeftConfig| config.alpha(module, rank).map_err(DiffusionError::Lora);
+        let configured = |config: &Configs| config.alpha(module, rank).map_err(DiffusionError::Lora);
         let said = match adapter.alpha(self.file)? {
             Some(alpha) => Some(alpha),
-            None => self.config.as_ref().map(configured).transpose()?,
+            None => self.config.as_ref().map(configured).transpose()?.flatten(),
         };
         match (said, self.given) {
             (Some(said), Some(given)) if (said - given).abs() > ROUNDED * said.abs() => {

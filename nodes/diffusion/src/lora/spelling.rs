@@ -2,8 +2,8 @@
 //!
 //! A key is prefix, module and part. Which of them belong together is not asked: files that mix them are read, too.
 
-use super::LoraTarget;
 use super::checkpoint::Checkpoint;
+use super::{LoraTarget, TextTower};
 use std::collections::BTreeMap;
 
 /// What stands before a module's path, and what for the dots in it.
@@ -130,12 +130,11 @@ impl<'a> Names<'a> {
         let checkpoint = Checkpoint::of(modules);
         let mut names = BTreeMap::new();
         for LoraTarget { path, .. } in modules {
-            let paths = [Some(path.clone()), checkpoint.name(path)].into_iter().flatten().chain(processors(path));
-            for path_there in paths {
-                for (prefix, dot) in PREFIXES {
-                    names.insert(format!("{prefix}{}", path_there.replace('.', dot)), path.as_str());
-                }
-            }
+            let there = match TextTower::split(path) {
+                Some((tower, module)) => tower.names(module),
+                None => unet_names(path, &checkpoint),
+            };
+            names.extend(there.into_iter().map(|name| (name, path.as_str())));
         }
         Self(names)
     }
@@ -151,12 +150,31 @@ impl<'a> Names<'a> {
     }
 }
 
-/// A module in kohya's spelling.
-pub(super) fn kohya(path: &str) -> String {
-    format!("{}{}", KOHYA_PREFIX, path.replace('.', "_"))
+/// What a module of a UNet may be called.
+fn unet_names(path: &str, checkpoint: &Checkpoint<'_>) -> Vec<String> {
+    let paths = [Some(path.to_owned()), checkpoint.name(path)].into_iter().flatten().chain(processors(path));
+    let named = |path: String| PREFIXES.map(|(prefix, dot)| format!("{prefix}{}", path.replace('.', dot)));
+    paths.flat_map(named).collect()
 }
 
-pub(super) const KOHYA_PREFIX: &str = PREFIXES[0].0;
+/// A module in kohya's spelling.
+pub(super) fn kohya(path: &str) -> String {
+    let (prefix, module) = TextTower::split(path).map_or((KOHYA_PREFIX, path), |(tower, own)| (tower.kohya(), own));
+    format!("{prefix}{}", module.replace('.', "_"))
+}
+
+/// The path of a module of kohya's spelling, as far as that tells: the dots behind its prefix stay what they became.
+pub(super) fn of_kohya(name: &str) -> Option<String> {
+    let text = |tower: TextTower| Some(format!("{}{}", tower.prefix(), name.strip_prefix(tower.kohya())?));
+    TextTower::ALL.into_iter().find_map(text).or_else(|| name.strip_prefix(KOHYA_PREFIX).map(str::to_owned))
+}
+
+/// What stands before a module's path in files of diffusers, and that path.
+pub(super) fn pipeline(path: &str) -> (&'static str, &str) {
+    TextTower::split(path).map_or((PIPELINE_PREFIX, path), |(tower, own)| (tower.pipeline(), own))
+}
+
+const KOHYA_PREFIX: &str = PREFIXES[0].0;
 pub(super) const PIPELINE_PREFIX: &str = PREFIXES[3].0;
 
 /// An attention layer as it was called when its adapter was one of its processor; an output layer was no list then.

@@ -27,6 +27,7 @@ mod scores;
 mod segmentation;
 mod support;
 mod text_encoders;
+mod text_loras;
 mod tokenizer;
 mod unet;
 mod vae;

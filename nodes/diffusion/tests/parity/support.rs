@@ -105,7 +105,7 @@ pub(crate) fn assert_gradients(gradients: &[(String, Tensor)], theirs: &Tensor) 
     }
 }
 
-fn relative_difference(ours: &Tensor, theirs: &Tensor) -> f64 {
+pub(crate) fn relative_difference(ours: &Tensor, theirs: &Tensor) -> f64 {
     let [ours, theirs] = [ours, theirs].map(|t| t.detach().to_kind(Kind::Double));
     let largest = theirs.abs().max().double_value(&[]);
     // Not a number is not below anything, so it fails too.

@@ -60,6 +60,11 @@ fn folder(case: &Value) -> TempDir {
     folder
 }
 
+/// The model folder of a case.
+pub(crate) fn folder_of(case: &str) -> TempDir {
+    folder(&json()["cases"][case])
+}
+
 fn open(case: &Value) -> TextEncoders {
     TextEncoders::load(folder(case).path(), Kind::Float, Device::Cpu).unwrap()
 }
