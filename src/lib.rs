@@ -29,7 +29,7 @@
 //! | a field of a kind | its struct in `nodes/spec/src/kinds/` (type, default and documentation in one place) |
 //! | a kind | a struct there, a line in `registry.rs`, a file and a line in `nodes/src/kinds/` |
 //! | a loss | one function in `nodes/diffusion/src/losses/`, and a fixture for it |
-//! | a way in which LoRA files spell their keys | the table in `nodes/diffusion/src/lora/spelling.rs`, and a file of it in `tests/parity/lora_spellings.py` |
+//! | a way in which LoRA files spell their keys | the table in `nodes/diffusion/src/lora/spelling.rs` (for text encoders `tower.rs`), and a file of it in `tests/parity/lora_spellings.py` |
 //! | a model, scheduler or metric | `nodes/diffusion/src/` |
 //! | something that all trainings do, or draw from | `nodes/src/training/`, the one loop |
 //! | something that several distillations share | `nodes/src/distilling/`: the student, its judges, how it draws |

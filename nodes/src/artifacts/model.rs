@@ -1,15 +1,16 @@
 //! The `Model` artifact, a diffusers folder, of which each node reads the parts that it needs.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use hyper_flow_diffusion::lora::LoraTarget;
+use hyper_flow_diffusion::lora::{LoraTarget, TextTower};
 use hyper_flow_diffusion::losses::Denoiser;
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, SchedulerConfig};
 use hyper_flow_diffusion::unet::{self, PerBlock, UNet2DConditionConfig, UNet2DConditionModel};
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
 use hyper_flow_diffusion::weights::Weights;
-use hyper_flow_diffusion::{ModelIndex, TextEncoders};
-use tch::{Device, Kind, nn};
+use hyper_flow_diffusion::{DiffusionError, ModelIndex, TextEncoders};
+use tch::{Device, Kind, Tensor, nn};
 
 use crate::NodeError;
 use crate::artifacts::dataset::{Dataset, Shape};
@@ -62,6 +63,11 @@ impl Model {
             say(width, added),
             say(taken, taken_added)
         )))
+    }
+
+    /// The modules of UNet and text encoders that a LoRA can sit on.
+    pub(crate) fn lora_modules(&self) -> Result<Vec<LoraTarget>, NodeError> {
+        Ok([self.unet.modules().to_vec(), TextEncoders::lora_modules(&self.folder)?].concat())
     }
 
     /// Reads what makes pictures of samples.
@@ -170,6 +176,37 @@ impl Model {
 pub(crate) fn modules(folder: &Path) -> Result<Vec<LoraTarget>, NodeError> {
     let config = UNet2DConditionConfig::read(&folder.join("unet/config.json"))?;
     Ok(UNet2DConditionModel::new(&nn::VarStore::new(Device::Cpu), &config)?.modules().to_vec())
+}
+
+/// The modules of a model folder's UNet and text encoders that a LoRA can sit on.
+pub(crate) fn lora_modules(folder: &Path) -> Result<Vec<LoraTarget>, NodeError> {
+    Ok([modules(folder)?, TextEncoders::lora_modules(folder)?].concat())
+}
+
+/// The weights of [`lora_modules`], read when they are asked for.
+pub(crate) struct BaseWeights {
+    folder: PathBuf,
+    unet: Weights,
+    text: OnceCell<TextEncoders>,
+}
+
+impl BaseWeights {
+    /// Those of a model folder.
+    pub(crate) fn of(folder: &Path) -> Result<Self, NodeError> {
+        Ok(Self { folder: folder.to_owned(), unet: unet_weights(folder)?, text: OnceCell::new() })
+    }
+
+    /// The weight of a module, in f64 on the CPU.
+    pub(crate) fn weight(&self, module: &str) -> Result<Tensor, DiffusionError> {
+        if TextTower::split(module).is_none() {
+            return self.unet.tensor(&format!("{module}.weight"), Kind::Double, Device::Cpu);
+        }
+        if let Some(encoders) = self.text.get() {
+            return encoders.weight(module);
+        }
+        let encoders = TextEncoders::load(&self.folder, Kind::Float, Device::Cpu)?;
+        self.text.get_or_init(|| encoders).weight(module)
+    }
 }
 
 /// The weights of a model folder's UNet, on disk.

@@ -3,21 +3,28 @@
 use std::fs;
 use std::path::Path;
 
-use hyper_flow_diffusion::lora::Lora;
+use hyper_flow_diffusion::lora::{Lora, TextTower};
 use hyper_flow_diffusion::weights::{WeightFile, rewrite_tensors};
 use tch::{Device, Kind, Tensor};
 
 use crate::{NodeError, files};
 
 const UNET: &str = "unet/";
+/// Folders of text encoders, and what they may be to a LoRA.
+const TEXT: [(&str, TextTower); 3] =
+    [("text_encoder/", TextTower::Only), ("text_encoder/", TextTower::First), ("text_encoder_2/", TextTower::Second)];
+/// What the keys of a bare text encoder may lack.
+const TEXT_MODEL: &str = "text_model.";
 
-/// Writes a model folder again with ΔW added to the weights of its UNet. Yields which part of ΔW rounding took away.
+/// Writes a model folder again with ΔW added to the weights of its UNet and text encoders. Yields which part of ΔW rounding took away.
 pub(crate) fn copy(from: &Path, to: &Path, kind: Option<Kind>, lora: &Lora) -> Result<f64, NodeError> {
     let mut sum = Sum::default();
+    let text = TEXT.map(|(folder, tower)| (folder, lora.text(tower)));
+    let parts: Vec<(&str, Lora)> = std::iter::once((UNET, lora.unet())).chain(text).collect();
     for path in files::below(from)? {
         let (source, target) = (from.join(&path), to.join(&path));
         if path.ends_with(".safetensors") {
-            let lora = path.starts_with(UNET).then_some(lora);
+            let lora = parts.iter().filter(|(folder, _)| path.starts_with(folder)).map(|(_, part)| part).collect();
             files::make_parent(&target)?;
             Weights { from: WeightFile::open(&source)?, kind, lora }.write(&target, &mut sum)?;
         } else {
@@ -45,7 +52,8 @@ struct Sum {
 struct Weights<'a> {
     from: WeightFile,
     kind: Option<Kind>,
-    lora: Option<&'a Lora>,
+    /// What is added to them.
+    lora: Vec<&'a Lora>,
 }
 
 impl Weights<'_> {
@@ -68,7 +76,9 @@ impl Weights<'_> {
     }
 
     fn delta(&self, key: &str) -> Option<Tensor> {
-        self.lora?.delta(key.strip_suffix(".weight")?)
+        let module = key.strip_suffix(".weight")?;
+        let names = [module.to_owned(), format!("{TEXT_MODEL}{module}")];
+        self.lora.iter().find_map(|lora| names.iter().find_map(|name| lora.delta(name)))
     }
 }
 

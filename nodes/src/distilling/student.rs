@@ -54,7 +54,7 @@ impl Student {
         let lora = match parent {
             None => fresh(context, unet, spec, "student")?,
             Some(port) => {
-                let parent = lora::read(context, port, unet)?;
+                let parent = lora::read_unet(context, port, unet)?;
                 check(&parent, unet, spec)?;
                 parent.requires_grad(true)
             }

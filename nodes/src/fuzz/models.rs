@@ -65,12 +65,19 @@ fn loras() {
         ("lora_unet_m_p.lora_up.weight", &[4, 2]),
         ("lora_unet_m_p.alpha", &[]),
     ];
+    let encoders: [(&str, &[i64]); 2] =
+        [("lora_te_m_p.lora_down.weight", &[2, 3]), ("lora_te_m_p.lora_up.weight", &[4, 2])];
     let peft: [(&str, &[i64]); 2] = [("unet.m.p.lora_A.weight", &[2, 3]), ("unet.m.p.lora_B.weight", &[4, 2])];
     let text = r#"{"unet.lora_alpha": 8, "unet.r": 2, "unet.alpha_pattern": {"^m\\.p": 4.0}, "unet.use_rslora": true}"#;
     let entry = Entry { name: "lora_adapter_metadata", text };
-    let good = vec![weights(&kohya, None), weights(&peft, None), weights(&peft, Some(entry))];
+    let good = vec![
+        weights(&kohya, None),
+        weights(&[&kohya[..], &encoders].concat(), None),
+        weights(&peft, None),
+        weights(&peft, Some(entry)),
+    ];
     attack("LoRA", good, as_it_is, |bytes| {
-        let modules = [LoraTarget { path: "m.p".into(), shape: vec![4, 3] }];
+        let modules = ["m.p", "text_encoder.m.p"].map(|path| LoraTarget { path: path.into(), shape: vec![4, 3] });
         in_file("lora.safetensors", bytes, |path| {
             named(path, read_lora(path, &modules, None, CPU))?;
             named(path, read_lora(path, &modules, Some(2.0), CPU))?;

@@ -7,6 +7,7 @@ use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::vae::{AutoencoderKl, AutoencoderKlConfig};
 use hyper_flow_diffusion::weights::write_tensors;
 use hyper_flow_diffusion::{Conditions, ModelIndex, TextEncoders, TimeIds};
+use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::EncodeLatents;
 use tch::{Kind, Tensor, no_grad};
 
@@ -14,6 +15,7 @@ use crate::artifacts::dataset::{Caption, Dataset, HELD_OUT, Shape, Split, TRAIN,
 use crate::artifacts::latents::{ABOUT, About, CAPTIONS, EMPTY, Encoders, LATENTS, POOLED, TEXT};
 use crate::artifacts::rows::{Rows, compute};
 use crate::artifacts::samples::{Layout, Line, Slots};
+use crate::artifacts::{lora, model};
 use crate::distilling::paint;
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -98,7 +100,7 @@ impl Encoding<'_> {
 
     /// What the captions give, and what none gives. The text encoders are not held any longer.
     fn captions(&self) -> Result<(Vec<Rows>, BTreeMap<String, Tensor>), NodeError> {
-        let encoders = TextEncoders::load(self.model, self.kind, self.context.device)?;
+        let encoders = self.text_encoders()?;
         // Not kept: each sample is told its own.
         let time_ids = TimeIds::square(0);
         let empty = self.stored(encoders.empty(time_ids)?);
@@ -116,6 +118,19 @@ impl Encoding<'_> {
             Ok(self.stored(conditions).into_iter().map(|(_, tensor)| tensor).collect())
         })?;
         Ok((tensors, empty.into_iter().map(|(key, tensor)| (key.to_owned(), tensor)).collect()))
+    }
+
+    /// The model's text encoders, with what the LoRA has for them.
+    fn text_encoders(&self) -> Result<TextEncoders, NodeError> {
+        let encoders = TextEncoders::load(self.model, self.kind, self.context.device)?;
+        let Some(port) = &self.params.lora else { return Ok(encoders) };
+        let lora = lora::read(self.context, port, &model::lora_modules(self.model)?, self.context.device)?;
+        if lora.text_modules() == 0 {
+            let text = format!("{} has no modules of text encoders: captions are encoded as without it", port.name());
+            self.context.reporter.message(Level::Warning, text);
+        }
+        encoders.fuse(&lora, 1.0)?;
+        Ok(encoders)
     }
 
     /// What is kept of conditions, by its name.

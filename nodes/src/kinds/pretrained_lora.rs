@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hyper_flow_diffusion::lora::{Lora, PublishedLora};
 use hyper_flow_spec::kinds::{Convert, PretrainedLora, TextParts};
 use hyper_flow_spec::{Level, Positive};
-use tch::{Device, Kind};
+use tch::Device;
 
 use super::truncation;
 use crate::NodeError;
@@ -26,13 +26,12 @@ pub(super) fn run(context: &Context, params: &PretrainedLora) -> Result<(), Node
 
 fn read(context: &Context, params: &PretrainedLora, path: &Path) -> Result<Lora, NodeError> {
     let folder = context.input(&params.model)?;
-    let modules = model::modules(folder)?;
+    let modules = model::lora_modules(folder)?;
     let file = opened(context, params, path)?;
     let Some(Convert::Svd(rank)) = params.convert else { return Ok(file.read(&modules, Device::Cpu)?) };
     let progress = |done, of| context.progress(done, of, "modules");
-    let base = model::unet_weights(folder)?;
-    let weight = |module: &str| base.tensor(&format!("{module}.weight"), Kind::Double, Device::Cpu);
-    let (lora, error) = file.convert(&modules, rank.get(), weight, progress)?;
+    let base = model::BaseWeights::of(folder)?;
+    let (lora, error) = file.convert(&modules, rank.get(), |module| base.weight(module), progress)?;
     truncation::report(context, "conversion", rank.get(), &error, true)?;
     Ok(lora)
 }

@@ -123,7 +123,7 @@ impl Recipe for Feedback<'_> {
 
 pub(super) fn run(context: &Context, params: &RewardFinetune) -> Result<(), NodeError> {
     let Distillation { teacher, data } = Distillation::load(context, &params.teacher, &params.data, params.precision)?;
-    let frozen = lora::read(context, &params.student, &teacher.unet)?;
+    let frozen = lora::read_unet(context, &params.student, &teacher.unet)?;
     let delta = Student::new(context, &teacher.unet, None, params.lora())?;
     let (denoiser, decoder, channels) = (teacher.denoiser(), teacher.decoder()?, teacher.picture_shape()?.channels);
     let judges = Judges::load(context, &params.rewards, &data.captions, channels, params.precision)?;

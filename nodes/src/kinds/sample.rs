@@ -37,13 +37,17 @@ struct Easel<'a> {
 
 pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
     let model = Model::load(context.input(&params.model)?, context.device, paint::kind(params.precision))?;
-    let lora = params.lora.as_ref().map(|port| lora::read(context, port, &model.unet)).transpose()?;
+    let lora = params
+        .lora
+        .as_ref()
+        .map(|port| lora::read(context, port, &model.lora_modules()?, context.device))
+        .transpose()?;
     let size = match (params.size, model.picture_shape()?) {
         (Some(size), _) => size.height_width(),
         (None, Shape { height, width, .. }) => [height, width],
     };
     let shape = model.sample_shape(size)?;
-    let prompts = encode(&model, params, TimeIds::uncropped(size))?;
+    let prompts = encode(&model, params, lora.as_ref(), TimeIds::uncropped(size))?;
     let plan = paint::sampler(params.sampler).plan(&model.schedule, params.steps.index())?;
     let scale = params.guidance.get();
     let painter = Painter {
@@ -61,9 +65,10 @@ pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
     write(context, params, &drawn)
 }
 
-/// The text encoders are dropped before anything is drawn.
-fn encode(model: &Model, params: &Sample, time_ids: TimeIds) -> Result<Prompts, NodeError> {
+/// The text encoders, with what the LoRA has for them, are dropped before anything is drawn.
+fn encode(model: &Model, params: &Sample, lora: Option<&Lora>, time_ids: TimeIds) -> Result<Prompts, NodeError> {
     let encoders = model.text_encoders()?;
+    lora.map_or(Ok(()), |lora| encoders.fuse(lora, 1.0))?;
     let negative = match &params.negative_prompt {
         Some(prompt) => encoders.encode(&[prompt], time_ids)?,
         None => encoders.empty(time_ids)?,

@@ -41,6 +41,7 @@ mod shipped;
 mod spread;
 mod stable_diffusion;
 mod summary;
+mod text_loras;
 mod tiny_models;
 mod tiny_scores;
 mod web_dataset;

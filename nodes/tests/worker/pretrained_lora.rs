@@ -189,7 +189,7 @@ fn parts_for_text_encoders_are_left_out_when_that_is_said() {
     write_tensors(&path, &tensors, None).unwrap();
     let message = from_path(&path, teacher()).failure();
     assert!(
-        message.contains("1 module of text encoders and the embeddings cat (") && message.contains("`text: Drop`"),
+        message.contains("also has the embeddings cat (bundle_emb.cat") && message.contains("`text: Drop`"),
         "{message}"
     );
     let work = job(json!({"path": "path", "text": "Drop"}), teacher()).file("path", &path);

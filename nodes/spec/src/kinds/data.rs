@@ -153,6 +153,10 @@ pub struct EncodeLatents {
     pub model: Ref<types::Model>,
     /// Pictures and captions.
     pub data: Ref<types::Dataset>,
+    /// A LoRA whose parts for text encoders, if it has any, act where captions are encoded. The model itself may then train
+    /// on what it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Ref<types::Lora>>,
     /// Pictures encoded at once.
     #[serde(default = "int::count::<8>")]
     pub batch: Count,

@@ -31,7 +31,8 @@ distillation_kind! {
     }
 }
 
-/// A model with LoRAs in its weights: what it then draws, it can be distilled to draw in few steps.
+/// A model with LoRAs in its weights, those of the text encoders, too: what it then draws, it can be distilled to draw in few
+/// steps.
 ///
 /// Yields a model folder in the number format of the given one. What rounding to it takes from the LoRAs is reported.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

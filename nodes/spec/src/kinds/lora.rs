@@ -10,8 +10,10 @@ use crate::{File, Hub, Positive, Rank, Ref, types};
 /// A LoRA that was trained elsewhere, for a model: from a file by kohya's trainers, LyCORIS, OneTrainer, ComfyUI or diffusers
 /// (its pipelines, and its training scripts of any year), or a folder that peft wrote, on this machine or a model hub.
 ///
-/// Exactly one of `path` and `hub` is given. Every key must fit a module of the model. What is for text encoders is refused
-/// by name, unless `text` says to leave it out, and so are other adapters than LoRAs, unless `convert` makes a LoRA of them.
+/// Exactly one of `path` and `hub` is given. Every key must fit a module of the model's UNet or text encoders. What
+/// acts on text encoders is kept by `LoraMerge` and `Export` and applied by `Sample`, `Eval`, `EncodeLatents` and `LoraFuse`;
+/// trainings leave it alone. Bundled embeddings are refused by name, unless `text` says to leave them out, and so are other
+/// adapters than LoRAs, unless `convert` makes a LoRA of them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainedLora {
@@ -30,7 +32,7 @@ pub struct PretrainedLora {
     /// Makes a LoRA of what is none: DoRA, LoHa, LoKr, or a LoRA of three factors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub convert: Option<Convert>,
-    /// What becomes of what is for text encoders: adapters of them, and bundled embeddings.
+    /// What becomes of what is for text encoders: adapters of them, which are else kept, and bundled embeddings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextParts>,
 }

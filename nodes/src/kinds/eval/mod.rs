@@ -34,12 +34,13 @@ pub(super) fn run(context: &Context, params: &Eval) -> Result<(), NodeError> {
     let teacher = Model::load(context.input(&params.teacher)?, context.device, paint::kind(params.precision))?;
     let data = Dataset::read(context.input(&params.data)?)?;
     teacher.check_fits(&data)?;
+    let modules = teacher.lora_modules()?;
     let mut loras = Vec::new();
     for (name, port) in &params.loras {
-        loras.push((name.as_str(), lora::read(context, port, &teacher.unet)?));
+        loras.push((name.as_str(), lora::read(context, port, &modules, context.device)?));
     }
     let subjects = subject::all(params, &loras);
-    let easel = Easel::new(context, params, &teacher, &data)?;
+    let easel = Easel::new(context, params, &teacher, &loras, &data)?;
     let meter = Meter::new(context, params, &data, easel.captions())?;
 
     let reference = Reference::draw(&easel)?;

@@ -1,5 +1,6 @@
 //! What is measured, and how its pictures are drawn.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hyper_flow_diffusion::lora::{Adapters, Lora};
@@ -67,10 +68,29 @@ pub(super) struct Easel<'a> {
     distinct: Vec<String>,
     /// For each picture the position of its caption among them.
     caption_of: Vec<i64>,
-    /// What each of them gives; in the computer's memory, for they may be many.
+    texts: Texts,
+    /// Of LoRAs that have parts for the text encoders, by their names.
+    own_texts: BTreeMap<&'a str, Texts>,
+}
+
+/// What text encoders give.
+struct Texts {
+    /// For each distinct caption a row; in the computer's memory, for they may be many.
     conditions: Conditions,
     /// What no caption gives, one row.
     empty: Conditions,
+}
+
+impl Texts {
+    /// By the teacher's text encoders, with what a LoRA has for them.
+    fn new(teacher: &Model, lora: Option<&Lora>, captions: &[String], time_ids: TimeIds) -> Result<Self, NodeError> {
+        let encoders = teacher.text_encoders()?;
+        lora.map_or(Ok(()), |lora| encoders.fuse(lora, 1.0))?;
+        let encode =
+            |some: &[String]| encoders.encode(some, time_ids).map(|conditions| conditions.to_device(Device::Cpu));
+        let conditions = captions.chunks(CHUNK).map(encode).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { conditions: Conditions::cat(&conditions), empty: encoders.empty(time_ids)? })
+    }
 }
 
 impl<'a> Easel<'a> {
@@ -79,6 +99,7 @@ impl<'a> Easel<'a> {
         context: &'a Context,
         params: &'a Eval,
         teacher: &'a Model,
+        loras: &'a [(&'a str, Lora)],
         data: &Dataset,
     ) -> Result<Self, NodeError> {
         let half = match params.split {
@@ -94,10 +115,10 @@ impl<'a> Easel<'a> {
         let position = |text: &String| distinct.binary_search(text).expect("the list holds every caption") as i64;
         let caption_of = captions.iter().map(position).collect();
         let Shape { height, width, .. } = data.shape()?;
-        let (encoders, time_ids) = (teacher.text_encoders()?, TimeIds::uncropped([height, width]));
-        let encode =
-            |some: &[String]| encoders.encode(some, time_ids).map(|conditions| conditions.to_device(Device::Cpu));
-        let conditions = distinct.chunks(CHUNK).map(encode).collect::<Result<Vec<_>, _>>()?;
+        let texts = |lora| Texts::new(teacher, lora, &distinct, TimeIds::uncropped([height, width]));
+        let own = loras.iter().filter(|(_, lora)| lora.text_modules() > 0);
+        let own_texts = own.map(|(name, lora)| Ok((*name, texts(Some(lora))?))).collect::<Result<_, NodeError>>()?;
+        let texts = texts(None)?;
         Ok(Self {
             context,
             params,
@@ -107,8 +128,8 @@ impl<'a> Easel<'a> {
             captions,
             distinct,
             caption_of,
-            conditions: Conditions::cat(&conditions),
-            empty: encoders.empty(time_ids)?,
+            texts,
+            own_texts,
         })
     }
 
@@ -155,17 +176,18 @@ impl<'a> Easel<'a> {
         let sampler = if subject.lora.is_some() { paint::sampler(self.params.sampler) } else { Sampler::DDIM_TRAILING };
         let plan = sampler.plan(&self.teacher.schedule, subject.steps.index())?;
         let scale = if subject.lora.is_some() { self.params.lora_guidance } else { self.params.guidance }.get();
+        let texts = subject.lora.and_then(|_| self.own_texts.get(subject.name)).unwrap_or(&self.texts);
         let painter = Painter {
             denoiser: self.teacher.denoiser(),
             plan: &plan,
             adapters: &subject.lora.map_or_else(Adapters::none, Adapters::one),
-            guidance: (subject.lora.is_none() || scale != 1.0).then_some(Guidance { scale, empty: &self.empty }),
+            guidance: (subject.lora.is_none() || scale != 1.0).then_some(Guidance { scale, empty: &texts.empty }),
         };
         let (captions, device) = (&self.caption_of[self.range(batch)], self.context.device);
         let mut rng = Rng::at(self.context.seed(), "Eval/noise", batch as u64);
         let [c, h, w] = self.shape;
         let noise = rng.randn(&[captions.len() as i64, c, h, w], (Kind::Float, device));
-        Ok(painter.draw(&noise, &self.conditions.select(captions).to_device(device), &mut rng))
+        Ok(painter.draw(&noise, &texts.conditions.select(captions).to_device(device), &mut rng))
     }
 
     /// Pictures (b, channels, height, width) of a subject's samples, cut to [−1, 1] as a file would hold them.

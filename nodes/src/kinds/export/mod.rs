@@ -5,12 +5,11 @@ mod readme;
 mod sampler;
 
 use hyper_flow_diffusion::ModelIndex;
-use hyper_flow_diffusion::lora::{Lora, read_kohya};
+use hyper_flow_diffusion::lora::Lora;
 use hyper_flow_spec::kinds::{Export, ExportFormat};
 use tch::{Device, Kind};
 
-use crate::artifacts::lora::LORA_FILE;
-use crate::artifacts::{model, rewritten};
+use crate::artifacts::{self, model, rewritten};
 use crate::distilling::paint;
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -23,8 +22,8 @@ const FUSED_FOLDER: &str = "fused";
 pub(super) fn run(context: &Context, params: &Export) -> Result<(), NodeError> {
     let folder = context.input(&params.model)?;
     let kind = params.precision.map(paint::kind);
-    let modules = model::modules(folder)?;
-    let read = |port| Ok::<_, NodeError>(read_kohya(&context.input(port)?.join(LORA_FILE), &modules, Device::Cpu)?);
+    let modules = model::lora_modules(folder)?;
+    let read = |port| artifacts::lora::read(context, port, &modules, Device::Cpu);
     let lora = params.lora.as_ref().map(read).transpose()?.unwrap_or_default();
     for (i, format) in params.formats.iter().enumerate() {
         let loss = match format {
