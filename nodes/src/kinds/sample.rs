@@ -42,9 +42,12 @@ pub(super) fn run(context: &Context, params: &Sample) -> Result<(), NodeError> {
         .as_ref()
         .map(|port| lora::read(context, port, &model.lora_modules()?, context.device))
         .transpose()?;
-    let size = match (params.size, model.picture_shape()?) {
-        (Some(size), _) => size.height_width(),
-        (None, Shape { height, width, .. }) => [height, width],
+    let size = match params.size {
+        Some(size) => size.height_width(),
+        None => {
+            let Shape { height, width, .. } = model.picture_shape()?;
+            [height, width]
+        }
     };
     let shape = model.sample_shape(size)?;
     let prompts = encode(&model, params, lora.as_ref(), TimeIds::uncropped(size))?;
