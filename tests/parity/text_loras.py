@@ -15,6 +15,9 @@ embeddings.
 Run: python tests/parity/text_loras.py
      python tests/parity/text_loras.py --exported [target/tmp/exported]
 (torch 2.11, transformers 5.24, diffusers 0.42.1, peft 0.21.2; on the CPU)
+Last result of --exported, relative to the largest magnitude, of both files:
+    sd15: 19 modules, text 4.5e-07
+    sdxl: 32 modules, text 2.5e-07, pooled 2.7e-07
 """
 
 import gzip
