@@ -318,7 +318,7 @@ fn every_part_of_a_checkpoint_is_held_to_its_digest() {
     type Damage = fn(&Path, &[u8]);
     let damages: [(&str, Damage, &str); 6] = [
         ("truncated", |path, bytes| fs::write(path, &bytes[..bytes.len() - 1]).unwrap(), "truncated or damaged"),
-        ("longer", |path, bytes| fs::write(path, [bytes, b"x"].concat()).unwrap(), "truncated or damaged"),
+        ("longer", |path, bytes| fs::write(path, [bytes, b"x"].concat()).unwrap(), "follow the last tensor"),
         ("no header", |path, bytes| fs::write(path, &bytes[..5]).unwrap(), "shorter than a header"),
         ("the digest", |path, bytes| fs::write(other_digest(path), bytes).unwrap(), "are not those that were written"),
         ("a directory", |path, _| fs::create_dir(path).unwrap(), "not a file"),
