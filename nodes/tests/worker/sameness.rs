@@ -90,6 +90,10 @@ fn one_step(make: impl Fn(Value) -> Work, parameters: &Value, changes: Value) ->
     make(all)
 }
 
+/// More than rounding takes of gradients where batches of another size are summed in another order. Seen: 3.2e-5, of an encoder
+/// as discriminator on a CPU without AVX-512; a part that counted a thousandth too much would be off by 1e-3.
+const OF_ROUNDING: f64 = 2e-4;
+
 /// Between one batch of 64 and four parts of 16.
 fn of_parts(make: impl Fn(Value) -> Work, parameters: Value) -> (f64, f64) {
     let step = |batch: i64, parts: i64| one_step(&make, &parameters, json!({"batch": batch, "accumulate": parts}));
@@ -133,7 +137,7 @@ fn four_parts_of_16_have_the_gradients_of_one_batch_of_64() {
         ("ScoreDistill, a few steps", of_parts(score_distill, over(score, in_a_few_steps()))),
     ];
     for (kind, (gradients, losses)) in cases {
-        assert!(gradients < 1e-5 && losses < 1e-5, "{kind}: gradients {gradients:e}, losses {losses:e}");
+        assert!(gradients < OF_ROUNDING && losses < 1e-5, "{kind}: gradients {gradients:e}, losses {losses:e}");
     }
 }
 
