@@ -8,12 +8,12 @@ A case
   metadata  texts of the header
   alpha     the alpha that the user gives
 
-With --exported: opens what `cargo test --workspace --test parity text_loras` wrote to target/tmp/exported/text_sd15 and
-text_sdxl, as `Export` writes it, by `load_lora_weights`, with no warning of a key and no key left over, and compares the
+With --exported: opens what `cargo test --workspace --test parity text_loras` wrote to target/tmp/exported_text/sd15 and
+sdxl, as `Export` writes it, by `load_lora_weights`, with no warning of a key and no key left over, and compares the
 embeddings.
 
 Run: python tests/parity/text_loras.py
-     python tests/parity/text_loras.py --exported [target/tmp/exported]
+     python tests/parity/text_loras.py --exported [target/tmp/exported_text]
 (torch 2.11, transformers 5.24, diffusers 0.42.1, peft 0.21.2; on the CPU)
 Last result of --exported, relative to the largest magnitude, of both files:
     sd15: 19 modules, text 4.5e-07
@@ -174,7 +174,7 @@ def open_exported(root):
         logger = logging.get_logger(name)
         logger.warning = said.append
     for model in ("sd15", "sdxl"):
-        folder = root / f"text_{model}"
+        folder = root / model
         theirs = load_file(folder / "outputs.safetensors")
         for form in ("kohya", "peft"):
             with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
@@ -198,6 +198,6 @@ def open_exported(root):
 if __name__ == "__main__":
     if "--exported" in sys.argv:
         rest = sys.argv[sys.argv.index("--exported") + 1:]
-        open_exported(pathlib.Path(rest[0] if rest else "target/tmp/exported"))
+        open_exported(pathlib.Path(rest[0] if rest else "target/tmp/exported_text"))
     else:
         make()

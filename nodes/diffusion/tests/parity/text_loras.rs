@@ -1,5 +1,5 @@
 //! LoRAs of text encoders against diffusers' pipelines: fixtures by tests/parity/text_loras.py. What the script opens lies in
-//! `target/tmp/exported`.
+//! `target/tmp/exported_text`.
 
 use crate::lora_spellings::{Described, write_described};
 use crate::support::{assert_within, fixtures, lora_weight, relative_difference};
@@ -104,7 +104,7 @@ fn same(one: &Lora, other: &Lora) {
 fn files_keep_them() {
     for (name, towers) in [("sd15", vec!["lora_te_"]), ("sdxl", vec!["lora_te1_", "lora_te2_"])] {
         let model = text_encoders::folder_of(name);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported").join(format!("text_{name}"));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported_text").join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let [kohya, peft] = ["kohya.safetensors", "peft.safetensors"].map(|file| folder.join(file));
         let lora = whole(model.path());
