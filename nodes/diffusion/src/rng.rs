@@ -6,6 +6,8 @@
 //! stream is the same for every device and precision.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -35,6 +37,11 @@ impl Rng {
         mix(self.state)
     }
 
+    /// Passes over the next numbers of 64 bits, at no cost: the generator is a counter.
+    pub fn skip(&mut self, numbers: u64) {
+        self.state = self.state.wrapping_add(GOLDEN_GAMMA.wrapping_mul(numbers));
+    }
+
     /// A uniform number of [0, 1), with 53 random bits.
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (-53f64).exp2()
@@ -49,13 +56,27 @@ impl Rng {
 
     /// Standard normal numbers of the given shape.
     pub fn randn(&mut self, shape: &[i64], options: (Kind, Device)) -> Tensor {
-        let mut values = Vec::with_capacity(count(shape) + 1);
-        while values.len() < count(shape) {
+        tensor(&self.normals(count(shape)), shape, options)
+    }
+
+    /// Some rows, each of the given shape, of what [`Rng::randn`] draws for a larger first dimension: no others are drawn.
+    pub fn randn_rows(mut self, rows: Range<i64>, shape: &[i64], options: (Kind, Device)) -> Tensor {
+        let first = rows.start as usize * count(shape);
+        // Two numbers of 64 bits make two normals.
+        self.skip(2 * (first as u64 / 2));
+        let shape: Vec<i64> = std::iter::once(rows.end - rows.start).chain(shape.iter().copied()).collect();
+        let odd = first % 2;
+        tensor(&self.normals(odd + count(&shape))[odd..], &shape, options)
+    }
+
+    fn normals(&mut self, count: usize) -> Vec<f32> {
+        let mut values = Vec::with_capacity(count + 1);
+        while values.len() < count {
             let (a, b) = self.normal_pair();
             values.extend([a as f32, b as f32]);
         }
-        values.truncate(count(shape));
-        tensor(&values, shape, options)
+        values.truncate(count);
+        values
     }
 
     /// Uniform numbers of [low, high) of the given shape.
@@ -139,6 +160,18 @@ mod tests {
         tch::manual_seed(2);
         assert_eq!(a, Rng::at(1, "x", 0).randn(&[3, 5], CPU));
         assert_eq!(a.size(), [3, 5]);
+    }
+
+    #[test]
+    fn rows_are_those_of_the_whole() {
+        for shape in [&[3, 5][..], &[4], &[]] {
+            let size: Vec<i64> = std::iter::once(7).chain(shape.iter().copied()).collect();
+            let whole = Rng::at(1, "x", 0).randn(&size, CPU);
+            for (start, end) in [(0, 7), (1, 2), (2, 5), (3, 3), (6, 7)] {
+                let rows = Rng::at(1, "x", 0).randn_rows(start..end, shape, CPU);
+                assert_eq!(rows, whole.narrow(0, start, end - start), "{start}..{end} of {size:?}");
+            }
+        }
     }
 
     #[test]

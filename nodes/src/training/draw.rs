@@ -1,5 +1,9 @@
 //! What one part of a batch may look at: which samples it takes, and its random numbers.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use hyper_flow_diffusion::lora::Dropout;
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::schedulers::{SegmentDraw, SegmentGrid};
@@ -11,7 +15,7 @@ use crate::artifacts::samples::Slots;
 /// One part of one batch. All of it is a function of (seed, kind, group, update), nothing of what came before: a resumed
 /// run draws what the uninterrupted one would have.
 ///
-/// Numbers are drawn for the whole batch and then cut, so that 4 parts of 16 draw what one of 64 does.
+/// Numbers are those of the whole batch, so that 4 parts of 16 draw what one of 64 does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Draw<'a> {
     pub(super) seed: u64,
@@ -25,13 +29,44 @@ pub(crate) struct Draw<'a> {
     /// Samples in a part.
     pub(super) batch: i64,
     pub(super) device: Device,
+    pub(super) orders: &'a Orders,
+}
+
+/// The last random order of each stream, and which of its orders that is: parts of a batch, and batches of an epoch, share
+/// it. Kept to save time alone, for it is drawn alike at any moment.
+#[derive(Debug, Default)]
+pub(super) struct Orders(RefCell<BTreeMap<String, (u64, Rc<Vec<i64>>)>>);
+
+impl Orders {
+    /// The order of this number in a stream of orders of 0..n.
+    fn get(&self, stream: String, number: u64, draw: impl FnOnce() -> Vec<i64>) -> Rc<Vec<i64>> {
+        let mut kept = self.0.borrow_mut();
+        match kept.get(&stream) {
+            Some((last, order)) if *last == number => Rc::clone(order),
+            _ => {
+                let order = Rc::new(draw());
+                kept.insert(stream, (number, Rc::clone(&order)));
+                order
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 impl<'a> Draw<'a> {
     /// That of a training's first sample.
     pub(crate) fn first(seed: u64, kind: &'a str) -> Self {
-        Self { seed, kind, group: "model", update: 0, part: 0, parts: 1, batch: 1, device: Device::Cpu }
+        Self {
+            seed,
+            kind,
+            group: "model",
+            update: 0,
+            part: 0,
+            parts: 1,
+            batch: 1,
+            device: Device::Cpu,
+            orders: Box::leak(Box::default()),
+        }
     }
 }
 
@@ -55,6 +90,12 @@ impl Draw<'_> {
         Rng::at(self.seed, &format!("{}/{}/{purpose}", self.kind, self.group), step)
     }
 
+    /// 0..n in the order of this number in a stream of orders.
+    fn order(&self, purpose: &str, number: u64, n: i64) -> Rc<Vec<i64>> {
+        let stream = format!("{}/{purpose}", self.group);
+        self.orders.get(stream, number, || self.stream(purpose, number).permutation(n))
+    }
+
     /// This part of what was drawn for the whole batch, along dimension 0.
     pub(crate) fn part(&self, whole: &Tensor) -> Tensor {
         whole.narrow(0, self.part * self.batch, self.batch)
@@ -62,8 +103,8 @@ impl Draw<'_> {
 
     /// Standard normal noise, (batch, shape…).
     pub(crate) fn randn(&self, purpose: &str, shape: &[i64]) -> Tensor {
-        let shape: Vec<i64> = std::iter::once(self.whole()).chain(shape.iter().copied()).collect();
-        self.part(&self.rng(purpose).randn(&shape, (Kind::Float, self.device)))
+        let first = self.part * self.batch;
+        self.rng(purpose).randn_rows(first..first + self.batch, shape, (Kind::Float, self.device))
     }
 
     /// As [`Draw::randn`] for samples (channels, height, width), with `offset` times one more number for all positions of a
@@ -125,7 +166,7 @@ impl Draw<'_> {
         let batches =
             batches.flat_map(|(bucket, n)| (full(epoch, n)..full(epoch + 1, n)).map(move |batch| (bucket, batch)));
         let batches: Vec<(usize, i64)> = batches.collect();
-        let order = self.stream("buckets", epoch as u64).permutation(batches.len() as i64);
+        let order = self.order("buckets", epoch as u64, batches.len() as i64);
         let (bucket, batch) = batches[order[(update - before(epoch)) as usize] as usize];
         let taken = self.walk(&format!("order/{bucket}"), batch, counts[bucket]);
         taken.into_iter().map(|position| slots.first(bucket) + position).collect()
@@ -140,13 +181,11 @@ impl Draw<'_> {
     fn walk(&self, purpose: &str, number: i64, n: i64) -> Vec<i64> {
         let first = number * self.whole() + self.part * self.batch;
         let mut taken = Vec::with_capacity(self.batch as usize);
-        let mut order = (-1, Vec::new());
-        for position in first..first + self.batch {
-            let epoch = position / n;
-            if order.0 != epoch {
-                order = (epoch, self.stream(purpose, epoch as u64).permutation(n));
-            }
-            taken.push(order.1[(position % n) as usize]);
+        let last = first + self.batch;
+        for epoch in first / n..=(last - 1) / n {
+            let order = self.order(purpose, epoch as u64, n);
+            let positions = first.max(epoch * n)..last.min((epoch + 1) * n);
+            taken.extend(positions.map(|position| order[(position % n) as usize]));
         }
         taken
     }
@@ -179,6 +218,18 @@ mod tests {
         assert_eq!(parts(&times), times(&whole));
         let indices: Vec<i64> = (0..4).flat_map(|i| draw(3, i, 4, 2).indices(100)).collect();
         assert_eq!(indices, whole.indices(100));
+    }
+
+    #[test]
+    fn a_kept_order_is_the_one_that_would_be_drawn() {
+        let first = draw(0, 0, 1, 4);
+        for update in [0, 1, 2, 7, 1, 3] {
+            for group in ["model", "fake"] {
+                let kept = Draw { update, group, ..first };
+                let drawn = Draw { group, ..draw(update, 0, 1, 4) };
+                assert_eq!(kept.indices(10), drawn.indices(10), "{group}, {update}");
+            }
+        }
     }
 
     #[test]

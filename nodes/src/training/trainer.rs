@@ -13,6 +13,7 @@ use hyper_flow_spec::{Event, Level};
 use tch::{Tensor, no_grad};
 
 use super::checkpoint::{self, Begin, Checkpoint, Generations};
+use super::draw::Orders;
 use super::{Draw, Group, Recipe};
 use crate::picture::{Canvas, to_bytes, write_png};
 use crate::worker::Context;
@@ -40,6 +41,7 @@ struct Trainer<'a, R> {
     averages: Vec<(String, Tensor)>,
     schedule: LrSchedule,
     checkpoints: Generations,
+    orders: Orders,
     /// The last step that is in a checkpoint; 0 is none.
     kept: u64,
     /// Whether it was told that steps after that one could not be kept.
@@ -78,7 +80,18 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             LrSchedule { warmup: training.lr_warmup.get() as u64, steps: training.steps.get() as u64, decay };
         let groups = groups.into_iter().map(optimised).collect();
         let checkpoints = Generations::new(&context.job.scratch, context.identity(), schedule.steps);
-        Self { context, training, recipe, groups, averages, schedule, checkpoints, kept: 0, told: false }
+        Self {
+            context,
+            training,
+            recipe,
+            groups,
+            averages,
+            schedule,
+            checkpoints,
+            orders: Orders::default(),
+            kept: 0,
+            told: false,
+        }
     }
 
     fn run(mut self) -> Result<(), NodeError> {
@@ -177,6 +190,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
                 parts,
                 batch: self.training.batch.get(),
                 device: self.context.device,
+                orders: &self.orders,
             };
             let tape = if self.recipe.checkpointing() { Tape::new() } else { Tape::off() };
             let losses = self.recipe.losses(group.name, &draw, &tape)?;
