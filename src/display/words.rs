@@ -140,7 +140,7 @@ fn stopped(checkpoint: Option<u64>) -> String {
 /// A step of a training: `120/1200  loss 0.1234  64 samples/s  1 min 5 s left`.
 pub(super) fn step(event: &Said, left: Option<Duration>) -> Option<String> {
     let mut parts = match event {
-        Said::Step { step, of, losses, speed } => {
+        Said::Step { step, of, losses, speed, .. } => {
             let total: f64 = losses.values().sum();
             let mut parts = vec![format!("{step}/{of}"), format!("loss {}", number(total))];
             parts.extend(speed.map(|speed| format!("{} samples/s", number(speed))));

@@ -22,12 +22,14 @@ exit "$(cat code)"
 
 const DESCRIPTION: &str = r#"{"worker":"VERSION","protocol":1,"kinds":{"Digits":1},"libtorch":"none","cpu":"cpu:none","gpus":["cuda:sm_90"]}"#;
 
-const EVENTS: [&str; 26] = [
+const EVENTS: [&str; 28] = [
     r#"{"event":"started","device":"cpu:nonex1","libtorch":"none","worker":"0"}"#,
     r#"{"event":"step","step":1,"of":10,"losses":{"mse":0.5},"speed":1e308}"#,
     r#"{"event":"step","step":18446744073709551615,"of":0,"losses":{}}"#,
     r#"{"event":"step","step":-1,"of":1.5,"losses":[]}"#,
     r#"{"event":"step","step":1,"of":10,"losses":{"mse":null}}"#,
+    r#"{"event":"step","step":2,"of":10,"losses":{},"lr":{"a":1e-3},"grad_norm":{"a\u001b[2J":-0.0},"memory":{"resident":1}}"#,
+    r#"{"event":"step","step":2,"of":10,"losses":{},"lr":{"a":null},"memory":{"resident":-1}}"#,
     r#"{"event":"progress","done":18446744073709551615,"of":0,"unit":"\u001b[2J\u0000"}"#,
     r#"{"event":"progress","done":7,"of":3,"unit":""}"#,
     r#"{"event":"checkpoint","step":0}"#,

@@ -24,7 +24,7 @@ pub use bounded::{Amount, Count, Finite, Fraction, Int, NonNegative, Positive, R
 pub use download::{Sha256, Url};
 pub use hub::{Commit, Hub, Repo};
 pub use kinds::{Kind, KindSpec, KindVisitor, Problem, VERSION};
-pub use protocol::{Description, Device, Event, Job, JobError, Level, Memory, PROTOCOL};
+pub use protocol::{Description, Device, Event, Held, Job, JobError, Level, Memory, PROTOCOL};
 pub use reference::{File, Ref};
 pub use size::Size;
 pub use value::{Leaf, Value};

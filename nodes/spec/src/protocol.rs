@@ -100,6 +100,16 @@ pub struct Memory {
     pub gpu: Option<u64>,
 }
 
+/// The memory that a worker holds while it trains. It says nothing of the artifact, and is in none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Bytes of the machine's that are resident, shared libraries included.
+    pub resident: u64,
+    /// Bytes of the GPU's, as [`Memory::gpu`], when it was last asked: after the first step, and at most once a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<u64>,
+}
+
 /// One line on a worker's standard output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -126,9 +136,20 @@ pub enum Event {
         of: u64,
         /// The loss terms by name, already weighted; `loss` is their sum.
         losses: BTreeMap<String, f64>,
-        /// Samples per second since the last report.
+        /// Samples of the batches that made the steps since the last one that was told, by all the seconds since then:
+        /// those of looking, drawing and keeping too. What a critic draws beside them is not counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         speed: Option<f64>,
+        /// The learning rate of this step, by optimiser: `student`, or `fake` and `student`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        lr: BTreeMap<String, f64>,
+        /// The L2 norm of all gradients of an optimiser before they were clipped; of several updates in the step, that of
+        /// the last, as the losses are.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        grad_norm: BTreeMap<String, f64>,
+        /// What the worker holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory: Option<Held>,
     },
     /// Progress of what is not training.
     Progress {
@@ -194,4 +215,16 @@ pub struct Description {
     pub cpu: String,
     /// The classes of the GPUs, `cuda:sm_90`.
     pub gpus: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_an_older_worker_is_read_and_stays_as_it_is() {
+        let old = r#"{"event":"step","step":1,"of":2,"losses":{"mse":0.5},"speed":8.0}"#;
+        let event: Event = serde_json::from_str(old).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), old);
+    }
 }

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod conditioned;
 mod draw;
+mod numbers;
 mod recipe;
 #[cfg(test)]
 mod tests;

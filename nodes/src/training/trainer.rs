@@ -14,6 +14,7 @@ use tch::{Tensor, no_grad};
 
 use super::checkpoint::{self, Begin, Checkpoint, Generations};
 use super::draw::Orders;
+use super::numbers::{Gauge, Means, Numbers};
 use super::{Draw, Group, Recipe};
 use crate::picture::{Canvas, to_bytes, write_png};
 use crate::worker::Context;
@@ -46,15 +47,13 @@ struct Trainer<'a, R> {
     kept: u64,
     /// Whether it was told that steps after that one could not be kept.
     told: bool,
+    gauge: Gauge,
 }
 
 /// Gradients are multiplied by it where they pass through float16, whose smallest number is 6e-8: those of a mean over a
 /// batch of latents are not much larger. Where one then overflows, the update is computed again with less; nothing is
 /// carried over to the next, so that a resumed training stays the same.
 const FP16_LOSS_SCALE: f64 = 4096.0;
-
-/// The mean of each loss term over the parts of a batch.
-type Means = BTreeMap<String, f64>;
 
 impl<'a, R: Recipe> Trainer<'a, R> {
     fn new(
@@ -91,6 +90,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             orders: Orders::default(),
             kept: 0,
             told: false,
+            gauge: Gauge::new(),
         }
     }
 
@@ -101,19 +101,13 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             no_grad(|| self.recipe.watch(0))?;
         }
         let mut saved = Instant::now();
-        let first = self.kept + 1;
-        for step in first..=steps {
+        self.gauge.start();
+        for step in self.kept + 1..=steps {
             if self.recipe.is_done() {
                 break;
             }
-            let began = Instant::now();
-            let losses = self.step(step)?;
-            let speed = self.training.batch.get() as f64 * self.training.accumulate.get() as f64;
-            let speed = Some(speed / began.elapsed().as_secs_f64());
-            self.context.reporter.event(&Event::Step { step, of: steps, losses, speed });
-            if step == first {
-                self.context.report_memory();
-            }
+            let numbers = self.step(step)?;
+            self.tell(step, numbers);
             no_grad(|| self.recipe.watch(step))?;
             if step.checked_rem(self.context.job.sample_every) == Some(0) {
                 self.sample(step)?;
@@ -133,8 +127,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     }
 
     /// One step: each group's updates, then the average.
-    fn step(&mut self, step: u64) -> Result<Means, NodeError> {
-        let mut all = Means::new();
+    fn step(&mut self, step: u64) -> Result<Numbers, NodeError> {
+        let mut all = Numbers::default();
         for index in 0..self.groups.len() {
             for update in self.groups[index].0.updates_of(step) {
                 all.extend(self.update(step, index, update)?);
@@ -150,11 +144,18 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         Ok(all)
     }
 
+    fn tell(&mut self, step: u64, numbers: Numbers) {
+        let samples = self.training.batch.get() * self.training.accumulate.get();
+        let event = self.gauge.step(step, self.schedule.steps, numbers, samples);
+        self.context.reporter.event(&event);
+        self.gauge.ask_gpu(self.context);
+    }
+
     /// One update of one group: gradients of all parts of its batch, clipped, then a step of its optimiser.
-    fn update(&mut self, step: u64, index: usize, update: u64) -> Result<Means, NodeError> {
+    fn update(&mut self, step: u64, index: usize, update: u64) -> Result<Numbers, NodeError> {
         let mut scale = if self.recipe.precision() == Precision::Fp16 { FP16_LOSS_SCALE } else { 1.0 };
         loop {
-            let means = self.gradients(step, index, update, scale)?;
+            let losses = self.gradients(step, index, update, scale)?;
             let (group, optimiser) = &mut self.groups[index];
             if scale > 1.0 {
                 scale_gradients(&optimiser.parameters(), 1.0 / scale);
@@ -162,8 +163,9 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             let norm = clip_gradients(&optimiser.parameters(), self.training.grad_clip.get());
             if norm.is_finite() {
                 let factor = if group.decays { self.schedule.factor(step - 1) } else { 1.0 };
-                optimiser.step(group.lr * factor);
-                return Ok(means);
+                let lr = group.lr * factor;
+                optimiser.step(lr);
+                return Ok(Numbers::of(losses, group.name, lr, norm));
             }
             if scale <= 1.0 {
                 let term = format!("the gradient of `{}`", group.name);

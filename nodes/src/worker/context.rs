@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hyper_flow_spec::{ArtifactType, Event, File, Job, JobError, Ref};
+use hyper_flow_spec::{ArtifactType, Event, File, Job, JobError, Memory, Ref};
 use serde_json::json;
 use tch::Device;
 
@@ -40,9 +40,11 @@ impl Context {
         self.stop_if_asked()
     }
 
-    /// Reports the most memory so far, where the system tells it.
-    pub(crate) fn report_memory(&self) {
-        memory::peak(self.device).into_iter().for_each(|memory| self.reporter.event(&Event::Memory(memory)));
+    /// Reports the most memory so far, where the system tells it, and gives it back.
+    pub(crate) fn report_memory(&self) -> Option<Memory> {
+        let memory = memory::peak(self.device)?;
+        self.reporter.event(&Event::Memory(memory));
+        Some(memory)
     }
 
     /// A file of the artifact.

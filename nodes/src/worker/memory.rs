@@ -1,20 +1,33 @@
-//! The most memory that this process has had.
+//! The memory that this process has, and the most that it has had.
 
 use std::process::Command;
 
 use hyper_flow_spec::Memory;
 use tch::Device;
 
-/// As the system tells it; `None` where that is not Linux.
+/// What the system tells of the resident set's high-water mark.
+const PEAK: &str = "VmHWM:";
+/// And of what is resident now.
+const NOW: &str = "VmRSS:";
+
+/// The most, as the system tells it; `None` where that is not Linux.
 pub(crate) fn peak(device: Device) -> Option<Memory> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let gpu = if let Device::Cuda(index) = device { of_gpu(index) } else { None };
-    Some(Memory { peak: high_water(&status)?, gpu })
+    Some(Memory { peak: bytes(&status()?, PEAK)?, gpu })
 }
 
-/// The resident set's high-water mark.
-fn high_water(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// What is resident now; `None` where that is not Linux.
+pub(crate) fn resident() -> Option<u64> {
+    bytes(&status()?, NOW)
+}
+
+fn status() -> Option<String> {
+    std::fs::read_to_string("/proc/self/status").ok()
+}
+
+/// What a line says.
+fn bytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
 
@@ -49,11 +62,12 @@ mod tests {
         let before = peak(Device::Cpu).unwrap().peak;
         let held = vec![1_u8; 200 << 20];
         assert!(held.iter().step_by(4096).all(|byte| *byte == 1));
+        assert!(resident().unwrap() >= 200 << 20);
         drop(held);
         let after = peak(Device::Cpu).unwrap();
         assert!(after.peak >= before.max(200 << 20), "{} then {}", before, after.peak);
         assert_eq!(after.gpu, None);
-        assert_eq!(high_water("Name:\tx\nVmHWM:\t  116 kB\n"), Some(116 << 10));
+        assert_eq!(bytes("Name:\tx\nVmHWM:\t  116 kB\n", PEAK), Some(116 << 10));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod context;
 mod describe;
 mod device;
 mod download;
-mod memory;
+pub(crate) mod memory;
 mod reporter;
 mod run;
 

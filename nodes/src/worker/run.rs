@@ -68,6 +68,6 @@ fn start(path: &Path, reporter: &Reporter) -> Result<Context, NodeError> {
 /// Models are written in the plain form, whose operations panic: here a panic becomes an error, once.
 fn guarded(context: &Context, kinds: fn(&Context) -> Result<(), NodeError>) -> Result<(), NodeError> {
     let ended = catch(|| Ok(kinds(context)));
-    context.report_memory();
+    let _ = context.report_memory();
     ended?
 }

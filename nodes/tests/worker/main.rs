@@ -26,6 +26,7 @@ mod masks;
 mod memory;
 mod merging;
 mod non_finite;
+mod numbers;
 mod odd_folders;
 mod pairs;
 mod perception;
