@@ -10,7 +10,7 @@ use super::file::{File, Header, NodeSettings, OF_CHECKPOINTS, OF_TRAINING, Repro
 use super::files::{Files, resolved};
 use super::finding::PipelineErrors;
 use super::matrix::{Axes, Swept, sweep, tell_axes_twice};
-use super::model::{Node, Overrides, Pipeline};
+use super::model::{Node, Overrides, Pipeline, Written, WrittenParams};
 use super::nodes::{NodeReader, Sketch};
 use super::overrides::{apply_params, apply_set, is_unnamed};
 use super::params::Params;
@@ -30,9 +30,10 @@ pub(super) fn check(text: &str, path: &Path, overrides: &Overrides) -> Result<Pi
     let mut sources = Sources::default();
     let file = sources.add(&path.display().to_string(), text);
     let mut findings = Findings::default();
+    let mut written = Written { text: text.into(), set: overrides.set.clone(), params: None };
     let pipeline = match read(&sources, file, 0).and_then(|root| top_level(&sources, root)) {
         Ok(mut root) => {
-            let late = edit(&mut sources, &mut root, overrides, &mut findings);
+            let late = edit(&mut sources, &mut root, overrides, &mut written, &mut findings);
             let mut checker = Checker { sources: &sources, findings: &mut findings, kinds: Kinds::default() };
             let swept = checker.expand(&mut root, &late);
             checker.pipeline(root, swept, path, overrides.store.as_deref())
@@ -44,7 +45,7 @@ pub(super) fn check(text: &str, path: &Path, overrides: &Overrides) -> Result<Pi
     };
     let (errors, warnings) = findings.finish(&sources);
     match pipeline {
-        Some(pipeline) if errors.is_empty() => Ok(Pipeline { warnings, ..pipeline }),
+        Some(pipeline) if errors.is_empty() => Ok(Pipeline { warnings, written, ..pipeline }),
         _ => Err(PipelineErrors { file: path.display().to_string(), findings: errors }),
     }
 }
@@ -64,10 +65,18 @@ fn top_level(sources: &Sources, root: Tree) -> Result<Tree, Box<Draft>> {
 }
 
 /// Makes the changes of the command line, and returns those that are for single nodes of a `matrix`.
-fn edit(sources: &mut Sources, root: &mut Tree, overrides: &Overrides, findings: &mut Findings) -> Vec<usize> {
+fn edit(
+    sources: &mut Sources,
+    root: &mut Tree,
+    overrides: &Overrides,
+    written: &mut Written,
+    findings: &mut Findings,
+) -> Vec<usize> {
     tell_repeated(root, findings);
     if let Some(path) = &overrides.params {
-        apply_params(sources, root, path, findings);
+        let source = apply_params(sources, root, path, findings);
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        written.params = source.map(|source| WrittenParams { path, text: sources.text(source).into() });
     }
     let sets: Vec<usize> = overrides.set.iter().map(|argument| sources.add("--set", argument)).collect();
     let (late, now): (Vec<usize>, Vec<usize>) = sets.into_iter().partition(|&set| is_unnamed(sources, root, set));
@@ -106,7 +115,16 @@ impl Checker<'_> {
         }
         let Header { name, seed, reproducibility } = header?;
         let exact = reproducibility == Reproducibility::Exact;
-        Some(Pipeline { name, path: path.clone(), seed, exact, nodes: checked, swept, warnings: Vec::new() })
+        Some(Pipeline {
+            name,
+            path: path.clone(),
+            seed,
+            exact,
+            nodes: checked,
+            swept,
+            warnings: Vec::new(),
+            written: Written::default(),
+        })
     }
 
     fn nodes(&mut self) -> NodeReader<'_> {

@@ -37,4 +37,4 @@ pub use describe::{Description, Field, KindDescription};
 pub use file::json_schema;
 pub(crate) use files::is_on_path;
 pub use finding::{Branch, Finding, Label, PipelineErrors};
-pub use model::{Node, Overrides, Pipeline, Settings, load};
+pub use model::{Node, Overrides, Pipeline, Settings, Written, WrittenParams, load};

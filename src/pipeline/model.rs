@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_flow_spec::{Device, Kind};
@@ -26,6 +27,28 @@ pub struct Pipeline {
     pub swept: BTreeMap<String, Vec<String>>,
     /// What is probably not meant, but no mistake.
     pub warnings: Vec<Finding>,
+    /// What it was read from.
+    pub written: Written,
+}
+
+/// The texts that a pipeline was read from: with them, and its path, it can be had again.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// Of the file.
+    pub text: Arc<str>,
+    /// What `--set` changed.
+    pub set: Vec<String>,
+    /// The file that `--params` named.
+    pub params: Option<WrittenParams>,
+}
+
+/// A file of parameters.
+#[derive(Debug, Clone)]
+pub struct WrittenParams {
+    /// Absolute.
+    pub path: PathBuf,
+    /// What is in it.
+    pub text: Arc<str>,
 }
 
 /// One step of a pipeline.

@@ -14,20 +14,29 @@ const RESERVED: [&str; 7] = ["params", "matrix", "settings", "nodes", "seed", "n
 
 type Outcome = Result<(), Box<Draft>>;
 
-/// Replaces or adds the parameters that a file holds.
-pub(super) fn apply_params(sources: &mut Sources, root: &mut Tree, path: &Path, findings: &mut Findings) {
+/// Replaces or adds the parameters that a file holds; gives its text, if it could be read.
+pub(super) fn apply_params(
+    sources: &mut Sources,
+    root: &mut Tree,
+    path: &Path,
+    findings: &mut Findings,
+) -> Option<usize> {
     let name = path.display().to_string();
     let text = match read_text(path) {
         Ok(text) => text,
         Err(error) => {
             let draft = Draft::error(format!("failed to read the parameters in {name}: {error}"));
-            return findings.push(draft.help("`--params` takes a file that holds a map: `{\"guidance\": 2.0}`"));
+            findings.push(draft.help("`--params` takes a file that holds a map: `{\"guidance\": 2.0}`"));
+            return None;
         }
     };
     let source = sources.add(&name, &text);
     let mut tree = match read(sources, source, 0) {
         Ok(tree) => tree,
-        Err(draft) => return findings.push(*draft),
+        Err(draft) => {
+            findings.push(*draft);
+            return None;
+        }
     };
     repeated_inside(&mut tree, findings);
     match tree.shape {
@@ -40,6 +49,7 @@ pub(super) fn apply_params(sources: &mut Sources, root: &mut Tree, path: &Path, 
             findings.push(draft.help("write for example `{\"guidance\": 2.0}`"));
         }
     }
+    Some(source)
 }
 
 /// Whether a `--set` is for a node or setting that the file does not name, which may be one of a `matrix`.

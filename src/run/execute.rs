@@ -43,7 +43,7 @@ pub fn execute(
     display: impl FnOnce(File) -> io::Result<Screen>,
 ) -> Result<Finished, RunError> {
     let place = place_for_log(&store, &plan)?;
-    let log = RunLog::create(&place, &store, &pipeline, targets)?;
+    let log = RunLog::create(&place, &store, &pipeline, &plan, targets)?;
     let aside = (place != store.runs()).then(|| log.root().to_owned());
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
     let runtime = runtime.map_err(|source| RunError::System { doing: "start the scheduler", source })?;

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::event::Event;
 use crate::pipeline::Pipeline;
-use crate::runs::{self, Begun, KeyLog, Use, Utc};
+use crate::plan::{Plan, Planned, State};
+use crate::runs::{self, Begun, KeyLog, Outlined, Tally, Use, Utc};
 pub(super) use crate::runs::{io_error, write_json};
 
 /// `runs/<id>/` of a store.
@@ -22,6 +23,8 @@ pub(super) struct RunLog {
     events: File,
     /// Bytes of whole lines.
     end: u64,
+    /// What became of the nodes so far.
+    tally: Tally,
 }
 
 impl RunLog {
@@ -30,13 +33,16 @@ impl RunLog {
         runs: &Path,
         store: &Store,
         pipeline: &Pipeline,
+        plan: &Plan,
         targets: &[String],
     ) -> Result<RunLog, StoreError> {
         let Begun { id, root, keys } = runs::begin(runs, store, pipeline, targets)?;
+        let outline = outline(pipeline, plan);
+        runs::write_outline(&root, &outline);
         let path = root.join("events.jsonl");
         let mut options = File::options();
         let events = options.create_new(true).read(true).append(true).open(&path).map_err(io_error("write", &path))?;
-        Ok(RunLog { id, root, keys, events, end: 0 })
+        Ok(RunLog { id, root, keys, events, end: 0, tally: Tally::of(&outline) })
     }
 
     /// The run's id.
@@ -64,6 +70,10 @@ impl RunLog {
     pub(super) fn append(&mut self, event: &Event) -> Option<Range<u64>> {
         let mut line = serde_json::to_vec(&Timed { time: Utc::now().rfc3339(), event }).ok()?;
         line.push(b'\n');
+        self.tally.line(&line);
+        if self.tally.is_over() {
+            self.tally.course(true).write(&self.root);
+        }
         if self.events.write_all(&line).is_err() {
             let _ = self.events.set_len(self.end);
             return None;
@@ -72,6 +82,17 @@ impl RunLog {
         self.end += line.len() as u64;
         Some(start..self.end)
     }
+}
+
+/// The nodes that were selected, as the plan has them.
+fn outline(pipeline: &Pipeline, plan: &Plan) -> Vec<Outlined> {
+    let outlined = |node: &Planned| Outlined {
+        name: node.name.clone(),
+        kind: node.kind.to_owned(),
+        inputs: pipeline.nodes[&node.name].inputs.clone(),
+        reason: (node.state != State::Cached).then(|| node.reason.clone()),
+    };
+    plan.nodes.iter().map(outlined).collect()
 }
 
 /// What is in a line of the log besides its time and the brace before that.

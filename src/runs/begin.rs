@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::{Store, StoreError};
-use serde::Serialize;
 
 use super::clock::Utc;
+use super::description::{Description, PARAMS, PIPELINE};
 use super::id::new_directory;
 use super::keys::KeyLog;
 use super::origin::Origin;
-use super::write::{io_error, write_json};
+use super::write::io_error;
 use crate::pipeline::Pipeline;
 
 /// A run that has just begun.
@@ -24,37 +24,28 @@ pub struct Begun {
     pub keys: KeyLog,
 }
 
-/// What `run.json` says.
-#[derive(Serialize)]
-struct Description<'a> {
-    run: &'a str,
-    started: String,
-    name: &'a str,
-    #[serde(flatten)]
-    origin: Origin,
-    targets: &'a [String],
-    arguments: Vec<String>,
-    version: &'static str,
-}
-
-/// Makes the directory of a new run in `runs` (best that of the store), and says in it which pipeline is run.
+/// Makes the directory of a new run in `runs` (best that of the store), and says in it which pipeline is run, with what
+/// changes.
 pub fn begin(runs: &Path, store: &Store, pipeline: &Pipeline, targets: &[String]) -> Result<Begun, StoreError> {
     let (id, root) = new_directory(runs)?;
     let keys = KeyLog::create(&root)?;
-    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let written = &pipeline.written;
     let description = Description {
-        run: &id,
+        run: id.clone(),
         started: Utc::now().rfc3339(),
-        name: &pipeline.name,
+        name: pipeline.name.clone(),
         origin: Origin::of(&pipeline.path, store),
-        targets,
-        arguments,
-        version: hyper_flow_spec::VERSION,
+        targets: targets.to_vec(),
+        set: written.set.clone(),
+        params: written.params.as_ref().map(|params| params.path.clone()),
+        arguments: std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        version: hyper_flow_spec::VERSION.to_owned(),
     };
-    let path = root.join("run.json");
-    write_json(&path, &description).map_err(io_error("write", &path))?;
-    let path = root.join("pipeline.ron");
-    let text = fs::read(&pipeline.path).unwrap_or_default();
-    fs::write(&path, text).map_err(io_error("write", &path))?;
+    description.write(&root)?;
+    let params = written.params.as_ref().map(|params| (PARAMS, &params.text));
+    for (name, text) in [(PIPELINE, &written.text)].into_iter().chain(params) {
+        let path = root.join(name);
+        fs::write(&path, text.as_bytes()).map_err(io_error("write", &path))?;
+    }
     Ok(Begun { id, root, keys })
 }

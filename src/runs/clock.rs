@@ -55,25 +55,35 @@ impl Utc {
 
     /// The time since 1970 that begins a text in the form of [`Utc::compact`], whatever follows.
     pub(super) fn parse(text: &str) -> Option<Duration> {
-        let number = |range: Range<usize>| -> Option<i64> {
-            let digits = text.get(range).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-            digits.parse().ok()
-        };
-        let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
-        let (hour, minute, second, millis) = (number(9..11)?, number(11..13)?, number(13..15)?, number(16..19)?);
-        // As in `at`, the other way round.
-        let (year, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-        let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        let days = era * 146_097 + day_of_era - 719_468;
-        let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
-        u64::try_from(seconds * 1000 + millis).ok().map(Duration::from_millis)
+        civil(text, [0..4, 4..6, 6..8, 9..11, 11..13, 13..15, 16..19])
+    }
+
+    /// The time since 1970 of a text in the form of [`Utc::rfc3339`].
+    pub(crate) fn parse_rfc3339(text: &str) -> Option<Duration> {
+        civil(text, [0..4, 5..7, 8..10, 11..13, 14..16, 17..19, 20..23])
     }
 
     fn clock(&self) -> (u64, u64, u64) {
         (self.second_of_day / 3600, self.second_of_day / 60 % 60, self.second_of_day % 60)
     }
+}
+
+/// The time since 1970 of a year, month, day, hour, minute, second and millisecond, whose digits stand in these places.
+fn civil(text: &str, places: [Range<usize>; 7]) -> Option<Duration> {
+    let mut numbers = [0; 7];
+    for (number, place) in numbers.iter_mut().zip(places) {
+        let digits = text.get(place).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
+        *number = digits.parse::<i64>().ok()?;
+    }
+    let [year, month, day, hour, minute, second, millis] = numbers;
+    // As in `at`, the other way round.
+    let (year, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+    u64::try_from(seconds * 1000 + millis).ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -94,6 +104,7 @@ mod tests {
         fn a_compact_time_is_read_back(millis in 0_u64..253_402_300_800_000) {
             let time = Duration::from_millis(millis);
             proptest::prop_assert_eq!(Utc::parse(&(Utc::at(time).compact() + "-00ff")), Some(time));
+            proptest::prop_assert_eq!(Utc::parse_rfc3339(&Utc::at(time).rfc3339()), Some(time));
         }
     }
 

@@ -77,6 +77,17 @@ pub(super) fn read(run: &Path, pipeline: &str, seen: &mut Seen) -> Vec<Use> {
     uses
 }
 
+/// The node that had this key, and whether it was started with it: who is only done was cached.
+pub(super) fn find(run: &Path, key: &Key) -> Option<(String, bool)> {
+    let bytes = fs::read(run.join(FILE)).ok()?;
+    let hex = key.to_string();
+    memchr::memmem::find(&bytes, hex.as_bytes())?;
+    let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Use>(line).ok());
+    let uses: Vec<Use> = lines.filter(|used| used.key == *key).collect();
+    let began = uses.iter().find(|used| !used.done);
+    Some((began.or(uses.first())?.node.clone(), began.is_some()))
+}
+
 /// `{"pipeline/node": "key"}`, of nodes that were done.
 fn labels(run: &Path, pipeline: &str) -> Vec<Use> {
     let bytes = fs::read(run.join("labels.json")).unwrap_or_default();
@@ -119,6 +130,17 @@ mod tests {
         let mut seen = Seen::new();
         read(run.path(), "p", &mut seen);
         assert_eq!(read(run.path(), "p", &mut seen), [], "an older run that says the same");
+    }
+
+    #[test]
+    fn who_had_a_key_is_found_by_it() {
+        let run = tempfile::tempdir().unwrap();
+        let mut log = KeyLog::create(run.path()).unwrap();
+        log.note(&[used("a", true), used("b", false), used("b", true)]).unwrap();
+        let found = |node: &str| find(run.path(), &used(node, true).key);
+        assert_eq!(found("a"), Some(("a".to_owned(), false)));
+        assert_eq!(found("b"), Some(("b".to_owned(), true)));
+        assert_eq!(found("c"), None);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::vec::IntoIter;
 
 use hyper_flow_cache::{Key, Store, StoreError};
 
+use super::directory::{Run, newest_first};
 use super::keys::Seen;
 use super::origin::Origin;
-use super::past::{Run, newest_first};
 use crate::pipeline::Pipeline;
 
 /// What the nodes of a pipeline last yielded, from the logs of its runs: the newest are read first, and none as

@@ -1,76 +1,100 @@
-//! Runs, as far as their directories can be read: a damaged one only knows less.
+//! A run as a whole: what was asked for, and what became of it.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use hyper_flow_cache::Store;
-use serde::Deserialize;
+use hyper_flow_cache::{Key, Store};
+use serde::Serialize;
 
-use super::keys::{self, Seen, Use};
-use super::origin::Origin;
-use crate::run::NodeEvents;
+use super::clock::Utc;
+use super::course::{Course, Ending, PastNode};
+use super::description::{Description, PARAMS, PIPELINE};
+use super::directory::{Run, newest_first};
+use super::outline::read_outline;
+use super::tally::Tally;
+use crate::pipeline::{Overrides, Pipeline, PipelineErrors};
 
-/// The directory of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Run {
-    /// The directory.
-    pub(crate) path: PathBuf,
-}
-
-/// The part of `run.json` that is needed here.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Description {
+/// All that is on disk of a run. A run that has ended is had from two small files, whatever happened in it; of one that
+/// goes on, was killed, or was one of an earlier version, the events are read.
+#[derive(Debug, Clone, Serialize)]
+pub struct Past {
+    /// Its id.
+    pub id: String,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// What was asked for.
     #[serde(flatten)]
-    pub(crate) origin: Origin,
-    name: String,
+    pub asked: Description,
+    /// What became of it.
+    #[serde(flatten)]
+    pub course: Course,
 }
 
-impl Run {
-    /// The run's id.
-    pub(crate) fn id(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+impl Past {
+    /// Of a run; none if its directory does not say what was run.
+    pub fn of(run: &Run) -> Option<Past> {
+        let asked = run.description()?;
+        // Before the lock is looked at: a run that ends meanwhile is not taken for one that was killed.
+        let alive = run.goes_on();
+        let course = Course::read(&run.path)
+            .unwrap_or_else(|| Tally::of(&read_outline(&run.path)).read(&run.path).course(alive));
+        Some(Past { id: run.id(), directory: run.path.clone(), asked, course })
     }
 
-    /// Which pipeline was run.
-    pub(crate) fn description(&self) -> Option<Description> {
-        let bytes = std::fs::read(self.path.join("run.json")).ok()?;
-        let Description { origin, name } = serde_json::from_slice(&bytes).ok()?;
-        Some(Description { origin: origin.settled(), name })
+    /// When it began, in seconds since 1970: its id says so.
+    pub fn started(&self) -> Option<f64> {
+        let said = Utc::parse_rfc3339(&self.asked.started).or_else(|| Utc::parse(&self.id));
+        said.map(|since| since.as_secs_f64())
     }
 
-    /// The pipeline's file.
-    pub(crate) fn origin(&self) -> Option<Origin> {
-        self.description().map(|description| description.origin)
+    /// How long it took; none while it goes on.
+    pub fn seconds(&self) -> Option<f64> {
+        Some(self.course.ended? - self.started()?)
     }
 
-    /// The keys of the nodes, in the order in which they were noted, without what newer runs said.
-    pub(crate) fn uses(&self, description: &Description, seen: &mut Seen) -> Vec<Use> {
-        keys::read(&self.path, &description.name, seen)
+    /// Whether its engine lives.
+    pub fn is_running(&self) -> bool {
+        self.course.ending == Ending::Running
     }
 
-    /// What the clock said when the last thing happened in it.
-    pub(crate) fn time(&self) -> SystemTime {
-        let changed = |path: PathBuf| path.metadata().and_then(|found| found.modified());
-        let last = changed(self.path.join("events.jsonl")).or_else(|_| changed(self.path.clone()));
-        last.unwrap_or(SystemTime::UNIX_EPOCH)
+    /// A node of it.
+    pub fn node(&self, name: &str) -> Option<&PastNode> {
+        self.course.nodes.iter().find(|node| node.name == name)
     }
 
-    /// What happened to a node.
-    pub(crate) fn events(&self, node: &str) -> NodeEvents {
-        NodeEvents::of(&self.path, node)
+    /// The pipeline as it was run: its text and its changes of then. Paths in it are relative to where its file is now,
+    /// or was.
+    ///
+    /// # Errors
+    /// What was no mistake then may be one now: a file that is gone.
+    pub fn pipeline(&self, store: &Store) -> Result<Pipeline, PipelineErrors> {
+        let path = self.asked.origin.find(store).unwrap_or_else(|| self.asked.origin.path().to_owned());
+        let params = self.asked.params.is_some().then(|| self.directory.join(PARAMS));
+        let overrides = Overrides { set: self.asked.set.clone(), params, store: Some(store.root().to_owned()) };
+        Pipeline::parse(&self.text(), &path, &overrides)
+    }
+
+    /// The text of the pipeline's file, as it was run.
+    pub fn text(&self) -> String {
+        let bytes = std::fs::read(self.directory.join(PIPELINE)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
-/// Whether the engine of a run lives; yes as long as nothing shows that it does not.
-pub(crate) fn goes_on(store: &Store, run: &str) -> bool {
-    keys::is_open(&store.runs().join(run)).unwrap_or(true)
+/// A run in which a node had some key, whatever the node and its pipeline are called now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Using {
+    /// The run.
+    pub run: Run,
+    /// The name of the node in that run.
+    pub node: String,
+    /// Whether it was started there; else it was cached.
+    pub began: bool,
 }
 
-/// Every run, the newest first: their names sort in their order.
-pub(crate) fn newest_first(store: &Store) -> Vec<Run> {
-    let entries = std::fs::read_dir(store.runs()).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut paths: Vec<PathBuf> = directories.map(|entry| entry.path()).collect();
-    paths.sort_unstable_by(|a, b| b.cmp(a));
-    paths.into_iter().map(|path| Run { path }).collect()
+/// The runs in which a node had this key, the newest first: renamed nodes and files are found by it.
+pub fn using<'a>(store: &Store, key: &'a Key) -> impl Iterator<Item = Using> + use<'a> {
+    newest_first(store).into_iter().filter_map(|run| {
+        let (node, began) = run.use_of(key)?;
+        Some(Using { run, node, began })
+    })
 }
