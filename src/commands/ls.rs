@@ -44,6 +44,7 @@ fn listed(loaded: &Loaded, planned: &Planned, record: Option<Record>, used: &BTr
         name: planned.name.clone(),
         kind: planned.kind,
         state: planned.state,
+        attempt: planned.attempt.clone(),
         output: loaded.pipeline.nodes[&planned.name].kind.output(),
         key: record.as_ref().map(|record| record.key),
         bytes: record.as_ref().map(|record| record.bytes),

@@ -9,8 +9,9 @@ use crate::plan;
 /// Says which nodes are cached, which will run, and why
 ///
 /// `cached`: the store has what the node's key produces. `run`: it will run. `maybe`: one of its inputs
-/// will run first, so that its key is not known yet; if the input comes out with the same bytes as before,
-/// the node is cached after all.
+/// will run first; if that comes out with the same bytes as before, the node is cached after all.
+///
+/// Of a node that failed, was interrupted or runs in another run, that is the reason that is told.
 ///
 /// Nothing is started, but `hyper-flow-worker describe` for a pipeline with `reproducibility: Exact`.
 #[derive(Debug, clap::Args)]
@@ -42,5 +43,6 @@ pub(super) fn state(planned: &plan::Planned) -> NodeState {
         state: planned.state,
         reason: planned.reason.clone(),
         key: planned.key,
+        attempt: planned.attempt.clone(),
     }
 }

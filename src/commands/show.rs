@@ -81,7 +81,11 @@ fn pinned(store: &Store, record: &Record) -> Result<MadeBy, Failure> {
     let inputs = inputs.collect::<Result<_, StoreError>>()?;
     let kind = Kind::NAMES.iter().find(|name| **name == made.kind).copied().unwrap_or_default();
     let (state, reason) = (State::Cached, "pinned".to_owned());
-    Ok(MadeBy { node: NodeState { name: made.node, kind, state, reason, key: None }, output: made.output, inputs })
+    Ok(MadeBy {
+        node: NodeState { name: made.node, kind, state, reason, key: None, attempt: None },
+        output: made.output,
+        inputs,
+    })
 }
 
 fn show(

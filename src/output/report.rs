@@ -10,6 +10,7 @@ use serde_json::Value;
 
 pub use super::logged::{Messages, Step, Steps};
 use crate::plan::{Cause, Provenance, State};
+use crate::runs::Attempt;
 
 /// What a run would do.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,9 @@ pub struct NodeState {
     /// Its key, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
+    /// The newest attempt at it, if it came to no artifact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
 }
 
 /// Why a node will run, or why it is cached.
@@ -101,6 +105,9 @@ pub struct ListedNode {
     pub kind: &'static str,
     /// What will become of it.
     pub state: State,
+    /// The newest attempt at it, if it came to no artifact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
     /// The type of its artifact.
     pub output: Artifact,
     /// The key of the artifact.

@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use hyper_flow_cache::{Digest, Key, Store, StoreError};
 
 use super::{Difference, Plan, Provenance, differences};
 use crate::pipeline::{Node, Pipeline};
-use crate::runs::LastKeys;
+use crate::runs::{Attempt, LastKeys, Past, Run};
 
 /// Reads what is remembered; nothing at all as long as nobody asks, so that a plan in which everything is
 /// cached does without.
@@ -18,6 +19,8 @@ pub(super) struct History<'a> {
     keys: LastKeys<'a>,
     /// What records say of themselves: the same ones go into many nodes.
     made: RefCell<HashMap<Key, Option<Rc<Provenance>>>>,
+    /// Runs that were looked into: many nodes may have been interrupted in one.
+    pasts: RefCell<HashMap<PathBuf, Option<Rc<Past>>>>,
 }
 
 /// A node's last record.
@@ -31,12 +34,33 @@ pub(super) struct Last {
 
 impl<'a> History<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, store: &'a Store) -> Self {
-        Self { pipeline, store, keys: LastKeys::of(pipeline, store), made: RefCell::default() }
+        Self {
+            pipeline,
+            store,
+            keys: LastKeys::of(pipeline, store),
+            made: RefCell::default(),
+            pasts: RefCell::default(),
+        }
     }
 
     /// The last record of a node, by its name.
     pub(super) fn last(&self, node: &str) -> Result<Option<Last>, StoreError> {
         self.keys.get(node)?.map(|key| self.record(key)).transpose()
+    }
+
+    /// The newest attempt at a node, if it has come to no artifact. `key` is what it has now, where that is known.
+    pub(super) fn attempt(&self, node: &str, key: Option<&Key>) -> Result<Option<Attempt>, StoreError> {
+        let Some(open) = self.keys.open(node)? else { return Ok(None) };
+        let past = self.past(&open.run);
+        let attempt = past.and_then(|past| Attempt::of(&past, past.node(node)?));
+        let kept = self.store.has_scratch(&open.key)?;
+        let changed_since = key.is_some_and(|key| *key != open.key);
+        Ok(attempt.map(|attempt| Attempt { checkpoint: attempt.checkpoint.filter(|_| kept), changed_since, ..attempt }))
+    }
+
+    fn past(&self, run: &Run) -> Option<Rc<Past>> {
+        let mut pasts = self.pasts.borrow_mut();
+        pasts.entry(run.path.clone()).or_insert_with(|| Past::of(run).map(Rc::new)).clone()
     }
 
     /// What is known of the record of a key.
@@ -82,6 +106,31 @@ impl<'a> History<'a> {
             inputs.insert(port.clone(), digest);
         }
         Ok(inputs)
+    }
+
+    /// Whether a node whose inputs are not all known is cached if they come out as they last did. One that was never there,
+    /// or of which nothing is remembered, cannot.
+    pub(super) fn is_cached_if_same(&self, plan: &Plan, node: &Node) -> Result<bool, StoreError> {
+        let last = self.last(&node.name)?;
+        let old = last.as_ref().and_then(|last| last.preimage.as_deref());
+        let old: serde_json::Value = old.and_then(|old| serde_json::from_slice(old).ok()).unwrap_or_default();
+        let mut inputs = BTreeMap::new();
+        for (port, name) in &node.inputs {
+            let before = || old["inputs"][port].as_str().and_then(|digest| digest.parse().ok());
+            let Some(digest) = self.artifact(plan, name)?.or_else(before) else { return Ok(false) };
+            inputs.insert(port.clone(), digest);
+        }
+        let key = plan.preimage(self.pipeline, node, &inputs).key();
+        Ok(self.store.record(&key)?.is_some())
+    }
+
+    /// What a node yields, or else last did.
+    fn artifact(&self, plan: &Plan, node: &str) -> Result<Option<Digest>, StoreError> {
+        if let Some(record) = plan.get(node).and_then(|planned| planned.record.as_ref()) {
+            return Ok(Some(record.artifact));
+        }
+        let Some(key) = self.keys.get(node)? else { return Ok(None) };
+        Ok(self.store.record(&key)?.map(|record| record.artifact))
     }
 
     /// The node that a port took its artifact from, if it is another one of the pipeline than now. (A node

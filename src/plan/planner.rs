@@ -10,6 +10,7 @@ use super::history::History;
 use super::reason;
 use super::{Classes, Graph, PlanError, Preimage};
 use crate::pipeline::{Node, Pipeline};
+use crate::runs::Attempt;
 
 /// What will become of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -17,9 +18,9 @@ use crate::pipeline::{Node, Pipeline};
 pub enum State {
     /// The store has what its key produces.
     Cached,
-    /// It will run.
+    /// It will run, also if an ancestor has to first.
     Run,
-    /// An ancestor will run first, so that its key is not known yet; or a node of the same key will.
+    /// An ancestor will run first, and it is cached if that comes out as it last did; or a node of the same key will run.
     Maybe,
 }
 
@@ -38,6 +39,8 @@ pub struct Planned {
     pub key: Option<Key>,
     /// What the key produced, if it is cached.
     pub record: Option<Record>,
+    /// The newest attempt at it, if it is not cached and that came to no artifact.
+    pub attempt: Option<Attempt>,
 }
 
 /// What a run would do.
@@ -106,26 +109,34 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn node(&mut self, index: usize) -> Result<Planned, PlanError> {
         let node = &self.pipeline.nodes[self.plan.graph.name(index)];
-        let planned = |state, reason, key, record| Planned {
+        let planned = |state, reason, key, record, attempt| Planned {
             name: node.name.clone(),
             kind: node.kind.name(),
             state,
             reason,
             key,
             record,
+            attempt,
         };
         let Some(inputs) = self.plan.inputs(node) else {
-            return Ok(planned(State::Maybe, reason::waiting(&self.history, &self.plan, node)?, None, None));
+            let attempt = self.history.attempt(&node.name, None)?;
+            let maybe = self.history.is_cached_if_same(&self.plan, node)?;
+            let reason = reason::waiting(&self.history, &self.plan, node, attempt.as_ref())?;
+            return Ok(planned(if maybe { State::Maybe } else { State::Run }, reason, None, None, attempt));
         };
         let key = self.plan.preimage(self.pipeline, node, &inputs).key();
         if let Some(record) = self.store.lookup(&key)? {
-            return Ok(planned(State::Cached, reason::cached(self.pipeline, node, &record), Some(key), Some(record)));
+            let reason = reason::cached(self.pipeline, node, &record);
+            return Ok(planned(State::Cached, reason, Some(key), Some(record), None));
         }
+        let attempt = self.history.attempt(&node.name, Some(&key))?;
         if let Some(same) = self.running.get(&key) {
-            return Ok(planned(State::Maybe, format!("the same as {same}, which will run"), Some(key), None));
+            let reason = format!("the same as {same}, which will run");
+            return Ok(planned(State::Maybe, reason, Some(key), None, attempt));
         }
         self.running.insert(key, node.name.clone());
-        Ok(planned(State::Run, reason::running(&self.history, &self.plan, node, &key)?, Some(key), None))
+        let reason = reason::running(&self.history, &self.plan, node, &key, attempt.as_ref())?;
+        Ok(planned(State::Run, reason, Some(key), None, attempt))
     }
 }
 

@@ -5,10 +5,16 @@ use hyper_flow_cache::{Key, Record, StoreError};
 use super::history::{History, Last};
 use super::planner::relative;
 use super::{Difference, Part, Plan, Provenance, State};
+use crate::output::units::ago;
 use crate::pipeline::{Node, Pipeline};
+use crate::runs::{Attempt, Attempted};
 
 /// More than so many reasons are counted, not told.
 const TOLD: usize = 3;
+/// Of a message no more is told.
+const LONGEST: usize = 100;
+/// Of a node that was in no run that is kept.
+const NEVER: &str = "never ran";
 
 /// Why a node is cached: who made its artifact, if it was not the node itself.
 pub(super) fn cached(pipeline: &Pipeline, node: &Node, record: &Record) -> String {
@@ -22,29 +28,40 @@ pub(super) fn cached(pipeline: &Pipeline, node: &Node, record: &Record) -> Strin
 }
 
 /// Why a node with this key will run.
-pub(super) fn running(history: &History<'_>, plan: &Plan, node: &Node, key: &Key) -> Result<String, StoreError> {
+pub(super) fn running(
+    history: &History<'_>,
+    plan: &Plan,
+    node: &Node,
+    key: &Key,
+    attempt: Option<&Attempt>,
+) -> Result<String, StoreError> {
     if history.store.record(key)?.is_some() {
         return Ok("object missing or altered".to_owned());
     }
-    match history.last(&node.name)? {
-        None => Ok("never ran".to_owned()),
-        Some(last) if last.key == *key => Ok("its record was removed".to_owned()),
-        Some(last) => {
-            let found = history.differences(plan, node, &last)?;
-            let told: Vec<String> =
-                found.iter().map(|difference| tell(history, node, &last, difference)).collect::<Result<_, _>>()?;
-            Ok(join(told))
-        }
+    let last = history.last(&node.name)?;
+    let mut reasons: Vec<String> = attempt.map(attempted).into_iter().collect();
+    match last {
+        None if reasons.is_empty() => reasons.push(NEVER.to_owned()),
+        Some(last) if last.key == *key && reasons.is_empty() => reasons.push("its record was removed".to_owned()),
+        Some(last) if last.key != *key => reasons.extend(differences(history, plan, node, &last)?),
+        _ => {}
     }
+    Ok(join(reasons))
 }
 
-/// Why a node with inputs that are not known yet may run: what changed in itself, and the inputs.
-pub(super) fn waiting(history: &History<'_>, plan: &Plan, node: &Node) -> Result<String, StoreError> {
-    let mut reasons = Vec::new();
-    if let Some(last) = history.last(&node.name)? {
-        for difference in history.differences(plan, node, &last)? {
-            reasons.push(tell(history, node, &last, &difference)?);
-        }
+/// Why a node with inputs that are not known yet will or may run: what became of it, what changed in itself, and the inputs.
+pub(super) fn waiting(
+    history: &History<'_>,
+    plan: &Plan,
+    node: &Node,
+    attempt: Option<&Attempt>,
+) -> Result<String, StoreError> {
+    let mut reasons: Vec<String> = attempt.map(attempted).into_iter().collect();
+    match history.last(&node.name)? {
+        Some(last) => reasons.extend(differences(history, plan, node, &last)?),
+        // That its inputs run too goes without saying, unless one may come out as what another node took.
+        None if reasons.is_empty() && !history.is_cached_if_same(plan, node)? => return Ok(NEVER.to_owned()),
+        None => {}
     }
     let mut inputs: Vec<&str> = node.inputs.values().map(String::as_str).collect();
     inputs.sort_unstable();
@@ -55,6 +72,40 @@ pub(super) fn waiting(history: &History<'_>, plan: &Plan, node: &Node) -> Result
         State::Cached => None,
     }));
     Ok(join(reasons))
+}
+
+fn differences(history: &History<'_>, plan: &Plan, node: &Node, last: &Last) -> Result<Vec<String>, StoreError> {
+    let found = history.differences(plan, node, last)?;
+    found.iter().map(|difference| tell(history, node, last, difference)).collect()
+}
+
+/// What became of the newest attempt, in one line.
+fn attempted(attempt: &Attempt) -> String {
+    let ago = attempt.time.map_or_else(String::new, |time| format!(" {}", ago(time as u64)));
+    let so_far = |done: Option<u64>| {
+        let progress = attempt.progress.as_ref();
+        progress.map_or_else(String::new, |at| format!(", {} of {} {}", done.unwrap_or(at.done), at.of, at.unit))
+    };
+    let mut text = match (attempt.state, attempt.checkpoint) {
+        (Attempted::Failed, _) => {
+            format!("failed{ago}: {}", first_line(attempt.message.as_deref().unwrap_or_default()))
+        }
+        (Attempted::Running, _) => format!("running in {}{}", attempt.run, so_far(None)),
+        (Attempted::Interrupted, Some(step)) => format!("interrupted{ago}{}", so_far(Some(step))),
+        (Attempted::Interrupted, None) => format!("interrupted{ago}, without a checkpoint"),
+    };
+    if attempt.changed_since {
+        text += "; changed since";
+    }
+    text
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// A difference from the last record, with names for digests.

@@ -204,6 +204,8 @@ impl Scheduler {
     /// chance, so that one that comes before a leader that has not started takes its place.
     fn missed(&mut self, index: usize, work: Box<Work>) {
         if let Some(lacking) = work.need.lacking(&self.context.options.machine) {
+            // An attempt all the same, which is to be known as one.
+            let _ = self.note(index, work.key, false);
             return self.failed(index, NodeError::Lacking(lacking));
         }
         let (leader, followers) = self.leaders.entry(work.key).or_insert((index, BTreeSet::new()));

@@ -24,7 +24,16 @@ struct Read {
     /// The runs that were not read yet; none before the first is.
     rest: Option<IntoIter<Run>>,
     keys: BTreeMap<String, Key>,
+    /// Of each node that was met, whether its newest use came to nothing.
+    newest: BTreeMap<String, Option<Open>>,
     seen: Seen,
+}
+
+/// A key that a node was started with, and that has no record.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) run: Run,
+    pub(crate) key: Key,
 }
 
 impl<'a> LastKeys<'a> {
@@ -35,22 +44,39 @@ impl<'a> LastKeys<'a> {
 
     /// The key of a node in the newest run in which it was done.
     pub fn get(&self, node: &str) -> Result<Option<Key>, StoreError> {
+        self.read_until(|read| read.keys.get(node).copied())
+    }
+
+    /// The newest attempt at a node, if it has not come to an artifact.
+    pub(crate) fn open(&self, node: &str) -> Result<Option<Open>, StoreError> {
+        Ok(self.read_until(|read| read.newest.get(node).cloned())?.flatten())
+    }
+
+    fn read_until<T>(&self, found: impl Fn(&Read) -> Option<T>) -> Result<Option<T>, StoreError> {
         let mut read = self.read.borrow_mut();
         if read.rest.is_none() {
             read.rest = Some(newest_first(self.store).into_iter());
         }
-        while !read.keys.contains_key(node) {
+        loop {
+            if let Some(found) = found(&read) {
+                return Ok(Some(found));
+            }
             let Some(run) = read.rest.as_mut().and_then(Iterator::next) else { return Ok(None) };
             self.read(&run, &mut read)?;
         }
-        Ok(read.keys.get(node).copied())
     }
 
-    fn read(&self, run: &Run, Read { keys, seen, .. }: &mut Read) -> Result<(), StoreError> {
+    fn read(&self, run: &Run, Read { keys, newest, seen, .. }: &mut Read) -> Result<(), StoreError> {
         let Some(description) = run.description().filter(|run| run.origin.is(&self.origin)) else { return Ok(()) };
         for used in run.uses(&description, seen).into_iter().rev() {
+            if keys.contains_key(&used.node) {
+                continue;
+            }
             // An engine that was killed may have published what it did not come to note.
-            if !keys.contains_key(&used.node) && (used.done || self.store.record(&used.key)?.is_some()) {
+            let done = used.done || self.store.record(&used.key)?.is_some();
+            let open = || (!done).then(|| Open { run: run.clone(), key: used.key });
+            newest.entry(used.node.clone()).or_insert_with(open);
+            if done {
                 keys.insert(used.node, used.key);
             }
         }

@@ -13,6 +13,7 @@
 //! What is kept in the store, and what a node was last, is read from `run.json` and `keys.jsonl` alone. A [`Past`] is all
 //! that is known of a run: of one that has ended, two small files tell it.
 
+mod attempt;
 mod begin;
 mod clock;
 mod course;
@@ -29,6 +30,7 @@ mod tally;
 mod when;
 mod write;
 
+pub use attempt::{Attempt, Attempted};
 pub use begin::{Begun, begin};
 pub(crate) use clock::Utc;
 pub use course::{Course, Ending, PastNode, Progress, Status};

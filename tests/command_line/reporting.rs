@@ -6,11 +6,11 @@ use super::scene::{Scene, filters};
 fn plan_tells_states_and_reasons() {
     let scene = Scene::new();
     insta::assert_snapshot!(scene.ok("plan test.ron"), @r"
-    run    a       Command  never ran
-    maybe  b       Command  input a will run
-    maybe  c       Command  input a will run
-    maybe  merged  Command  input b may change; input c may change
-    test: 1 to run, 3 maybe, 0 cached
+    run  a       Command  never ran
+    run  b       Command  never ran
+    run  c       Command  never ran
+    run  merged  Command  never ran
+    test: 4 to run, 0 cached
     ");
     scene.ok("run test.ron");
     insta::assert_snapshot!(scene.ok("plan test.ron"), @r"
@@ -107,8 +107,8 @@ fn why_follows_a_change_to_its_beginning() {
     let scene = Scene::new();
     let _filters = filters();
     insta::assert_snapshot!(scene.ok("why test.ron merged"), @r"
-    merged (Command): maybe
-      input b may change; input c may change
+    merged (Command): run
+      never ran
     ");
     scene.ok("run test.ron");
     insta::assert_snapshot!(scene.ok("why merged"), @r"
@@ -175,9 +175,9 @@ fn ls_lists_the_artifact_of_the_last_run_too() {
     insta::assert_snapshot!(scene.ok("ls"), @r"
     NODE    KIND     ARTIFACT  STATE  SIZE  KEY  USED
     a       Command  Files     run       -  -    -
-    b       Command  Files     maybe     -  -    -
-    c       Command  Files     maybe     -  -    -
-    merged  Command  Files     maybe     -  -    -
+    b       Command  Files     run       -  -    -
+    c       Command  Files     run       -  -    -
+    merged  Command  Files     run       -  -    -
     ");
     scene.ok("run test.ron");
     scene.edit("sort ", "sort -r ");
@@ -237,7 +237,7 @@ fn show_says_when_an_artifact_is_an_old_one() {
     let _filters = filters();
     insta::assert_snapshot!(scene.fails("show b"), @r"
     exit 2
-      × node `b` has no artifact in the store: input a will run
+      × node `b` has no artifact in the store: never ran
       help: make it first: `hyper-flow run b`
     ");
     scene.ok("run test.ron");

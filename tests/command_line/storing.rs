@@ -80,7 +80,7 @@ fn what_has_to_run_is_not_exported() {
     let scene = Scene::new();
     insta::assert_snapshot!(scene.fails("export merged out"), @r"
     exit 2
-      × node `merged` has no artifact in the store: input b may change; input c may change
+      × node `merged` has no artifact in the store: never ran
       help: make it first: `hyper-flow run merged`
     ");
 }

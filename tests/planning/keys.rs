@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hyper_flow::pipeline::{Node, Pipeline, Settings};
+use hyper_flow::pipeline::{Node, Pipeline, Settings, Written};
 use hyper_flow::plan::Preimage;
 use hyper_flow_cache::{Digest, Key};
 use hyper_flow_spec::{Kind, Leaf};
@@ -77,6 +77,7 @@ fn empty() -> Pipeline {
         nodes: BTreeMap::new(),
         swept: BTreeMap::new(),
         warnings: Vec::new(),
+        written: Written::default(),
     }
 }
 

@@ -15,14 +15,14 @@ fn diamond(b: &str) -> String {
 }
 
 #[test]
-fn what_never_ran_runs_and_what_follows_may() {
+fn what_never_ran_runs_and_so_does_what_follows() {
     let world = World::new();
     let pipeline = world.pipeline(&diamond("b"));
     insta::assert_snapshot!(world.states(&pipeline), @r"
     a run: never ran
-    b maybe: input a will run
-    c maybe: input a will run
-    d maybe: input b may change; input c may change
+    b run: never ran
+    c run: never ran
+    d run: never ran
     ");
     assert_eq!(world.run(&pipeline), ["a", "b", "c", "d"]);
     insta::assert_snapshot!(world.states(&pipeline), @r"
@@ -136,7 +136,7 @@ fn of_two_nodes_with_one_key_the_second_waits_for_the_first() {
     insta::assert_snapshot!(world.states(&pipeline), @r"
     a run: never ran
     b maybe: the same as a, which will run
-    c maybe: input b may change
+    c run: never ran
     ");
     assert_eq!(world.run(&pipeline), ["a", "c"]);
     insta::assert_snapshot!(world.states(&pipeline), @r"

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use super::Paint;
 use super::table::Table;
 use super::units::{ago, bytes, memory, seconds};
-use crate::output::report::{Listed, NodeState, Planned, Why};
+use crate::output::report::{Listed, ListedNode, NodeState, Planned, Why};
 use crate::plan::{Provenance, State};
+use crate::runs::Attempted;
 
 pub(super) fn planned(out: &mut dyn Write, paint: Paint, report: &Planned) -> io::Result<()> {
     let mut table = Table::default();
@@ -35,6 +36,16 @@ fn word(state: State) -> &'static str {
         State::Cached => "cached",
         State::Run => "run",
         State::Maybe => "maybe",
+    }
+}
+
+/// What became of a node, or else will.
+fn standing(node: &ListedNode) -> &'static str {
+    match node.attempt.as_ref().map(|attempt| attempt.state) {
+        Some(Attempted::Failed) => "failed",
+        Some(Attempted::Interrupted) => "interrupted",
+        Some(Attempted::Running) => "running",
+        None => word(node.state),
     }
 }
 
@@ -79,7 +90,7 @@ pub(super) fn listed(out: &mut dyn Write, paint: Paint, report: &Listed) -> io::
             node.name.clone(),
             node.kind.to_owned(),
             node.output.to_string(),
-            word(node.state).to_owned(),
+            standing(node).to_owned(),
             or_dash(node.bytes.map(bytes)),
             or_dash(node.key.map(|key| key.short())),
             or_dash(node.used.map(ago)),

@@ -38,7 +38,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
 }
 
 /// How long a time, in seconds since 1970, is ago: `just now`, `5 min ago`, `3 days ago`.
-pub(super) fn ago(time: u64) -> String {
+pub(crate) fn ago(time: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let count = |number: u64, unit: &str| format!("{number} {unit} ago");
     match now.saturating_sub(time) {
