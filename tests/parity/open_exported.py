@@ -5,8 +5,8 @@ For each model: UNet2DConditionModel.from_pretrained on the folder, its output a
 in peft form through the pipeline's own converter, with no unexpected and no missing key, its output against ours; then one
 of clipped ranks as `Export` writes it, in both forms.
 
-With --readme: runs the snippet of README.md in a folder where its commands were run (`out`, `out-teacher`), and compares
-what the LoRA adds to each weight with alpha/rank·up·down of the file that `hyper-flow export` wrote.
+With --readme: runs the snippets of README.md and pipelines/README.md in a folder where their commands were run (`out`,
+`out-teacher`), and compares what the LoRAs add to each weight with alpha/rank·up·down of the files that `hyper-flow export` wrote.
 
 Run: python tests/parity/open_exported.py [target/tmp/exported]
      python tests/parity/open_exported.py --readme FOLDER
@@ -14,7 +14,8 @@ Last result (torch 2.11, diffusers 0.42, peft 0.21), relative to the largest mag
     digits: base 0.0e+00, kohya 1.2e-06, peft 1.2e-06, clipped_kohya 0.0e+00, clipped_peft 0.0e+00
     sd15: base 0.0e+00, kohya 4.5e-06, peft 4.5e-06, clipped_kohya 0.0e+00, clipped_peft 0.0e+00
     sdxl: base 0.0e+00, kohya 1.1e-05, peft 1.1e-05, clipped_kohya 0.0e+00, clipped_peft 0.0e+00
-    README: 129 modules, 0.0e+00 (a LoRA of rank 48 on levels of 16, 32 and 64 channels; 3.3e-01 with the ranks as they were)
+    README: 79 modules, 0.0e+00 (129 with a LoRA of rank 48 on levels of 16, 32 and 64 channels; 3.3e-01 with the ranks as they were)
+    two LoRAs: 79 modules, 0.0e+00
 (the same libtorch on both sides: the base is equal to the bit; peft scales after the second half, we before it)
 """
 
@@ -30,6 +31,8 @@ from diffusers.utils import logging
 from safetensors.torch import load_file
 
 from unet import inputs
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def run(unet):
@@ -64,26 +67,37 @@ def open_lora(folder, name):
     return unet
 
 
-def snippet():
-    text = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
-    return next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "load_lora_into_unet" in block)
+def snippet(document, call):
+    """The block of Python in a document that makes this call."""
+    text = (ROOT / document).read_text()
+    return next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if call in block)
+
+
+def added(state, path):
+    """alpha/rank·up·down of a module, taken out of the file's tensors."""
+    key = "lora_unet_" + path.replace(".", "_")
+    down, up, alpha = (state.pop(f"{key}.{part}").double() for part in ("lora_down.weight", "lora_up.weight", "alpha"))
+    return up.flatten(1) @ down.flatten(1) * (alpha / len(down))
+
+
+def run_snippet(name, code, weights):
+    """How far what the snippet's UNet adds is from what the files say, relative to each ΔW, at worst."""
+    names = {}
+    exec(code, names)  # noqa: S102: it is what users are told to run
+    states = {lora: load_file(f"out/{lora}.safetensors") for lora in weights}
+    worst, modules = 0.0, {path: m for path, m in names["unet"].named_modules() if hasattr(m, "lora_A")}
+    for path, module in modules.items():
+        expected = sum(weight * added(states[lora], path) for lora, weight in weights.items())
+        found = sum(module.double().get_delta_weight(adapter) for adapter in module.active_adapters).flatten(1)
+        worst = max(worst, ((found - expected).norm() / expected.norm()).item())
+    assert not any(states.values()), [list(state)[:3] for state in states.values()]
+    print(f"{name}: {len(modules)} modules, {worst:.1e}")
 
 
 def run_readme(folder):
-    """How far what the snippet's UNet adds is from what the file says, relative to each ΔW, at worst."""
     os.chdir(folder)
-    names = {}
-    exec(snippet(), names)  # noqa: S102: it is what users are told to run
-    state = load_file("out/unified.safetensors")
-    worst, modules = 0.0, {path: m for path, m in names["unet"].named_modules() if hasattr(m, "lora_A")}
-    for path, module in modules.items():
-        key = "lora_unet_" + path.replace(".", "_")
-        down, up, alpha = (state.pop(f"{key}.{part}").double() for part in ("lora_down.weight", "lora_up.weight", "alpha"))
-        expected = up.flatten(1) @ down.flatten(1) * (alpha / len(down))
-        found = module.double().get_delta_weight(next(iter(module.lora_A))).flatten(1)
-        worst = max(worst, ((found - expected).norm() / expected.norm()).item())
-    assert not state, list(state)[:3]
-    print(f"README: {len(modules)} modules, {worst:.1e}")
+    run_snippet("README", snippet("README.md", "load_lora_into_unet"), {"unified": 1.0})
+    run_snippet("two LoRAs", snippet("pipelines/README.md", "set_adapters"), {"style": 0.8, "unified": 1.0})
 
 
 if __name__ == "__main__":
