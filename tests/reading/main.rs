@@ -2,6 +2,7 @@
 
 mod blocks;
 mod commands;
+mod complete;
 mod links;
 mod markdown;
 mod place;
