@@ -44,6 +44,7 @@
 //! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
 //! | which libtorch is brought | `nodes/libtorch/` |
 //! | what a server may do wrong | `nodes/hub/`, and a fault in `nodes/hub/flaky/` |
+//! | what users read | the README beside what it tells about; what it says is tried by `tests/reading/` |
 //! | how bytes are kept | `cache/` |
 //! | a place where the store writes | `cache/`, with a point in its `fault`, at which a test lets it die |
 //! | a way to spoil a store or a run | `tests/torture/`, which is judged by an evaluation of its own |
