@@ -1,5 +1,7 @@
 //! Finding what a key produced.
 
+use std::fs::File;
+
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
@@ -63,5 +65,20 @@ impl Store {
             None => {}
         }
         Err(StoreError::Damaged { artifact: *artifact, path: path.to_owned() })
+    }
+
+    /// One file of an artifact, open: for what is too large to be read whole. It is judged as by [`Store::lookup`].
+    ///
+    /// # Errors
+    /// As for [`Store::read`].
+    pub fn open_file(&self, artifact: &Digest, path: &str) -> Result<File> {
+        let tree = self.tree(artifact)?;
+        let missing = || StoreError::NoSuchFile { artifact: *artifact, path: path.to_owned() };
+        let entry = tree.get(path).ok_or_else(missing)?;
+        let object = self.object_path(&entry.digest);
+        if !self.holds(entry)? {
+            return Err(StoreError::Damaged { artifact: *artifact, path: path.to_owned() });
+        }
+        files::open(&object).map_err(StoreError::io("read", &object))
     }
 }

@@ -30,6 +30,13 @@ impl Overriding {
             Overrides { set: self.set.clone(), params: self.params.clone(), store: Some(context.store.clone()) };
         pipeline::load(path, &overrides).map_err(revisions::with_commits)
     }
+
+    /// As they stand on the command line.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let set = self.set.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
+        let params = self.params.iter().flat_map(|path| ["--params".to_owned(), path.to_string_lossy().into_owned()]);
+        set.chain(params).collect()
+    }
 }
 
 /// A pipeline, planned.

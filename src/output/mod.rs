@@ -1,16 +1,22 @@
 //! What the reporting commands print: [`report`] holds what there is to say, and an [`Output`] says it for
 //! people, for machines, or as bare values.
 
+pub mod evaluation;
 mod harmless;
 mod human;
 mod json;
 mod logged;
 mod quiet;
 pub mod report;
+mod room;
+mod shown;
 mod sink;
 mod standard;
 
+pub(crate) use evaluation::evaluation;
 pub(crate) use harmless::{Harmless, harmless};
-pub(crate) use human::units;
+pub(crate) use human::{Paint, units};
+pub use room::Room;
+pub(crate) use room::cut;
 pub use sink::{Output, output};
 pub(crate) use standard::standard;

@@ -1,14 +1,13 @@
 //! What there is to say. As JSON, these are what `--json` prints.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hyper_flow_cache::{Digest, Entry, GcReport, Key, Usage, VerifyReport};
+use hyper_flow_cache::{GcReport, Key, Usage, VerifyReport};
 use hyper_flow_spec::{Artifact, Memory};
 use serde::Serialize;
-use serde_json::Value;
 
 pub use super::logged::{Messages, Step, Steps};
+pub use super::shown::{Ancestor, Remake, Shown, Source, User};
 use crate::plan::{Cause, Provenance, State};
 use crate::runs::Attempt;
 
@@ -116,34 +115,6 @@ pub struct ListedNode {
     pub bytes: Option<u64>,
     /// When it was last used, in seconds since 1970.
     pub used: Option<u64>,
-}
-
-/// A node's record.
-#[derive(Debug, Serialize)]
-pub struct Shown {
-    /// The node. Its key is that of the artifact shown.
-    #[serde(flatten)]
-    pub node: NodeState,
-    /// The type of the artifact.
-    pub output: Artifact,
-    /// The digest of the artifact.
-    pub artifact: Digest,
-    /// Bytes of the artifact.
-    pub bytes: u64,
-    /// Its files.
-    pub files: Vec<Entry>,
-    /// Its empty directories.
-    pub empty_directories: Vec<String>,
-    /// How it was made.
-    pub made: Option<Provenance>,
-    /// The parameters it was made with.
-    pub params: Value,
-    /// The nodes whose artifacts went in, by port, as the pipeline has them now.
-    pub inputs: BTreeMap<String, String>,
-    /// What `metrics.json` holds, or `guard.json` of a training on rewards, if the artifact has one.
-    pub metrics: Option<Value>,
-    /// The pictures of the artifact, and where they lie in the store.
-    pub pictures: BTreeMap<String, PathBuf>,
 }
 
 /// A node's last run.

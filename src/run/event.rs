@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hyper_flow_cache::{Digest, Key};
+use hyper_flow_spec::metrics::Metrics;
 use hyper_flow_spec::{Event as WorkerEvent, Level, Memory};
 use serde::Serialize;
 
@@ -138,6 +139,9 @@ pub enum Event {
         /// The content, if it is text.
         #[serde(skip_serializing_if = "Option::is_none")]
         text: Option<String>,
+        /// The numbers, if it is the text of an `Eval`'s: people are shown its table.
+        #[serde(skip)]
+        metrics: Option<Box<Metrics>>,
     },
     /// The run is over.
     Summary(Summary),

@@ -18,21 +18,21 @@ pub(super) struct Made {
 
 /// What the worker said that is worth keeping.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// The files of the artifact that a person wants to see when the run ends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) show: Vec<String>,
+    pub(crate) show: Vec<String>,
     /// The last value of each number that is no loss.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) metrics: BTreeMap<String, f64>,
+    pub(crate) metrics: BTreeMap<String, f64>,
     /// The GPUs' driver, as it names itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) driver: Option<String>,
+    pub(crate) driver: Option<String>,
 }
 
 impl Said {
     /// Of a record; nothing if another program wrote it.
-    pub(super) fn of(record: &Record) -> Said {
+    pub(crate) fn of(record: &Record) -> Said {
         serde_json::from_value(record.meta.clone()).unwrap_or_default()
     }
 }

@@ -34,6 +34,8 @@ pub use event::{Event, Summary};
 pub use execute::{Finished, execute};
 pub(crate) use guard::Guard;
 pub(crate) use log::{file_name, node_directory, untimed};
+pub(crate) use made::Said;
 pub use resources::Machine;
+pub(crate) use show::inside;
 pub(crate) use stop::Stop;
 pub use told::NodeEvents;

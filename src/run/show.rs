@@ -4,12 +4,15 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use hyper_flow_cache::{Record, StoreError};
-use hyper_flow_spec::Level;
+use hyper_flow_spec::metrics::{METRICS, Metrics};
+use hyper_flow_spec::{Artifact, Level};
 
 use super::context::Context;
 use super::event::Event;
 use super::log::{file_name, io_error};
 use super::made::Said;
+use crate::output::evaluation;
+use crate::plan::Provenance;
 
 /// Puts a readable copy of everything that is to be seen into the directory of the run, also of nodes that
 /// were cached, and tells where it is. An object in the store has a digest for a name, and must never be
@@ -20,7 +23,10 @@ pub(super) fn show(context: &Context, records: &[Option<Record>]) {
         for path in Said::of(record).show {
             let node = context.name(index);
             context.emit(match copy(context, node, record, &path) {
-                Ok((path, text)) => Event::Shown { node: node.to_owned(), path, text },
+                Ok((copy, text)) => {
+                    let metrics = if text.is_some() { metrics(context, record) } else { None };
+                    Event::Shown { node: node.to_owned(), path: copy, text, metrics }
+                }
                 Err(error) => Event::message(node, Level::Warning, format!("`{path}` cannot be shown: {error}")),
             });
         }
@@ -43,7 +49,14 @@ fn copy(context: &Context, node: &str, record: &Record, path: &str) -> Result<(P
     Ok((copy, text))
 }
 
+/// Of an `Eval`.
+fn metrics(context: &Context, record: &Record) -> Option<Box<Metrics>> {
+    Provenance::of(record).filter(|made| made.output == Artifact::Metrics)?;
+    let bytes = context.store.read(&record.artifact, METRICS).ok()?;
+    evaluation::read(&serde_json::from_slice(&bytes).ok()?).map(Box::new)
+}
+
 /// Without anything that would lead out of the directory.
-fn inside(path: &str) -> PathBuf {
+pub(crate) fn inside(path: &str) -> PathBuf {
     Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }

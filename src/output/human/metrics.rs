@@ -1,54 +1,60 @@
-//! `metrics.json` and `guard.json` as tables.
+//! The numbers of an artifact: an `Eval`'s as its table, those of others as rows.
 
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::Paint;
-use super::table::Table;
 use super::units::number;
+use super::{Column, Fitted, Paint};
+use crate::output::evaluation::{self, evaluation};
+use crate::output::report::Shown;
 
 /// Where a row holds the interval of each of its numbers.
 const INTERVALS: &str = "intervals";
 
-/// Rows of numbers as a table, with the columns of the first row, each number with half of its interval, and what is said
-/// beside them; anything else as JSON.
-pub(super) fn metrics(out: &mut dyn Write, paint: Paint, metrics: &Value) -> io::Result<()> {
+/// Rows of numbers as a table, and what is said beside them; anything else as JSON.
+pub(super) fn metrics(out: &mut dyn Write, paint: Paint, found: &Value, report: &Shown) -> io::Result<()> {
+    let more = format!("{} --wide", report.again());
+    if let Some(metrics) = evaluation::read(found) {
+        return evaluation(out, paint, &metrics, report.room, &more);
+    }
     let rows: Option<Vec<&Map<String, Value>>> =
-        metrics["rows"].as_array().map(|rows| rows.iter().filter_map(Value::as_object).collect());
+        found["rows"].as_array().map(|rows| rows.iter().filter_map(Value::as_object).collect());
     match rows.as_deref() {
-        Some([first, ..]) => {
-            table(rows.as_deref().unwrap_or_default(), first).write(out, "  ", |row, _, cell| match row {
-                0 => paint.dim(cell),
-                _ => cell.to_owned(),
-            })?;
-            beside(metrics).write(out, "  ", |_, column, cell| match column {
-                0 => paint.dim(cell),
-                _ => cell.to_owned(),
-            })
+        Some(rows @ [_, ..]) => {
+            let table = Fitted::of(columns(rows), report.room.table());
+            table.write(out, |_| false, |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })?;
+            if !table.left_out.is_empty() {
+                writeln!(out, "  {}", paint.dim(&format!("no room for {}: `{more}`", table.left_out.join(", "))))?;
+            }
+            beside(out, paint, found)
         }
-        _ => writeln!(out, "  {metrics:#}"),
+        _ => writeln!(out, "  {found:#}"),
     }
 }
 
 /// What is neither rows nor anything else of several parts.
-fn beside(metrics: &Value) -> Table {
-    let mut table = Table::default();
+fn beside(out: &mut dyn Write, paint: Paint, metrics: &Value) -> io::Result<()> {
     let plain = metrics.as_object().into_iter().flatten().filter(|(_, value)| !value.is_array() && !value.is_object());
-    plain.for_each(|(name, value)| table.push([name.clone(), cell(Some(value))]));
-    table
+    plain.into_iter().try_for_each(|(name, value)| writeln!(out, "  {}  {}", paint.dim(name), cell(Some(value))))
 }
 
-fn table(rows: &[&Map<String, Value>], first: &Map<String, Value>) -> Table {
-    let columns: Vec<&String> = first.keys().filter(|name| *name != INTERVALS).collect();
-    let numeric = (0..columns.len())
-        .filter(|column| rows.iter().all(|row| !row.get(columns[*column]).is_some_and(Value::is_string)));
-    let mut table = Table::default().right(numeric);
-    table.push(columns.iter().map(|name| (*name).clone()));
-    for row in rows {
-        table.push(columns.iter().map(|name| cell(row.get(*name)) + &half(row, name)));
+/// The columns that some row has, in the order of the first; the first is dearest. Each number has half of its interval.
+fn columns(rows: &[&Map<String, Value>]) -> Vec<Column> {
+    let mut names: Vec<&String> = Vec::new();
+    for name in rows.iter().flat_map(|row| row.keys()).filter(|name| *name != INTERVALS) {
+        if !names.contains(&name) && rows.iter().any(|row| row.get(name).is_some_and(|value| !value.is_null())) {
+            names.push(name);
+        }
     }
-    table
+    let column = |(rank, name): (usize, &&String)| {
+        let cells = rows.iter().map(|row| cell(row.get(*name)) + &half(row, name));
+        match rows.iter().any(|row| row.get(*name).is_some_and(Value::is_string)) {
+            true => Column::words(name, cells),
+            false => Column::numbers(name, rank, cells),
+        }
+    };
+    names.iter().enumerate().map(column).collect()
 }
 
 /// Half of the interval of a number, if it has one.

@@ -1,14 +1,17 @@
 //! For people.
 
+mod fitted;
 mod metrics;
 mod node;
 mod paint;
 mod pins;
 mod plan;
 mod printer;
+mod shown;
 mod store;
 mod table;
 pub(crate) mod units;
 
-use paint::Paint;
+pub(crate) use fitted::{Column, Fitted};
+pub(crate) use paint::Paint;
 pub(super) use printer::Human;

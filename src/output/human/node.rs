@@ -1,83 +1,15 @@
-//! One node: its record, its log, its export.
+//! One node: its log, its export.
 
 use std::io::{self, Write};
 
-use serde_json::Value;
-
 use super::Paint;
-use super::metrics::metrics;
-use super::plan::provenance;
 use super::table::Table;
-use super::units::{bytes, count, memory, number, seconds};
+use super::units::{count, memory, number, seconds};
 use crate::output::harmless;
-use crate::output::report::{Exported, Logged, Shown, Steps};
-use crate::plan::{State, ron};
+use crate::output::report::{Exported, Logged, Steps};
 
 /// More steps than this are thinned out.
 const STEPS: usize = 10;
-
-pub(super) fn shown(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Result<()> {
-    let node = &report.node;
-    writeln!(out, "{} ({} → {})", paint.bold(&node.name), node.kind, report.output)?;
-    if node.state != State::Cached {
-        writeln!(out, "  {}", paint.state(node.state, &format!("of its last run; since then: {}", node.reason)))?;
-    }
-    let files = count(report.files.len() as u64, "file");
-    writeln!(out, "  artifact  {} ({files}, {})", report.artifact, bytes(report.bytes))?;
-    if let Some(key) = &node.key {
-        writeln!(out, "  key       {key}")?;
-    }
-    if let Some(made) = &report.made {
-        writeln!(out, "  made      {}", provenance(made))?;
-    }
-    let mut told = report.made.iter().flat_map(|made| &made.told).flat_map(|text| text.lines()).peekable();
-    if told.peek().is_some() {
-        writeln!(out, "{}", paint.bold("told"))?;
-        told.try_for_each(|line| writeln!(out, "  {}", harmless(line, false)))?;
-    }
-    section(out, paint, "parameters", params(report))?;
-    section(out, paint, "inputs", report.inputs.iter().map(|(port, node)| [port.clone(), node.clone()]))?;
-    let files = report.files.iter().map(|file| [file.path.clone(), bytes(file.size)]);
-    let empty = report.empty_directories.iter().map(|path| [format!("{path}/"), "empty".to_owned()]);
-    section(out, paint, "files", files.chain(empty))?;
-    if let Some(found) = &report.metrics {
-        writeln!(out, "{}", paint.bold("metrics"))?;
-        metrics(out, paint, found)?;
-    }
-    section(
-        out,
-        paint,
-        "pictures",
-        report.pictures.iter().map(|(name, path)| [name.clone(), path.display().to_string()]),
-    )
-}
-
-/// The parameters that say something; references are told as inputs.
-fn params(report: &Shown) -> impl Iterator<Item = [String; 2]> {
-    let fields = report.params.as_object().into_iter().flatten();
-    let told = fields.filter(|(_, value)| !only_references(value));
-    told.map(|(name, value): (&String, &Value)| [name.clone(), ron(Some(value))])
-}
-
-/// Whether nothing but references is in a parameter, or nothing at all.
-fn only_references(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.iter().all(|(name, value)| name.starts_with('$') || only_references(value)),
-        Value::Array(items) => items.iter().all(only_references),
-        _ => false,
-    }
-}
-
-fn section(out: &mut dyn Write, paint: Paint, head: &str, rows: impl Iterator<Item = [String; 2]>) -> io::Result<()> {
-    let mut table = Table::default();
-    let mut rows = rows.peekable();
-    if rows.peek().is_none() {
-        return Ok(());
-    }
-    writeln!(out, "{}", paint.bold(head))?;
-    rows.for_each(|row| table.push(row));
-    table.write(out, "  ", |_, column, cell| if column == 0 { paint.dim(cell) } else { cell.to_owned() })
-}
 
 pub(super) fn logged(out: &mut dyn Write, paint: Paint, report: &Logged) -> io::Result<()> {
     writeln!(out, "{} in run {}: {}", paint.bold(&report.node), report.run, ended(report))?;

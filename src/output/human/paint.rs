@@ -4,31 +4,41 @@ use crate::plan::State;
 
 /// Puts colours around text, if it may.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Paint {
+pub(crate) struct Paint {
     on: bool,
 }
 
 impl Paint {
-    pub(super) fn new(on: bool) -> Paint {
+    pub(crate) fn new(on: bool) -> Paint {
         Paint { on }
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    pub(super) fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
 
     /// A state, or text about it, in the state's colour.
-    pub(super) fn state(self, state: State, text: &str) -> String {
+    pub(crate) fn state(self, state: State, text: &str) -> String {
         let code = match state {
             State::Cached => "32",
             State::Run => "33",
             State::Maybe => "36",
         };
         self.with(code, text)
+    }
+
+    /// What is well.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    /// What is not.
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.with("31", text)
     }
 
     fn with(self, code: &str, text: &str) -> String {

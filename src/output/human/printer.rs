@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Paint, node, pins, plan, store};
+use super::{Paint, node, pins, plan, shown, store};
 use crate::output::Output;
 use crate::output::report::{
     Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
@@ -38,7 +38,7 @@ impl Output for Human {
     }
 
     fn shown(&self, out: &mut dyn Write, report: &Shown) -> io::Result<()> {
-        node::shown(out, self.paint, report)
+        shown::shown(out, self.paint, report)
     }
 
     fn logged(&self, out: &mut dyn Write, report: &Logged) -> io::Result<()> {

@@ -1,0 +1,92 @@
+//! How wide what people read may be.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::pictures::Window;
+
+/// Text is wrapped at this width where nobody says how wide it may be, and in wider windows at that.
+const USUAL: usize = 80;
+const WIDEST: usize = 110;
+
+/// The width that a report may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    columns: Option<usize>,
+    wide: bool,
+}
+
+impl Room {
+    /// That of the terminal; for a pipe or a file, as for `wide`, tables may be as wide as they are.
+    pub fn of_stdout(wide: bool) -> Room {
+        Room { columns: Window::of_stdout().map(|window| window.columns as usize), wide }
+    }
+
+    /// As in a terminal of so many columns.
+    pub fn of_columns(columns: usize) -> Room {
+        Room { columns: Some(columns), wide: false }
+    }
+
+    /// Whether all is wanted, however much it is.
+    pub(crate) fn is_wide(self) -> bool {
+        self.wide
+    }
+
+    /// Of tables; `None` for as much as there is.
+    pub(crate) fn table(self) -> Option<usize> {
+        self.columns.filter(|_| !self.wide)
+    }
+
+    /// Of text.
+    pub(crate) fn text(self) -> usize {
+        self.columns.unwrap_or(USUAL).clamp(20, WIDEST)
+    }
+}
+
+/// Columns that a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The words of a text in lines of at most this width; a word that is longer has a line of its own.
+pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if !line.is_empty() && width(line) + 1 + width(word) > most {
+            lines.push(word.to_owned());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// The beginning of a text, in at most this width.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    for char in text.chars() {
+        if width(&shown) + width(char.encode_utf8(&mut [0; 4])) + 1 > most {
+            break;
+        }
+        shown.push(char);
+    }
+    shown + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("/a/long/path then", 6), ["/a/long/path", "then"]);
+        assert_eq!(wrap("", 6), [""]);
+        assert_eq!(wrap("字字 字", 5), ["字字", "字"]);
+        assert_eq!((cut("字字字", 5), cut("abc", 3), cut("abcd", 3)), ("字字…".into(), "abc".into(), "ab…".into()));
+    }
+}
