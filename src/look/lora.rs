@@ -129,3 +129,67 @@ fn ends(path: &str) -> String {
     let known = ["conv_in", "conv_out", "time_embedding", "add_embedding"];
     known.iter().find(|name| path.starts_with(**name)).map_or_else(|| "other".to_owned(), |name| (*name).to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/fixtures").join(name)).unwrap()
+    }
+
+    /// Holds every block of a file to what Python computed.
+    fn held_to_reference(file: &str, case: &str) -> Lora {
+        let found = lora(&fixture(file)).unwrap();
+        let reference: Value = serde_json::from_slice(&fixture("lora_norms.json")).unwrap();
+        let reference = reference[case].as_object().unwrap();
+        assert_eq!(found.blocks.len(), reference.len());
+        for block in &found.blocks {
+            let expected = &reference[&block.name];
+            assert_eq!(expected["modules"], block.modules, "{}", block.name);
+            assert_eq!(expected["rank"], block.rank, "{}", block.name);
+            for (name, own) in [("norm", block.norm), ("per_weight", block.per_weight)] {
+                let of = expected[name].as_f64().unwrap();
+                assert!((own - of).abs() <= 1e-6 * of, "{} {name}: {own} is not {of}", block.name);
+            }
+        }
+        let square: f64 = found.blocks.iter().map(|block| block.norm.powi(2)).sum();
+        assert!((found.norm.powi(2) - square).abs() < 1e-9 * square);
+        found
+    }
+
+    #[test]
+    fn norms_are_those_of_peft() {
+        let found = held_to_reference("lora_kohya.safetensors", "digits");
+        assert_eq!((found.modules, found.ranks, found.alphas), (30, [2, 2], [3.0, 3.0]));
+    }
+
+    #[test]
+    fn every_module_has_its_block_rank_and_alpha() {
+        let found = held_to_reference("lora_norms.safetensors", "mixed");
+        assert_eq!((found.modules, found.ranks, found.alphas), (10, [1, 5], [0.5, 8.0]));
+        let names: Vec<&str> = found.blocks.iter().map(|block| block.name.as_str()).collect();
+        let expected = [
+            "conv_in",
+            "time_embedding",
+            "down_blocks.1",
+            "input_blocks.11",
+            "mid_block",
+            "up_blocks.0",
+            "other",
+            "text encoder 1",
+            "text encoder 2",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn what_is_no_such_file_says_nothing() {
+        assert_eq!(lora(b"no file"), None);
+        assert_eq!(lora(&safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView<'_>)>::new(), None).unwrap()), None);
+    }
+}
