@@ -9,6 +9,7 @@ mod command_line {
     mod reporting;
     mod scene;
     mod sharing;
+    mod showing;
     mod storing;
     mod sweeping;
     mod worker;

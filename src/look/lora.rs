@@ -93,7 +93,8 @@ fn module(tensors: &SafeTensors<'_>, name: &str) -> Option<Module> {
     if down.is_empty() || up.is_empty() || up.len() % rank != 0 {
         return None;
     }
-    let alpha = part("alpha").map_or(Some(rank as f64), |alpha| numbers(alpha.data()).first().copied().map(f64::from))?;
+    let alpha =
+        part("alpha").map_or(Some(rank as f64), |alpha| numbers(alpha.data()).first().copied().map(f64::from))?;
     let scale = alpha / rank as f64;
     let parameters = down.len() + up.len();
     let weights = (down.len() / rank) * (up.len() / rank);
@@ -190,6 +191,9 @@ mod tests {
     #[test]
     fn what_is_no_such_file_says_nothing() {
         assert_eq!(lora(b"no file"), None);
-        assert_eq!(lora(&safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView<'_>)>::new(), None).unwrap()), None);
+        assert_eq!(
+            lora(&safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView<'_>)>::new(), None).unwrap()),
+            None
+        );
     }
 }

@@ -7,8 +7,8 @@ mod histogram;
 mod lora;
 mod norm;
 
-pub(crate) use dataset::{dataset, pixels};
 pub use dataset::{Captions, Dataset, Half, LeftOut};
+pub(crate) use dataset::{dataset, pixels};
 pub use histogram::Count;
 pub(crate) use lora::lora;
 pub use lora::{Block, Lora};

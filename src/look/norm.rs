@@ -36,7 +36,8 @@ mod tests {
         let at = |i: usize, j: usize| -> f64 {
             (0..rank).map(|r| f64::from(up[i * rank + r]) * f64::from(down[r * inputs + j])).sum()
         };
-        let direct: f64 = (0..outputs).flat_map(|i| (0..inputs).map(move |j| (i, j))).map(|(i, j)| at(i, j).powi(2)).sum();
+        let direct: f64 =
+            (0..outputs).flat_map(|i| (0..inputs).map(move |j| (i, j))).map(|(i, j)| at(i, j).powi(2)).sum();
         assert!((square(&down, &up, rank) - direct).abs() < 1e-9 * direct);
         assert_eq!(square(&[0.0; 6], &[1.0; 4], 2), 0.0);
     }

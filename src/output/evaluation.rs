@@ -7,21 +7,13 @@ use hyper_flow_spec::metrics::{CONFIDENCE, Comparison, Metrics, NUMBERS, Row, Ve
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::human::units::number;
 use super::human::{Column, Fitted, Paint};
 use super::room::{Room, wrap};
 
 /// In which order columns are left out where there is no room: the last first. Scores of the user's come before `SCORES`.
-const DEAR: [&str; 9] = [
-    "frechet",
-    "clip_score",
-    "diversity",
-    "accuracy",
-    "trajectory_mse",
-    "recall",
-    "precision",
-    "coverage",
-    "reward",
-];
+const DEAR: [&str; 9] =
+    ["frechet", "clip_score", "diversity", "accuracy", "trajectory_mse", "recall", "precision", "coverage", "reward"];
 const SCORES: usize = 5;
 
 /// What an `Eval` wrote; none of what another did.
@@ -85,8 +77,14 @@ fn rank(name: &str) -> usize {
 fn cell(row: &Row, name: &str) -> String {
     let Some(value) = row.number(name) else { return "-".to_owned() };
     let digits = digits(name);
-    let half = row.intervals.get(name).map(|[low, high]| format!(" ±{:.digits$}", (high - low) / 2.0));
-    format!("{value:.digits$}{}", half.unwrap_or_default())
+    let half = row.intervals.get(name).map(|[low, high]| format!(" ±{}", fixed((high - low) / 2.0, digits)));
+    fixed(value, digits) + &half.unwrap_or_default()
+}
+
+/// With so many digits after the point, unless nothing of it would be left.
+fn fixed(value: f64, digits: usize) -> String {
+    let lost = value != 0.0 && value.abs() < 10f64.powi(-(digits as i32));
+    if lost { number(value) } else { format!("{value:.digits$}") }
 }
 
 /// Digits after the point.
@@ -116,13 +114,17 @@ fn notes(
         notes.push("The trainings have seen the reward.".to_owned());
     }
     if metrics.rows.iter().any(|row| !row.intervals.is_empty()) {
-        let (share, resamples) = (100.0 * CONFIDENCE, metrics.resamples);
-        notes.push(format!("±: half of what holds {share:.0} % of {resamples} resamples of the pictures."));
+        let of =
+            if metrics.resamples > 0 { format!("{} resamples", metrics.resamples) } else { "resamples".to_owned() };
+        notes.push(format!("±: half of what holds {:.0} % of {of} of the pictures.", 100.0 * CONFIDENCE));
     }
     if !table.left_out.is_empty() {
         notes.push(format!("No room for {}: `{more}`", table.left_out.join(", ")));
     }
-    notes.iter().flat_map(|note| wrap(note, room.text() - 2)).try_for_each(|line| writeln!(out, "  {}", paint.dim(&line)))
+    notes
+        .iter()
+        .flat_map(|note| wrap(note, room.text() - 2))
+        .try_for_each(|line| writeln!(out, "  {}", paint.dim(&line)))
 }
 
 fn comparisons(out: &mut dyn Write, paint: Paint, metrics: &Metrics, room: Room, more: &str) -> io::Result<()> {
@@ -133,15 +135,19 @@ fn comparisons(out: &mut dyn Write, paint: Paint, metrics: &Metrics, room: Room,
     writeln!(out)?;
     if !shown.is_empty() {
         let table = Fitted::of(columns(&shown), room.table());
-        table.write(out, |_| false, |row, name, cell| match (row, name) {
-            (0, _) => paint.dim(cell),
-            (row, "it is") => match shown[row - 1].verdict {
-                Verdict::Better => paint.good(cell),
-                Verdict::Worse => paint.bad(cell),
-                Verdict::Undecided => cell.to_owned(),
+        table.write(
+            out,
+            |_| false,
+            |row, name, cell| match (row, name) {
+                (0, _) => paint.dim(cell),
+                (row, "it is") => match shown[row - 1].verdict {
+                    Verdict::Better => paint.good(cell),
+                    Verdict::Worse => paint.bad(cell),
+                    Verdict::Undecided => cell.to_owned(),
+                },
+                _ => cell.to_owned(),
             },
-            _ => cell.to_owned(),
-        })?;
+        )?;
         writeln!(out)?;
     }
     let left = all - decided.len();

@@ -74,6 +74,9 @@ pub struct Shown {
     /// Why there are no copies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uncopied: Option<String>,
+    /// The command that shows it.
+    #[serde(skip)]
+    pub again: String,
     /// How wide it may be shown.
     #[serde(skip)]
     pub room: Room,

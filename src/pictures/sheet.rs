@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn a_sheet_fits_its_window() {
-        for (native, protocol) in [(8, BLOCKS), (32, BLOCKS), (512, BLOCKS), (8, Protocol::Sixel), (700, Protocol::Kitty)] {
+        for (native, protocol) in
+            [(8, BLOCKS), (32, BLOCKS), (512, BLOCKS), (8, Protocol::Sixel), (700, Protocol::Kitty)]
+        {
             let sheet = Sheet::of(native, protocol, WINDOW);
             let picture = RgbImage::new(native, native / 2);
             let thumbnails = vec![sheet.thumbnail(&picture); sheet.count() as usize];

@@ -20,8 +20,7 @@ impl Window {
     /// That of standard output, if it is a terminal that says how large it is.
     pub(crate) fn of_stdout() -> Option<Window> {
         let size = tcgetwinsize(std::io::stdout()).ok()?;
-        let [columns, rows, width, height] =
-            [size.ws_col, size.ws_row, size.ws_xpixel, size.ws_ypixel].map(u32::from);
+        let [columns, rows, width, height] = [size.ws_col, size.ws_row, size.ws_xpixel, size.ws_ypixel].map(u32::from);
         if columns == 0 || rows == 0 {
             return None;
         }

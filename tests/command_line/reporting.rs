@@ -206,21 +206,36 @@ fn show_tells_all_of_a_record() {
     scene.ok("run eval.ron");
     insta::assert_snapshot!(scene.ok("show eval"), @r#"
     eval (Command → Metrics)
-      artifact  [DIGEST] (2 files, 202 B)
+      artifact  [DIGEST]
       key       [DIGEST]
+      size      202 B, 2 files
+      kind      Command, version 1
       made      [AGO] in [TIME], by run [RUN]
+      by        1 thread, hyper-flow 0.1.0
+    made again by
+      hyper-flow run eval.ron eval
     parameters
       output   "Metrics"
-      program  ["sh", "-c", "cp $FLOW_FILE_METRICS $FLOW_OUT/metrics.json; touch $FLOW_OUT/grid.png"]
+      program  ["sh", "-c", "cp $FLOW_FILE_METRICS $FLOW_OUT/metrics.json; touch
+               $FLOW_OUT/grid.png"]
+    defaults
+      env: [], inputs: ()
+    from outside
+      files.metrics  [DIR]/metrics.json ([KEY])
+    metrics
+      candidate  steps     frechet     reward
+      teacher        8       34.25          -
+
+      unified        8  9.00 ±0.75  0.0001200
+
+      Of frechet lower is better, of all else higher.
+      The trainings have seen the reward.
+      ±: half of what holds 95 % of resamples of the pictures.
     files
       grid.png      0 B
       metrics.json  202 B
-    metrics
-      candidate  steps        frechet     reward
-      teacher        8          34.25          -
-      unified        8  9.000 ±0.7500  0.0001200
     pictures
-      grid.png  [DIR]/.hyper-flow/objects/[OBJECT]
+      [DIR]/.cache/hyper-flow/pictures/eval-[ARTIFACT]/grid.png
     "#);
     assert_eq!(scene.ok("show eval metrics.json"), metrics);
     assert_eq!(scene.json("show eval --json")["metrics"]["rows"][0]["frechet"], 34.25);
@@ -244,15 +259,26 @@ fn show_says_when_an_artifact_is_an_old_one() {
     scene.edit("sort ", "sort -r ");
     insta::assert_snapshot!(scene.ok("show b"), @r#"
     b (Command → Files)
-      of its last run; since then: params.program.2: "sort $FLOW_IN_X/a.txt > $FLOW_OUT/b.txt" → "sort -r $FLOW_IN_X/a.txt > $FLOW_OUT/b.txt"
-      artifact  [DIGEST] (1 file, 8 B)
+      of its last run; since then: params.program.2: "sort $FLOW_IN_X/a.txt >
+      $FLOW_OUT/b.txt" → "sort -r $FLOW_IN_X/a.txt > $FLOW_OUT/b.txt"
+      artifact  [DIGEST]
       key       [DIGEST]
+      size      8 B, 1 file
+      kind      Command, version 1
       made      [AGO] in [TIME], by run [RUN]
+      by        1 thread, hyper-flow 0.1.0
+    made again by
+      hyper-flow run test.ron b
+      if the file is what it was then:
+      [DIR]/.hyper-flow/runs/[RUN]/pipeline.ron
     parameters
-      output   "Files"
       program  ["sh", "-c", "sort $FLOW_IN_X/a.txt > $FLOW_OUT/b.txt"]
-    inputs
-      inputs.x  a
+    defaults
+      env: [], files: (), output: "Files"
+    made from
+      inputs.x: a (Command)  [KEY]
+    used by
+      merged (Command) as inputs.left
     files
       b.txt  8 B
     "#);

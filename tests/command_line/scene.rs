@@ -93,5 +93,6 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
     settings.add_filter(r"(just now|\d+ min ago)", "[AGO]");
     settings.add_filter(r"in \d+\.\d s", "in [TIME]");
     settings.add_filter(r"\b[0-9a-f]{12}\b", "[KEY]");
+    settings.add_filter(r"pictures/(\S+)-[0-9a-f]{8}/", "pictures/$1-[ARTIFACT]/");
     settings.bind_to_scope()
 }

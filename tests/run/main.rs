@@ -16,6 +16,7 @@ mod limits;
 mod orphans;
 mod pty;
 mod room;
+mod showing;
 mod six_rows;
 mod sources;
 mod terminal;

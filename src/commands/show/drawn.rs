@@ -87,7 +87,10 @@ pub(super) fn open(report: &Shown) -> Result<(), Failure> {
     let path = match paths.as_slice() {
         [] => {
             let why = report.uncopied.as_deref().unwrap_or("the artifact has none");
-            return Err(Failure::usage(format!("there is no picture to open: {why}"), "`hyper-flow show` lists its files"));
+            return Err(Failure::usage(
+                format!("there is no picture to open: {why}"),
+                "`hyper-flow show` lists its files",
+            ));
         }
         [one] => one.as_path(),
         [first, ..] => report.folder.as_deref().unwrap_or(first),

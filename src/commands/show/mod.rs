@@ -56,7 +56,9 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     {
         let store = context.existing_store()?;
         let record = pins::find(word, &store)?;
-        let subject = |store: &Store, record: &Record| Subject::pinned(store, record);
+        let subject = |store: &Store, record: &Record| {
+            Subject::pinned(store, record, remake::again(&[word], &args.overriding, context))
+        };
         return args.show(&store, &record, path.first(), context, subject);
     }
     let (file, words) = source::split(&args.words, context)?;
@@ -71,7 +73,8 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let record = artifact::records(&loaded)?.pop().flatten().ok_or_else(|| artifact::missing(name, &planned.reason))?;
     let subject = |_: &Store, record: &Record| {
         let remake = remake::of(&file, name, &args.overriding, &loaded, record, context);
-        Ok(Subject::planned(&loaded, planned, remake))
+        let again = remake::again(&[&file.to_string_lossy(), name], &args.overriding, context);
+        Ok(Subject::planned(&loaded, planned, remake, again))
     };
     args.show(&loaded.store, &record, path, context, subject)
 }

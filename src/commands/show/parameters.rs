@@ -23,7 +23,8 @@ pub(super) fn apart(kind: &str, params: &Value) -> Parameters {
         without.is_ok_and(|without| without.value().to_key()[name.as_str()] == params[name.as_str()])
     };
     let job = whole.value().to_job();
-    let absent = job.as_object().into_iter().flatten().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone());
+    let absent =
+        job.as_object().into_iter().flatten().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone());
     Parameters { defaults: fields.keys().filter(is_default).cloned().collect(), absent: absent.collect() }
 }
 

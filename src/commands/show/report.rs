@@ -17,7 +17,7 @@ use crate::output::report::{NodeState, Remake, Shown, Source, User};
 use crate::pictures;
 use crate::plan::{Planned, Provenance, State};
 use crate::run::{Said, node_directory};
-use crate::runs::Origin;
+use crate::runs::{Origin, Run};
 
 /// What is told beside the record.
 pub(super) struct Subject {
@@ -30,11 +30,12 @@ pub(super) struct Subject {
     used_by: Vec<User>,
     origin: Option<Origin>,
     remake: Option<Remake>,
+    again: String,
 }
 
 impl Subject {
     /// A node of a pipeline: the last of its plan.
-    pub(super) fn planned(loaded: &Loaded, planned: &Planned, remake: Remake) -> Subject {
+    pub(super) fn planned(loaded: &Loaded, planned: &Planned, remake: Remake, again: String) -> Subject {
         let node = &loaded.pipeline.nodes[&planned.name];
         Subject {
             node: state(planned),
@@ -45,11 +46,12 @@ impl Subject {
             used_by: lineage::down(&loaded.pipeline, &planned.name),
             origin: Some(Origin::of(&loaded.pipeline.path, &loaded.store)),
             remake: Some(remake),
+            again,
         }
     }
 
     /// Of what is pinned, that is what its record says.
-    pub(super) fn pinned(store: &Store, record: &Record) -> Result<Subject, Failure> {
+    pub(super) fn pinned(store: &Store, record: &Record, again: String) -> Result<Subject, Failure> {
         let made = Provenance::of(record);
         let made = made.ok_or_else(|| Failure::usage("nothing is known of how it was made", "name a file of it"))?;
         let name_of = |key: Key| {
@@ -69,13 +71,14 @@ impl Subject {
             used_by: Vec::new(),
             origin: None,
             remake: remake::of_run(store, record),
+            again,
         })
     }
 }
 
 /// Reads the record, its artifact's files as far as they tell something, and the runs.
 pub(super) fn report(store: &Store, record: &Record, subject: Subject, room: Room) -> Result<Shown, Failure> {
-    let Subject { mut node, output, inputs, files, names, mut used_by, origin, remake } = subject;
+    let Subject { mut node, output, inputs, files, names, mut used_by, origin, remake, again } = subject;
     let tree = store.tree(&record.artifact)?;
     let preimage: Value =
         store.preimage(&record.key)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
@@ -118,15 +121,15 @@ pub(super) fn report(store: &Store, record: &Record, subject: Subject, room: Roo
         empty_directories: tree.empty_directories().map(str::to_owned).collect(),
         made,
         node,
+        again,
         room,
     })
 }
 
 /// The version that the run says of itself.
 fn engine(store: &Store, made: &Provenance) -> Option<String> {
-    let bytes = std::fs::read(store.runs().join(&made.run).join("run.json")).ok()?;
-    let run: Value = serde_json::from_slice(&bytes).ok()?;
-    run["version"].as_str().map(str::to_owned)
+    let version = Run { path: store.runs().join(&made.run) }.description()?.version;
+    Some(version).filter(|version| !version.is_empty())
 }
 
 /// By what the key says of them, and where they are now.
@@ -169,12 +172,7 @@ fn texts(store: &Store, record: &Record, tree: &Tree) -> Result<BTreeMap<String,
 /// The file of a `Lora`.
 const LORA: &str = "lora.safetensors";
 
-fn lora(
-    store: &Store,
-    record: &Record,
-    output: Artifact,
-    tree: &Tree,
-) -> Result<Option<look::Lora>, StoreError> {
+fn lora(store: &Store, record: &Record, output: Artifact, tree: &Tree) -> Result<Option<look::Lora>, StoreError> {
     match output == Artifact::Lora && tree.get(LORA).is_some() {
         true => Ok(look::lora(&store.read(&record.artifact, LORA)?)),
         false => Ok(None),

@@ -14,7 +14,7 @@ const INTERVALS: &str = "intervals";
 
 /// Rows of numbers as a table, and what is said beside them; anything else as JSON.
 pub(super) fn metrics(out: &mut dyn Write, paint: Paint, found: &Value, report: &Shown) -> io::Result<()> {
-    let more = format!("{} --wide", report.again());
+    let more = format!("{} --wide", report.again);
     if let Some(metrics) = evaluation::read(found) {
         return evaluation(out, paint, &metrics, report.room, &more);
     }

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use super::lora::grouped;
 use super::section::{Rows, head, plain_rows, rows, wrapped};
 use crate::look::{Count, Dataset, Half, LeftOut};
+use crate::output::harmless;
 use crate::output::human::units::count;
 use crate::output::human::{Column, Fitted, Paint};
 use crate::output::room::{Room, cut};
-use crate::output::harmless;
 
 /// More lines of a histogram, and more names, are counted.
 const SIZES: usize = 12;

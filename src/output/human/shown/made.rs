@@ -29,11 +29,12 @@ pub(super) fn made(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Res
 
 fn identity(report: &Shown) -> Rows {
     let files = count(report.files.len() as u64, "file");
-    let mut rows: Rows = vec![("artifact".into(), format!("{} ({files}, {})", report.artifact, bytes(report.bytes)))];
+    let mut rows: Rows = vec![("artifact".into(), report.artifact.to_string())];
     let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
     if let Some(key) = &report.node.key {
         row("key", key.to_string());
     }
+    row("size", format!("{}, {files}", bytes(report.bytes)));
     if let Some(version) = report.version {
         row("kind", format!("{}, version {version}", report.made.as_ref().map_or(report.node.kind, |made| &made.kind)));
     }

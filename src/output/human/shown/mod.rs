@@ -61,7 +61,7 @@ fn files(report: &Shown) -> Rows {
     let shown = if report.room.is_wide() { all } else { FILES };
     let mut files: Rows = report.files.iter().take(shown).map(|file| (file.path.clone(), bytes(file.size))).collect();
     if all > shown {
-        files.push((format!("… {} more", all - shown), format!("`{} --wide` lists them", report.again())));
+        files.push((format!("… {} more", all - shown), format!("`{} --wide` lists them", report.again)));
     }
     files.extend(report.empty_directories.iter().map(|path| (format!("{path}/"), "empty".to_owned())));
     files
@@ -85,11 +85,4 @@ fn pictures(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Result<()>
         wrapped(out, report.room, 2, &text)?;
     }
     Ok(())
-}
-
-impl Shown {
-    /// The command that shows this.
-    pub(super) fn again(&self) -> String {
-        format!("hyper-flow show {}", self.node.name)
-    }
 }
