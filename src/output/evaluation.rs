@@ -50,11 +50,17 @@ pub(crate) fn evaluation(
     room: Room,
     more: &str,
 ) -> io::Result<()> {
-    rows(out, paint, metrics, room, more)?;
-    if metrics.comparisons.is_empty() { Ok(()) } else { comparisons(out, paint, metrics, room, more) }
+    let all_columns = rows(out, paint, metrics, room)?;
+    let all_comparisons = metrics.comparisons.is_empty() || comparisons(out, paint, metrics, room)?;
+    if all_columns && all_comparisons {
+        Ok(())
+    } else {
+        writeln!(out, "  {}", paint.dim(&format!("all of it: {more}")))
+    }
 }
 
-fn rows(out: &mut dyn Write, paint: Paint, metrics: &Metrics, room: Room, more: &str) -> io::Result<()> {
+/// Says whether all columns are there.
+fn rows(out: &mut dyn Write, paint: Paint, metrics: &Metrics, room: Room) -> io::Result<bool> {
     let rows = &metrics.rows;
     let steps = rows.iter().map(|row| row.steps.map_or_else(|| "-".to_owned(), |steps| steps.to_string()));
     let mut columns = vec![
@@ -67,7 +73,12 @@ fn rows(out: &mut dyn Write, paint: Paint, metrics: &Metrics, room: Room, more: 
     let begins = |row: usize| row > 0 && rows[row].candidate != rows[row - 1].candidate;
     table.write(out, begins, |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })?;
     writeln!(out)?;
-    notes(out, paint, metrics, &table, room, more)
+    notes(metrics, &table).iter().try_for_each(|note| dim(out, paint, room, note))?;
+    Ok(table.left_out.is_empty())
+}
+
+fn dim(out: &mut dyn Write, paint: Paint, room: Room, text: &str) -> io::Result<()> {
+    wrap(text, room.text() - 2).iter().try_for_each(|line| writeln!(out, "  {}", paint.dim(line)))
 }
 
 fn rank(name: &str) -> usize {
@@ -96,14 +107,7 @@ fn digits(name: &str) -> usize {
     }
 }
 
-fn notes(
-    out: &mut dyn Write,
-    paint: Paint,
-    metrics: &Metrics,
-    table: &Fitted,
-    room: Room,
-    more: &str,
-) -> io::Result<()> {
+fn notes(metrics: &Metrics, table: &Fitted) -> Vec<String> {
     let shown = |name: &&str| table.has(name);
     let lower: Vec<&str> = numbers(metrics).into_iter().filter(|name| lower_is_better(name)).filter(shown).collect();
     let mut notes = Vec::new();
@@ -119,46 +123,47 @@ fn notes(
         notes.push(format!("±: half of what holds {:.0} % of {of} of the pictures.", 100.0 * CONFIDENCE));
     }
     if !table.left_out.is_empty() {
-        notes.push(format!("No room for {}: `{more}`", table.left_out.join(", ")));
+        notes.push(format!("There is no room for {}.", table.left_out.join(", ")));
     }
     notes
-        .iter()
-        .flat_map(|note| wrap(note, room.text() - 2))
-        .try_for_each(|line| writeln!(out, "  {}", paint.dim(&line)))
 }
 
-fn comparisons(out: &mut dyn Write, paint: Paint, metrics: &Metrics, room: Room, more: &str) -> io::Result<()> {
+/// Says whether all comparisons are there.
+fn comparisons(out: &mut dyn Write, paint: Paint, metrics: &Metrics, room: Room) -> io::Result<bool> {
     let decided = decided(metrics);
-    let all = metrics.comparisons.len();
     let undecided = metrics.comparisons.iter().filter(|other| other.verdict == Verdict::Undecided);
     let shown: Vec<&Comparison> = decided.iter().copied().chain(undecided.filter(|_| room.is_wide())).collect();
     writeln!(out)?;
     if !shown.is_empty() {
-        let table = Fitted::of(columns(&shown), room.table());
-        table.write(
-            out,
-            |_| false,
-            |row, name, cell| match (row, name) {
-                (0, _) => paint.dim(cell),
-                (row, "it is") => match shown[row - 1].verdict {
-                    Verdict::Better => paint.good(cell),
-                    Verdict::Worse => paint.bad(cell),
-                    Verdict::Undecided => cell.to_owned(),
-                },
-                _ => cell.to_owned(),
-            },
-        )?;
+        table(out, paint, &shown, room)?;
         writeln!(out)?;
     }
-    let left = all - decided.len();
-    let where_they_are = if left > 0 && !room.is_wide() { format!("; `{more}` has them") } else { String::new() };
+    let (all, decided) = (metrics.comparisons.len(), decided.len());
     let chance = (all as f64 * (1.0 - CONFIDENCE)).round();
     let note = format!(
-        "Of {all} comparisons {} are decided, of which chance alone decides about {chance}; {left} are not{where_they_are}. \
-         p: how often resampling moves a difference so far.",
-        decided.len()
+        "Of {all} comparisons {decided} are decided, of which chance alone decides about {chance}; {} are not. p: how often \
+         resampling moves a difference so far.",
+        all - decided
     );
-    wrap(&note, room.text() - 2).iter().try_for_each(|line| writeln!(out, "  {}", paint.dim(line)))
+    dim(out, paint, room, &note)?;
+    Ok(shown.len() == all)
+}
+
+fn table(out: &mut dyn Write, paint: Paint, shown: &[&Comparison], room: Room) -> io::Result<()> {
+    let table = Fitted::of(columns(shown), room.table());
+    table.write(
+        out,
+        |_| false,
+        |row, name, cell| match (row, name) {
+            (0, _) => paint.dim(cell),
+            (row, "it is") => match shown[row - 1].verdict {
+                Verdict::Better => paint.good(cell),
+                Verdict::Worse => paint.bad(cell),
+                Verdict::Undecided => cell.to_owned(),
+            },
+            _ => cell.to_owned(),
+        },
+    )
 }
 
 fn columns(shown: &[&Comparison]) -> Vec<Column> {

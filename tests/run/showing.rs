@@ -317,30 +317,45 @@ fn an_eval_has_one_table_at_the_end_of_a_run_and_in_show() {
 
       Of frechet lower is better, of all else higher.
       ±: half of what holds 95 % of 1000 resamples of the pictures.
-      No room for precision, recall, coverage, trajectory_mse, aesthetic:
-      `hyper-flow show eval --wide`
+      There is no room for precision, recall, coverage, trajectory_mse, aesthetic.
 
       candidate  it is   against  steps  number         by   from     to      p
       unified    better  tscd         1  frechet     -2.50  -3.50  -1.50  0.001
       unified    worse   tscd         1  clip_score  -2.50  -3.50  -1.50  0.030
 
       Of 4 comparisons 2 are decided, of which chance alone decides about 0; 2 are
-      not; `hyper-flow show eval --wide` has them. p: how often resampling moves a
-      difference so far.
+      not. p: how often resampling moves a difference so far.
+      all of it: hyper-flow show eval --wide
 
     5 ran, 1 failed
     failed: gate: 1 of 3 requirements are not met
     ");
     let shown = results(&shop, 80, &["show", "p.ron", "eval"]);
+    assert!(shown.contains("  all of it: hyper-flow show p.ron eval --wide\n"), "{shown}");
     let table = |text: &str| {
-        let (from, to) = (text.find("  candidate").unwrap(), text.rfind("so far.").unwrap());
-        // The advice differs: at the end of a run the last run's pipeline is meant.
-        let words = text[from..to].replace("show p.ron eval", "show eval");
-        words.split_once("\n  Of 4").map(|(table, _)| table.to_owned()).unwrap()
+        let (from, to) = (text.find("  candidate").unwrap(), text.rfind("p: how often").unwrap());
+        text[from..to].trim_end().to_owned()
     };
     assert_eq!(table(&ran), table(&shown));
     let at = |columns| table(&results(&shop, columns, &["show", "p.ron", "eval"]));
-    insta::assert_snapshot!(at(200), @"");
+    insta::assert_snapshot!(at(200), @r"
+      candidate       steps      frechet  clip_score  diversity  precision  recall  coverage  trajectory_mse  aesthetic
+      real, held out      -   8.00 ±1.00       80.50      12.25      0.500   0.250     0.750               -     5.5000
+
+      teacher             1  60.00 ±1.00       80.50      12.25      0.500   0.250     0.750          0.0123     5.5000
+
+      unified             1  12.00 ±1.00       80.50      12.25      0.500   0.250     0.750          0.0123     5.5000
+      unified             2   6.00 ±1.00       80.50      12.25      0.500   0.250     0.750          0.0123     5.5000
+
+      Of frechet and trajectory_mse lower is better, of all else higher.
+      ±: half of what holds 95 % of 1000 resamples of the pictures.
+
+      candidate  it is   against  steps  number         by   from     to      p
+      unified    better  tscd         1  frechet     -2.50  -3.50  -1.50  0.001
+      unified    worse   tscd         1  clip_score  -2.50  -3.50  -1.50  0.030
+
+      Of 4 comparisons 2 are decided, of which chance alone decides about 0; 2 are not.
+    ");
     insta::assert_snapshot!(at(44), @"");
     let wide = results(&shop, 80, &["show", "p.ron", "eval", "--wide"]);
     let piped = String::from_utf8(shop.lab.flow(&["show", "p.ron", "eval"]).stdout).unwrap();

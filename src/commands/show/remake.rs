@@ -64,7 +64,7 @@ fn then(store: &Store, record: &Record, file: &Path) -> (Option<Vec<String>>, Op
 
 /// As a shell takes it.
 fn line(command: &str, given: &[&str], settings: &[String], store: Option<&Path>) -> String {
-    let given = ["hyper-flow", command].iter().chain(given).map(|word| (*word).to_owned());
+    let given = ["hyper-flow", command].into_iter().chain(given.iter().copied()).map(str::to_owned);
     let mut words: Vec<String> = given.chain(settings.iter().cloned()).collect();
     if let Some(store) = store {
         words.extend(["--store".to_owned(), store.to_string_lossy().into_owned()]);

@@ -25,7 +25,11 @@ pub(super) fn metrics(out: &mut dyn Write, paint: Paint, found: &Value, report: 
             let table = Fitted::of(columns(rows), report.room.table());
             table.write(out, |_| false, |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })?;
             if !table.left_out.is_empty() {
-                writeln!(out, "  {}", paint.dim(&format!("no room for {}: `{more}`", table.left_out.join(", "))))?;
+                writeln!(
+                    out,
+                    "  {}",
+                    paint.dim(&format!("there is no room for {}: `--wide`", table.left_out.join(", ")))
+                )?;
             }
             beside(out, paint, found)
         }

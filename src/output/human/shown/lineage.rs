@@ -28,7 +28,7 @@ pub(super) fn lineage(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::
 fn more(out: &mut dyn Write, report: &Shown, left: usize) -> io::Result<()> {
     match left {
         0 => Ok(()),
-        left => wrapped(out, report.room, 2, &format!("… {left} more: `{} --wide`", report.again)),
+        left => wrapped(out, report.room, 2, &format!("… {left} more: `--wide` lists them")),
     }
 }
 

@@ -61,7 +61,7 @@ fn files(report: &Shown) -> Rows {
     let shown = if report.room.is_wide() { all } else { FILES };
     let mut files: Rows = report.files.iter().take(shown).map(|file| (file.path.clone(), bytes(file.size))).collect();
     if all > shown {
-        files.push((format!("… {} more", all - shown), format!("`{} --wide` lists them", report.again)));
+        files.push((format!("… {} more", all - shown), "`--wide` lists them".to_owned()));
     }
     files.extend(report.empty_directories.iter().map(|path| (format!("{path}/"), "empty".to_owned())));
     files
