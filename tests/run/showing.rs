@@ -356,7 +356,28 @@ fn an_eval_has_one_table_at_the_end_of_a_run_and_in_show() {
 
       Of 4 comparisons 2 are decided, of which chance alone decides about 0; 2 are not.
     ");
-    insta::assert_snapshot!(at(44), @"");
+    insta::assert_snapshot!(at(60), @r"
+      candidate       steps      frechet  clip_score  diversity
+      real, held out      -   8.00 ±1.00       80.50      12.25
+
+      teacher             1  60.00 ±1.00       80.50      12.25
+
+      unified             1  12.00 ±1.00       80.50      12.25
+      unified             2   6.00 ±1.00       80.50      12.25
+
+      Of frechet lower is better, of all else higher.
+      ±: half of what holds 95 % of 1000 resamples of the
+      pictures.
+      There is no room for precision, recall, coverage,
+      trajectory_mse, aesthetic.
+
+      candidate  it is   against  steps  number         by
+      unified    better  tscd         1  frechet     -2.50
+      unified    worse   tscd         1  clip_score  -2.50
+
+      Of 4 comparisons 2 are decided, of which chance alone
+      decides about 0; 2 are not.
+    ");
     let wide = results(&shop, 80, &["show", "p.ron", "eval", "--wide"]);
     let piped = String::from_utf8(shop.lab.flow(&["show", "p.ron", "eval"]).stdout).unwrap();
     for text in [&wide, &piped] {

@@ -102,5 +102,6 @@ pub(super) fn elsewhere(store: &Store, key: &Key, own: Option<&Origin>) -> Resul
             }));
         }
     }
+    users.sort_by(|a: &User, b| b.run.cmp(&a.run).then_with(|| a.cmp(b)));
     Ok(users)
 }
