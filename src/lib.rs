@@ -40,6 +40,9 @@
 //! | how processes are started, watched and stopped | [`run`] |
 //! | what is known of earlier runs, and which pipeline they ran | [`runs`] |
 //! | what is on the screen during a run | [`display`], which sees only events |
+//! | what `show` tells of an artifact of some type, from its files | [`look`], and `output/human/shown/` for how it is told |
+//! | how a terminal draws pictures, and where copies of them can be opened | `pictures` |
+//! | how the numbers of an `Eval` are told to people, everywhere | [`output::evaluation`] |
 //! | a subcommand | one file in [`commands`], and its line in [`cli`] |
 //! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
 //! | which libtorch is brought | `nodes/libtorch/` |

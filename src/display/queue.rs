@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn words_go_before_lines_and_results_never() {
         let words = (0..3 * LINES).map(|i| Event::message("a", Level::Info, i.to_string()));
-        let shown = Event::Shown { node: "a".to_owned(), path: "x".into(), text: None };
+        let shown = Event::Shown { node: "a".to_owned(), path: "x".into(), text: None, metrics: None };
         let all = [started(1), stopped(7), shown, stopped(8)].into_iter().chain(words).chain([stopped(9)]);
         let told = told(queue(all));
         assert_eq!(told.len(), LINES + 2, "the lines, a result, and how many are missed");

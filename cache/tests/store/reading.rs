@@ -1,6 +1,8 @@
 //! Stores that are only read, and places where there is none.
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::PermissionsExt;
 
 use hyper_flow_cache::{Digest, GcPolicy, Reader, Store, StoreError};
 
@@ -105,4 +107,20 @@ fn a_store_that_one_may_only_read_is_as_good_as_ones_own_for_reading() {
         run_as(User { uid: 65534, gid: 65534, umask: 0o022 }, "reading::reader", &home);
     }
     assert_eq!(store.pins().unwrap(), [pin("good", "n")]);
+}
+
+#[test]
+fn a_file_is_read_in_pieces_and_not_if_it_was_altered() {
+    let Home { store, .. } = &home();
+    let record = publish(store, "n", &[("a", "alpha")]);
+    let mut file = store.open_file(&record.artifact, "a").unwrap();
+    file.seek(SeekFrom::Start(2)).unwrap();
+    let mut rest = String::new();
+    file.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "pha");
+    assert!(matches!(store.open_file(&record.artifact, "b"), Err(StoreError::NoSuchFile { .. })));
+    let object = object(store, "alpha");
+    fs::set_permissions(&object, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&object, "alphb").unwrap();
+    assert!(matches!(store.open_file(&record.artifact, "a"), Err(StoreError::Damaged { .. })));
 }
