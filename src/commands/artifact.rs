@@ -1,10 +1,11 @@
 //! The artifact that a command about a node means.
 
-use hyper_flow_cache::{Record, StoreError};
+use hyper_flow_cache::{Record, Store, StoreError};
 
 use crate::commands::source::Loaded;
 use crate::error::Failure;
-use crate::runs::LastKeys;
+use crate::pipeline::suggest::instead;
+use crate::runs::{LastKeys, Past, PastNode, Status};
 
 /// The record of each planned node: of its key, or else of its last run.
 pub(crate) fn records(loaded: &Loaded) -> Result<Vec<Option<Record>>, StoreError> {
@@ -19,8 +20,33 @@ pub(crate) fn records(loaded: &Loaded) -> Result<Vec<Option<Record>>, StoreError
     loaded.plan.nodes.iter().map(record).collect()
 }
 
-/// The node's artifact of its last run is not what its key would produce, or there is none.
-pub(crate) fn missing(node: &str, reason: &str) -> Failure {
+/// What a node had in a run, as it was noted there.
+pub(crate) fn of_run(past: &Past, node: &str, store: &Store) -> Result<Record, Failure> {
+    let names: Vec<&str> = past.course.nodes.iter().map(|node| node.name.as_str()).collect();
+    let unknown = || {
+        Failure::usage(format!("run `{}` has no node `{node}`", past.id), instead(node, &names, "nodes that it had"))
+    };
+    let found = past.node(node).ok_or_else(unknown)?;
+    let record = found.key.map(|key| store.lookup(&key)).transpose()?.flatten();
+    record.ok_or_else(|| {
+        let message = format!("node `{node}` has no artifact of run `{}` in the store: {}", past.id, came_to(found));
+        Failure::usage(message, "`hyper-flow runs` lists the other runs")
+    })
+}
+
+fn came_to(node: &PastNode) -> String {
+    match &node.status {
+        Status::Waiting { .. } => "its turn did not come".to_owned(),
+        Status::Running => "it still runs".to_owned(),
+        Status::Cached | Status::Ran => "it was removed since".to_owned(),
+        Status::Failed { message } => format!("it failed: {message}"),
+        Status::Interrupted | Status::Died => "it was interrupted".to_owned(),
+        Status::Skipped { because } => format!("it was not started: {because}"),
+    }
+}
+
+/// The node's artifact of its last run is not what its key would produce, or there is none. `run` is a command that makes it.
+pub(crate) fn missing(node: &str, reason: &str, run: &str) -> Failure {
     let message = format!("node `{node}` has no artifact in the store: {reason}");
-    Failure::usage(message, format!("make it first: `hyper-flow run {node}`"))
+    Failure::usage(message, format!("make it first: `{run}`"))
 }

@@ -35,7 +35,7 @@ struct Checked<'a> {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, []) = source::split_exactly(&args.words, [], context)?;
+    let (file, []) = source::split_exactly(&args.words, [], &args.overriding, context)?;
     let checked = args.overriding.load(&file, context);
     if let Ok(pipeline) = &checked {
         context.warn(&pipeline.warnings);

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use hyper_flow_cache::{Digest, ExportOptions, Record, Store, StoreError};
 use hyper_flow_spec::Artifact;
 
-use crate::commands::artifact;
 use crate::commands::context::Context;
 use crate::commands::one_rank;
 use crate::commands::pins;
 use crate::commands::source::{self, Loaded, Overriding};
+use crate::commands::{again, artifact};
 use crate::error::Failure;
 use crate::output::report::Exported;
 use crate::plan::Provenance;
@@ -51,11 +51,20 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         let what = What { name: pins::unmarked(name), by: format!("`{name}`"), output, record: &record };
         return export(args, &store, &what, dest, context);
     }
-    let (file, [name, dest]) = source::split_exactly(&args.words, ["NODE", "DEST"], context)?;
+    let (file, [name, dest]) = source::split_exactly(&args.words, ["NODE", "DEST"], &args.overriding, context)?;
+    if let Some(past) = args.overriding.past(&file, &context.look_into_store()?)? {
+        let store = context.existing_store()?;
+        let record = artifact::of_run(&past, name, &store)?;
+        let output = Provenance::of(&record).map(|made| made.output);
+        let what = What { name, by: format!("`{name}` of `{}`", past.asked.name), output, record: &record };
+        return export(args, &store, &what, dest, context);
+    }
     let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;
     context.require(&store)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
-    let record = planned.record.as_ref().ok_or_else(|| artifact::missing(name, &planned.reason))?;
+    let record = planned.record.as_ref().ok_or_else(|| {
+        artifact::missing(name, &planned.reason, &again::about(&args.words, &args.overriding, context, "run", &[name]))
+    })?;
     let (by, output) = (format!("`{name}` of `{}`", pipeline.name), pipeline.nodes[name].kind.output());
     export(args, &store, &What { name, by, output: Some(output), record }, dest, context)
 }

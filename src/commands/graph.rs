@@ -33,7 +33,7 @@ enum Language {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, targets) = source::split(&args.words, context)?;
+    let (file, targets) = source::split(&args.words, &args.overriding, context)?;
     let pipeline = args.overriding.load(&file, context).map_err(Failure::user)?;
     let graph = Graph::new(&pipeline, targets)?;
     let mut report = report(&pipeline, &graph);

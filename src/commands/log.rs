@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::commands::again;
 use crate::commands::context::Context;
-use crate::commands::source;
+use crate::commands::source::{self, Overriding};
 use crate::error::Failure;
 use crate::output::report::{Logged, Messages, Steps};
 use crate::run::node_directory;
@@ -21,18 +22,25 @@ pub struct Args {
     /// The pipeline, if it is not the only one here or that of the last run; then the node.
     #[arg(value_names = ["FILE", "NODE"])]
     words: Vec<String>,
+    #[command(flatten)]
+    overriding: Overriding,
 }
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, [name]) = source::split_exactly(&args.words, ["NODE"], context)?;
+    let (file, [name]) = source::split_exactly(&args.words, ["NODE"], &args.overriding, context)?;
     let store = context.look_into_store()?;
     context.require(&store)?;
     let origin = Origin::of(&file, &store);
-    let mut runs = runs::newest_first(&store).into_iter().filter(|run| run.origin().is_some_and(|of| of.is(&origin)));
+    let meant = args.overriding.past(&file, &store)?;
+    let is_meant = |run: &Run| meant.as_ref().is_none_or(|past| past.directory == run.path);
+    let runs = runs::newest_first(&store).into_iter().filter(is_meant);
+    let mut runs = runs.filter(|run| run.origin().is_some_and(|of| of.is(&origin)));
     let report = runs.find_map(|run| logged(&run, name)).ok_or_else(|| {
         let message = format!("node `{name}` of {} was not started in any run that is kept", origin.path().display());
-        Failure::usage(message, "`hyper-flow ls` lists the nodes; `hyper-flow run` starts those that are not cached")
+        let again = |command| again::about(&args.words, &args.overriding, context, command, &[]);
+        let help = format!("`{}` lists the nodes; `{}` starts those that are not cached", again("ls"), again("run"));
+        Failure::usage(message, help)
     })?;
     context.print(|output, out| output.logged(out, &report))
 }

@@ -27,7 +27,7 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, targets) = source::split(&args.words, context)?;
+    let (file, targets) = source::split(&args.words, &args.overriding, context)?;
     let loaded = source::load(&file, targets, &args.overriding, context)?;
     context.require(&loaded.store)?;
     let used = loaded.store.last_used()?;

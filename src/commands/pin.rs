@@ -1,5 +1,6 @@
 //! `hyper-flow pin`.
 
+use crate::commands::again;
 use crate::commands::context::Context;
 use crate::commands::pins;
 use crate::commands::source::{self, Overriding};
@@ -23,12 +24,16 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, words) = source::split(&args.words, context)?;
+    let (file, words) = source::split(&args.words, &args.overriding, context)?;
     let (node, name) = match words {
         [node] => (node, None),
         [node, name] => (node, Some(name.as_str())),
-        _ => return Err(Failure::usage("no node is named", "`hyper-flow pin NODE`; `hyper-flow ls` lists them")),
+        _ => {
+            let again = |command, words| again::about(&args.words, &args.overriding, context, command, words);
+            let help = format!("`{}`; `{}` lists them", again("pin", &["NODE"]), again("ls", &[]));
+            return Err(Failure::usage("no node is named", help));
+        }
     };
-    let report = pins::pin((&file, node), name, &args.overriding, context)?;
+    let report = pins::pin((&file, node), name, (&args.words, &args.overriding), context)?;
     context.print(|output, out| output.pinned(out, &report))
 }

@@ -5,14 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hyper_flow_cache::{Pin, Record, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::artifact;
 use crate::commands::context::Context;
 use crate::commands::run::lock;
-use crate::commands::source::{self, Loaded, Overriding};
+use crate::commands::source::{self, Overriding};
+use crate::commands::{again, artifact};
 use crate::error::Failure;
 use crate::output::report::{Pinned, Pins};
 use crate::pipeline::suggest::instead;
 use crate::run::file_name;
+use crate::runs::Origin;
 
 /// What begins the name of a pin where a node could be meant.
 pub(super) const MARK: char = '@';
@@ -27,33 +28,42 @@ struct Note {
     pinned: u64,
 }
 
-/// Keeps the present artifact of a node, under this name or one made from the node's.
+/// Keeps the present artifact of a node, or that of a run, under this name or one made from the node's. `given` are the words
+/// of the command line.
 pub(super) fn pin(
-    words: (&std::path::Path, &String),
+    (file, node): (&std::path::Path, &String),
     name: Option<&str>,
-    overriding: &Overriding,
+    (given, overriding): (&[String], &Overriding),
     context: &Context,
 ) -> Result<Pins, Failure> {
-    let (file, node) = words;
     // What is kept must not be collected before the pin is there.
     let store = context.existing_store()?;
     let _lock = lock(&store, context)?;
-    let Loaded { pipeline, plan, store } = source::load_one(file, node, overriding, context)?;
-    let planned = &plan.nodes[plan.nodes.len() - 1];
-    let record = planned.record.as_ref().ok_or_else(|| artifact::missing(node, &planned.reason))?;
+    let record = match overriding.past(file, &store)? {
+        Some(past) => artifact::of_run(&past, node, &store)?,
+        None => {
+            let planned = source::load_one(file, node, overriding, context)?.plan.nodes.pop();
+            let planned = planned.expect("a plan for a node has it");
+            let run = || again::about(given, overriding, context, "run", &[node]);
+            planned.record.ok_or_else(|| artifact::missing(node, &planned.reason, &run()))?
+        }
+    };
     let name = match name {
         Some(name) => checked(name)?.to_owned(),
         None => format!("{}-{}", file_name(node), &record.key.short()[..6]),
     };
     let note = Note {
         node: node.clone(),
-        pipeline: pipeline.path.to_string_lossy().into_owned(),
+        pipeline: Origin::of(file, &store).path().to_string_lossy().into_owned(),
         pinned: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
     let pin = Pin { name, key: record.key, note: serde_json::to_value(note).expect("a note is plain JSON") };
     if let Some(other) = store.pins()?.into_iter().find(|other| other.name == pin.name && other.key != pin.key) {
         let message = format!("`{}` is the name of another artifact, of {}", pin.name, describe(&store, other)?.node);
-        return Err(Failure::usage(message, format!("use another name, or `hyper-flow unpin {}` first", pin.name)));
+        return Err(Failure::usage(
+            message,
+            format!("use another name, or `{}` first", again::command(context, "unpin", &[&pin.name])),
+        ));
     }
     store.pin(&pin)?;
     Ok(list(&store, vec![pin])?)

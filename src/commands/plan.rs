@@ -26,7 +26,7 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, targets) = source::split(&args.words, context)?;
+    let (file, targets) = source::split(&args.words, &args.overriding, context)?;
     let Loaded { pipeline, store, plan } = source::load(&file, targets, &args.overriding, context)?;
     context.warn_if_missing(&store);
     context.warn(&pipeline.warnings);

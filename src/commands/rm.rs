@@ -2,9 +2,9 @@
 
 use hyper_flow_cache::Pin;
 
-use crate::commands::artifact;
 use crate::commands::context::Context;
 use crate::commands::source::{self, Loaded, Overriding};
+use crate::commands::{again, artifact};
 use crate::error::Failure;
 use crate::output::report::Forgotten;
 use crate::pipeline::suggest::quoted;
@@ -28,20 +28,26 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, [node]) = source::split_exactly(&args.words, ["NODE"], context)?;
+    let (file, [node]) = source::split_exactly(&args.words, ["NODE"], &args.overriding, context)?;
     let Loaded { pipeline, store, plan } = source::load_one(&file, node, &args.overriding, context)?;
     context.require(&store)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
-    let key = planned.key.ok_or_else(|| artifact::missing(node, &planned.reason))?;
+    let missing = || {
+        let run = again::about(&args.words, &args.overriding, context, "run", &[node]);
+        artifact::missing(node, &planned.reason, &run)
+    };
+    let key = planned.key.ok_or_else(missing)?;
     let checkpoint = store.has_scratch(&key)?;
     if store.record(&key)?.is_none() && !checkpoint {
-        return Err(artifact::missing(node, &planned.reason));
+        return Err(missing());
     }
     let pins: Vec<Pin> = store.pins()?.into_iter().filter(|pin| pin.key == key).collect();
     let pins: Vec<String> = pins.into_iter().map(|pin| pin.name).collect();
     if !pins.is_empty() && !args.force {
         let message = format!("node `{node}` is pinned as {}", quoted(pins.iter().map(String::as_str)));
-        return Err(Failure::usage(message, "`hyper-flow unpin` it first, or `rm --force`"));
+        let unpin = again::command(context, "unpin", &[&pins[0]]);
+        let rm = again::about(&args.words, &args.overriding, context, "rm", &[node, "--force"]);
+        return Err(Failure::usage(message, format!("`{unpin}` first, or `{rm}`")));
     }
     store.forget(&key, &format!("hyper-flow rm (process {})", std::process::id()))?;
     pins.iter().try_for_each(|name| store.unpin(name))?;

@@ -65,7 +65,7 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, targets) = source::split(&args.words, context)?;
+    let (file, targets) = source::split(&args.words, &args.overriding, context)?;
     let pipeline = args.overriding.load(&file, context).map_err(Failure::user)?;
     context.warn(&pipeline.warnings);
     let store = if args.dry_run { context.look_into_store()? } else { context.open_store()? };

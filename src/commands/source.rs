@@ -1,19 +1,22 @@
 //! Which pipeline a command means.
 
+use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::Store;
 
+use crate::commands::again;
 use crate::commands::context::Context;
 use crate::commands::revisions;
 use crate::error::Failure;
 use crate::pipeline::suggest::quoted;
 use crate::pipeline::{self, Overrides, Pipeline, PipelineErrors};
 use crate::plan::{Classes, Plan, plan};
-use crate::runs;
+use crate::runs::{self, Origin, Past, Run};
 
-/// Changes to the pipeline file.
-#[derive(Debug, Clone, clap::Args)]
+/// Changes to the pipeline file, or a run to take it from.
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Overriding {
     /// Sets a field of a node or a parameter: `--set tscd-4.steps=300`, `--set params.guidance=2.0`.
     #[arg(long, value_name = "NODE.FIELD=RON")]
@@ -21,22 +24,50 @@ pub struct Overriding {
     /// A RON file `{"name": value, …}` of parameters.
     #[arg(long, value_name = "FILE")]
     params: Option<PathBuf>,
+    /// The pipeline as it was in a run, with the changes of then: an id that `hyper-flow runs` lists, or its beginning
+    /// or end; `last` is the pipeline's last run, `last~1` the one before.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "params"])]
+    run: Option<String>,
 }
 
 impl Overriding {
     /// Reads and checks the pipeline.
     pub fn load(&self, path: &Path, context: &Context) -> Result<Pipeline, PipelineErrors> {
-        let overrides =
-            Overrides { set: self.set.clone(), params: self.params.clone(), store: Some(context.store.clone()) };
-        pipeline::load(path, &overrides).map_err(revisions::with_commits)
+        let pipeline = match &self.run {
+            Some(word) => {
+                let gone = |why: &dyn Display| PipelineErrors::unreadable(path, &io::Error::other(why.to_string()));
+                let store = Store::open_existing(&context.store).map_err(|error| gone(&error))?;
+                let run = runs::find(&store, Some(&Origin::of(path, &store)), word).map_err(|error| gone(&error))?;
+                let past = Past::of(&run).ok_or_else(|| gone(&"its run does not say what was run"))?;
+                past.pipeline(path, &context.store)
+            }
+            None => {
+                let (set, params) = (self.set.clone(), self.params.clone());
+                pipeline::load(path, &Overrides { set, params, store: Some(context.store.clone()) })
+            }
+        };
+        pipeline.map_err(revisions::with_commits)
+    }
+
+    /// The run that is to be looked into, of this pipeline; none if it is what the file says now that is meant.
+    pub(crate) fn past(&self, file: &Path, store: &Store) -> Result<Option<Past>, Failure> {
+        let Some(word) = &self.run else { return Ok(None) };
+        let run = runs::find(store, Some(&Origin::of(file, store)), word).map_err(Failure::user)?;
+        Past::of(&run).map(Some).ok_or_else(|| undescribed(&run))
     }
 
     /// As they stand on the command line.
     pub(crate) fn words(&self) -> Vec<String> {
-        let set = self.set.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
-        let params = self.params.iter().flat_map(|path| ["--params".to_owned(), path.to_string_lossy().into_owned()]);
-        set.chain(params).collect()
+        let named = |name: &str, value: String| [name.to_owned(), value];
+        let set = self.set.iter().map(|set| named("--set", set.clone()));
+        let params = self.params.iter().map(|path| named("--params", again::text(path)));
+        let run = self.run.iter().map(|run| named("--run", run.clone()));
+        set.chain(params).chain(run).flatten().collect()
     }
+}
+
+fn undescribed(run: &Run) -> Failure {
+    Failure::usage(format!("run `{}` does not say what was run", run.id()), "its `run.json` is damaged")
 }
 
 /// A pipeline, planned.
@@ -78,27 +109,49 @@ pub(crate) fn load_one(
 }
 
 /// The pipeline file and the other words of a command line: the first word is the file if it ends in
-/// `.ron`. Left out, it is the only one of the working directory, or else that of the last run.
-pub fn split<'a>(words: &'a [String], context: &Context) -> Result<(PathBuf, &'a [String]), Failure> {
-    match words.split_first() {
-        Some((file, rest)) if is_file(file) => Ok((PathBuf::from(file), rest)),
-        _ => Ok((default(context)?, words)),
+/// `.ron`. Left out, it is that of `--run`, the only one of the working directory, or else that of the last run.
+pub fn split<'a>(
+    words: &'a [String],
+    overriding: &Overriding,
+    context: &Context,
+) -> Result<(PathBuf, &'a [String]), Failure> {
+    let file = match (file_of(words), &overriding.run) {
+        (Some(file), _) => PathBuf::from(file),
+        (None, Some(run)) if !runs::is_by_age(run) => of_run(run, &context.look_into_store()?)?,
+        (None, _) => default(context)?,
+    };
+    if overriding.run.is_some() {
+        overriding.past(&file, &context.look_into_store()?)?;
     }
+    Ok((file, if file_of(words).is_some() { &words[1..] } else { words }))
 }
 
 /// As [`split`], for a command that wants exactly `names` after the file.
 pub(crate) fn split_exactly<'a, const N: usize>(
     words: &'a [String],
     names: [&str; N],
+    overriding: &Overriding,
     context: &Context,
 ) -> Result<(PathBuf, &'a [String; N]), Failure> {
-    let rest = if words.first().is_some_and(|word| is_file(word)) { &words[1..] } else { words };
+    let rest = if file_of(words).is_some() { &words[1..] } else { words };
     let wanted = names.join(" ");
     let given = rest.try_into().map_err(|_| {
         let message = format!("{} given where [FILE] {wanted} is wanted", count(rest.len()));
         Failure::usage(message, "FILE is a pipeline, and its name ends in `.ron`")
     })?;
-    Ok((split(words, context)?.0, given))
+    Ok((split(words, overriding, context)?.0, given))
+}
+
+/// The word that names the pipeline, if there is one.
+pub(super) fn file_of(words: &[String]) -> Option<&String> {
+    words.first().filter(|word| word.ends_with(".ron"))
+}
+
+/// Where the pipeline of a run is now, or was.
+fn of_run(run: &str, store: &Store) -> Result<PathBuf, Failure> {
+    let run = runs::find(store, None, run).map_err(Failure::user)?;
+    let origin = run.origin().ok_or_else(|| undescribed(&run))?;
+    Ok(origin.find(store).unwrap_or_else(|| origin.path().to_owned()))
 }
 
 fn count(words: usize) -> String {
@@ -107,10 +160,6 @@ fn count(words: usize) -> String {
         1 => "one word is".to_owned(),
         many => format!("{many} words are"),
     }
-}
-
-fn is_file(word: &str) -> bool {
-    word.ends_with(".ron")
 }
 
 fn default(context: &Context) -> Result<PathBuf, Failure> {

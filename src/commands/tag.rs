@@ -18,7 +18,7 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, [node, name]) = source::split_exactly(&args.words, ["NODE", "NAME"], context)?;
-    let report = pins::pin((&file, node), Some(name), &args.overriding, context)?;
+    let (file, [node, name]) = source::split_exactly(&args.words, ["NODE", "NAME"], &args.overriding, context)?;
+    let report = pins::pin((&file, node), Some(name), (&args.words, &args.overriding), context)?;
     context.print(|output, out| output.pinned(out, &report))
 }

@@ -36,7 +36,7 @@ fn named(args: &Args, store: &Store, context: &Context) -> Result<Vec<Pin>, Fail
     if let Some(pin) = pins.iter().find(|pin| only == Some(pin.name.as_str())) {
         return Ok(vec![pin.clone()]);
     }
-    let (file, [node]) = match (source::split_exactly(&args.words, ["NODE"], context), only) {
+    let (file, [node]) = match (source::split_exactly(&args.words, ["NODE"], &args.overriding, context), only) {
         // Without any pipeline it was the name of a pin that was meant.
         (Err(_), Some(name)) => return Err(pins::unknown(name, &pins)),
         (words, _) => words?,

@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
-    let (file, [name]) = source::split_exactly(&args.words, ["NODE"], context)?;
+    let (file, [name]) = source::split_exactly(&args.words, ["NODE"], &args.overriding, context)?;
     let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;
     context.warn_if_missing(&store);
     let planned = &plan.nodes[plan.nodes.len() - 1];

@@ -7,6 +7,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::PlanError;
+use crate::pipeline::suggest::instead;
 use crate::pipeline::{Node, Pipeline};
 
 /// The selected part of a pipeline. Nodes are numbered in topological order: what a node needs has a
@@ -132,15 +133,7 @@ fn order<'a>(selected: &BTreeMap<&'a str, &'a Node>) -> Vec<&'a str> {
 }
 
 pub(super) fn unknown(pipeline: &Pipeline, name: &str) -> PlanError {
-    let nearest = pipeline
-        .nodes
-        .keys()
-        .map(|known| (strsim::damerau_levenshtein(known, name), known))
-        .filter(|(distance, known)| *distance <= known.chars().count().max(3) / 3)
-        .min();
-    let help = match nearest {
-        Some((_, known)) => format!("did you mean `{known}`?"),
-        None => "`hyper-flow ls` lists the nodes".to_owned(),
-    };
+    let names: Vec<&str> = pipeline.nodes.keys().map(String::as_str).collect();
+    let help = instead(name, &names, "nodes");
     PlanError::UnknownNode { name: name.to_owned(), pipeline: pipeline.path.clone(), help }
 }

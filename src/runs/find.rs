@@ -57,6 +57,11 @@ pub fn find(store: &Store, of: Option<&Origin>, word: &str) -> Result<Run, NoSuc
     }
 }
 
+/// Whether a word means a run by how many came after it: which one that is, is told by the pipeline.
+pub(crate) fn is_by_age(word: &str) -> bool {
+    before_last(word).is_some()
+}
+
 /// `last` is 0, `last~2` is 2.
 fn before_last(word: &str) -> Option<usize> {
     match word.strip_prefix("last")? {
@@ -80,7 +85,7 @@ fn names(runs: &[Run]) -> String {
 fn unknown(runs: &[Run], of: Option<&Origin>, word: &str) -> NoSuchRun {
     let help = match runs.len() {
         0 => "none is kept yet".to_owned(),
-        _ => format!("`hyper-flow runs` lists them; the newest: {}", names(runs)),
+        _ => format!("the newest: {}", names(runs)),
     };
     let of = of.map(|origin| origin.path().display().to_string());
     NoSuchRun::Unknown { word: word.to_owned(), of, help }

@@ -37,6 +37,7 @@ pub use course::{Course, Ending, PastNode, Progress, Status};
 pub use description::Description;
 pub(crate) use directory::goes_on;
 pub use directory::{Run, newest_first};
+pub(crate) use find::is_by_age;
 pub use find::{NoSuchRun, find};
 pub(crate) use keys::Seen;
 pub use keys::{KeyLog, Use};

@@ -1,6 +1,6 @@
 //! A run as a whole: what was asked for, and what became of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::{Key, Store};
 use serde::Serialize;
@@ -61,16 +61,15 @@ impl Past {
         self.course.nodes.iter().find(|node| node.name == name)
     }
 
-    /// The pipeline as it was run: its text and its changes of then. Paths in it are relative to where its file is now,
-    /// or was.
+    /// The pipeline as it was run: its text and its changes of then. Paths in it are relative to `file`, where it is now or
+    /// was; `store` is the directory of the store, which no node may read.
     ///
     /// # Errors
     /// What was no mistake then may be one now: a file that is gone.
-    pub fn pipeline(&self, store: &Store) -> Result<Pipeline, PipelineErrors> {
-        let path = self.asked.origin.find(store).unwrap_or_else(|| self.asked.origin.path().to_owned());
+    pub fn pipeline(&self, file: &Path, store: &Path) -> Result<Pipeline, PipelineErrors> {
         let params = self.asked.params.is_some().then(|| self.directory.join(PARAMS));
-        let overrides = Overrides { set: self.asked.set.clone(), params, store: Some(store.root().to_owned()) };
-        Pipeline::parse(&self.text(), &path, &overrides)
+        let overrides = Overrides { set: self.asked.set.clone(), params, store: Some(store.to_owned()) };
+        Pipeline::parse(&self.text(), file, &overrides)
     }
 
     /// The text of the pipeline's file, as it was run.

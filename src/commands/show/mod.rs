@@ -9,7 +9,7 @@ mod report;
 
 use hyper_flow_cache::{Record, Store};
 
-use crate::commands::artifact;
+use crate::commands::{again, artifact};
 use crate::commands::context::{Context, Format};
 use crate::commands::pins;
 use crate::commands::source::{self, Overriding};
@@ -61,16 +61,29 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         };
         return args.show(&store, &record, path.first(), context, subject);
     }
-    let (file, words) = source::split(&args.words, context)?;
+    let (file, words) = source::split(&args.words, &args.overriding, context)?;
     let (name, path) = match words {
         [name] => (name, None),
         [name, path] => (name, Some(path)),
-        _ => return Err(Failure::usage("no node is named", "`hyper-flow show NODE`; `hyper-flow ls` lists them")),
+        _ => {
+            let again = |command, words| again::about(&args.words, &args.overriding, context, command, words);
+            let help = format!("`{}`; `{}` lists them", again("show", &["NODE"]), again("ls", &[]));
+            return Err(Failure::usage("no node is named", help));
+        }
     };
+    if let Some(past) = args.overriding.past(&file, &context.look_into_store()?)? {
+        let store = context.existing_store()?;
+        let record = artifact::of_run(&past, name, &store)?;
+        let again = || remake::again(&[&file.to_string_lossy(), name], &args.overriding, context);
+        return args.show(&store, &record, path, context, |store, record| Subject::pinned(store, record, again()));
+    }
     let loaded = source::load_one(&file, name, &args.overriding, context)?;
     context.require(&loaded.store)?;
     let planned = &loaded.plan.nodes[loaded.plan.nodes.len() - 1];
-    let record = artifact::records(&loaded)?.pop().flatten().ok_or_else(|| artifact::missing(name, &planned.reason))?;
+    let record = artifact::records(&loaded)?.pop().flatten().ok_or_else(|| {
+        let run = again::about(&args.words, &args.overriding, context, "run", &[name]);
+        artifact::missing(name, &planned.reason, &run)
+    })?;
     let subject = |_: &Store, record: &Record| {
         let remake = remake::of(&file, name, &args.overriding, &loaded, record, context);
         let again = remake::again(&[&file.to_string_lossy(), name], &args.overriding, context);
