@@ -44,6 +44,7 @@
 //! | how a terminal draws pictures, and where copies of them can be opened | `pictures` |
 //! | how the numbers of an `Eval` are told to people, everywhere | [`output::evaluation`] |
 //! | a subcommand | one file in [`commands`], and its line in [`cli`] |
+//! | a command line that is advised | `commands/again.rs`, which repeats what was said on this one |
 //! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
 //! | which libtorch is brought | `nodes/libtorch/` |
 //! | what a server may do wrong | `nodes/hub/`, and a fault in `nodes/hub/flaky/` |

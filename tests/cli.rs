@@ -1,11 +1,15 @@
 //! The command line, run as a user runs it, each time in a directory of its own.
 
+#[path = "run/pty.rs"]
+mod pty;
+
 mod command_line {
     mod choosing;
     mod failing;
     mod foreign;
     mod hub;
     mod keeping;
+    mod looking_back;
     mod reporting;
     mod scene;
     mod sharing;

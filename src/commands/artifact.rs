@@ -2,6 +2,8 @@
 
 use hyper_flow_cache::{Record, Store, StoreError};
 
+use crate::commands::again;
+use crate::commands::context::Context;
 use crate::commands::source::Loaded;
 use crate::error::Failure;
 use crate::pipeline::suggest::instead;
@@ -21,7 +23,7 @@ pub(crate) fn records(loaded: &Loaded) -> Result<Vec<Option<Record>>, StoreError
 }
 
 /// What a node had in a run, as it was noted there.
-pub(crate) fn of_run(past: &Past, node: &str, store: &Store) -> Result<Record, Failure> {
+pub(crate) fn of_run(past: &Past, node: &str, store: &Store, context: &Context) -> Result<Record, Failure> {
     let names: Vec<&str> = past.course.nodes.iter().map(|node| node.name.as_str()).collect();
     let unknown = || {
         Failure::usage(format!("run `{}` has no node `{node}`", past.id), instead(node, &names, "nodes that it had"))
@@ -30,7 +32,7 @@ pub(crate) fn of_run(past: &Past, node: &str, store: &Store) -> Result<Record, F
     let record = found.key.map(|key| store.lookup(&key)).transpose()?.flatten();
     record.ok_or_else(|| {
         let message = format!("node `{node}` has no artifact of run `{}` in the store: {}", past.id, came_to(found));
-        Failure::usage(message, "`hyper-flow runs` lists the other runs")
+        Failure::usage(message, format!("`{}` lists the other runs", again::command(context, "runs", &[])))
     })
 }
 

@@ -54,7 +54,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, [name, dest]) = source::split_exactly(&args.words, ["NODE", "DEST"], &args.overriding, context)?;
     if let Some(past) = args.overriding.past(&file, &context.look_into_store()?)? {
         let store = context.existing_store()?;
-        let record = artifact::of_run(&past, name, &store)?;
+        let record = artifact::of_run(&past, name, &store, context)?;
         let output = Provenance::of(&record).map(|made| made.output);
         let what = What { name, by: format!("`{name}` of `{}`", past.asked.name), output, record: &record };
         return export(args, &store, &what, dest, context);

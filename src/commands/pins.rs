@@ -40,7 +40,7 @@ pub(super) fn pin(
     let store = context.existing_store()?;
     let _lock = lock(&store, context)?;
     let record = match overriding.past(file, &store)? {
-        Some(past) => artifact::of_run(&past, node, &store)?,
+        Some(past) => artifact::of_run(&past, node, &store, context)?,
         None => {
             let planned = source::load_one(file, node, overriding, context)?.plan.nodes.pop();
             let planned = planned.expect("a plan for a node has it");

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Output;
 use super::report::{
-    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
-    Verified, Why,
+    Collected, Compared, Drawn, Exported, Forgotten, Initialised, Listed, ListedRuns, Logged, Pins, Planned, Rebuilt,
+    RunPath, Shown, ShownRun, Stored, Verified, Why,
 };
 
 pub(super) struct Json;
@@ -30,5 +30,5 @@ macro_rules! as_json {
 as_json! {
     planned: Planned, why: Why, drawn: Drawn, listed: Listed, shown: Shown, logged: Logged, exported: Exported,
     pinned: Pins, unpinned: Pins, pins: Pins, forgotten: Forgotten, stored: Stored, verified: Verified, collected: Collected, rebuilt: Rebuilt,
-    initialised: Initialised
+    initialised: Initialised, runs: ListedRuns, run_shown: ShownRun, run_path: RunPath, compared: Compared
 }

@@ -1,6 +1,7 @@
 //! What the reporting commands print: [`report`] holds what there is to say, and an [`Output`] says it for
 //! people, for machines, or as bare values.
 
+mod compared;
 pub mod evaluation;
 mod harmless;
 mod human;

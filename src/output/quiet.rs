@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use super::Output;
 use super::report::{
-    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
-    Verified, Why,
+    Collected, Compared, Drawn, Exported, Forgotten, Initialised, Listed, ListedRuns, Logged, Pins, Planned, Rebuilt,
+    RunPath, Shown, ShownRun, Stored, Verified, Why,
 };
 use crate::plan::State;
 
@@ -78,6 +78,22 @@ impl Output for Quiet {
 
     fn rebuilt(&self, _: &mut dyn Write, _: &Rebuilt) -> io::Result<()> {
         Ok(())
+    }
+
+    fn runs(&self, out: &mut dyn Write, report: &ListedRuns) -> io::Result<()> {
+        lines(out, report.runs.iter().map(|run| &run.run))
+    }
+
+    fn run_shown(&self, out: &mut dyn Write, report: &ShownRun) -> io::Result<()> {
+        lines(out, report.past.course.nodes.iter().map(|node| &node.name))
+    }
+
+    fn compared(&self, out: &mut dyn Write, report: &Compared) -> io::Result<()> {
+        lines(out, report.nodes.iter().map(|node| &node.name))
+    }
+
+    fn run_path(&self, out: &mut dyn Write, report: &RunPath) -> io::Result<()> {
+        lines(out, [report.path.display()])
     }
 
     fn initialised(&self, out: &mut dyn Write, report: &Initialised) -> io::Result<()> {

@@ -6,10 +6,11 @@ use hyper_flow_cache::{GcReport, Key, Usage, VerifyReport};
 use hyper_flow_spec::{Artifact, Memory};
 use serde::Serialize;
 
+pub use super::compared::{Compared, ComparedNode, ComparedNumber, ComparedPicture, ComparedSide, Presence, Setting};
 pub use super::logged::{Messages, Step, Steps};
 pub use super::shown::{Ancestor, Remake, Shown, Source, User};
 use crate::plan::{Cause, Provenance, State};
-use crate::runs::Attempt;
+use crate::runs::{Attempt, Ending, Past};
 
 /// What a run would do.
 #[derive(Debug, Serialize)]
@@ -274,6 +275,87 @@ pub struct Forgotten {
     pub pins: Vec<String>,
     /// The nodes that take its artifact.
     pub taken_by: Vec<String>,
+}
+
+/// Runs, the newest first.
+#[derive(Debug, Serialize)]
+pub struct ListedRuns {
+    /// Those that were asked for.
+    pub runs: Vec<ListedRun>,
+    /// How many older ones there are.
+    pub older: usize,
+    /// Columns of the terminal, if it is one.
+    #[serde(skip)]
+    pub columns: Option<usize>,
+}
+
+/// A run, in a few words.
+#[derive(Debug, Serialize)]
+pub struct ListedRun {
+    /// Its id.
+    pub run: String,
+    /// The beginning of that which says enough.
+    #[serde(skip)]
+    pub short: String,
+    /// When it began, in seconds since 1970.
+    pub started: Option<f64>,
+    /// How long it took; none while it goes on.
+    pub seconds: Option<f64>,
+    /// The name of the pipeline.
+    pub pipeline: String,
+    /// The pipeline's file, as it was then.
+    pub file: PathBuf,
+    /// The nodes that were asked for; none for all.
+    pub targets: Vec<String>,
+    /// What `--set` changed.
+    pub set: Vec<String>,
+    /// The file that `--params` named.
+    pub params: Option<PathBuf>,
+    /// How it ended, or that it has not.
+    pub ending: Ending,
+    /// The node that failed and why, or that was stopped or runs and how far it is.
+    pub what: Option<String>,
+    /// What it came to.
+    pub finals: Vec<Final>,
+}
+
+/// A number that a run came to: of a candidate of an `Eval` at each of its step counts, or of a training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Final {
+    /// The node.
+    pub node: String,
+    /// The candidate, of an `Eval`.
+    pub candidate: Option<String>,
+    /// The name of the number.
+    pub name: String,
+    /// The step counts.
+    pub steps: Vec<i64>,
+    /// The number, at each of them.
+    pub values: Vec<f64>,
+}
+
+/// A run.
+#[derive(Debug, Serialize)]
+pub struct ShownRun {
+    /// All that is known of it.
+    #[serde(flatten)]
+    pub past: Past,
+    /// How long it took; none while it goes on.
+    pub seconds: Option<f64>,
+    /// What it came to.
+    pub finals: Vec<Final>,
+    /// The command that runs the same again.
+    pub again: String,
+    /// When it began, in seconds since 1970.
+    #[serde(rename = "began")]
+    pub started: Option<f64>,
+}
+
+/// Where runs are.
+#[derive(Debug, Serialize)]
+pub struct RunPath {
+    /// The directory.
+    pub path: PathBuf,
 }
 
 /// A rebuilt index.

@@ -6,8 +6,8 @@ use super::human::Human;
 use super::json::Json;
 use super::quiet::Quiet;
 use super::report::{
-    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
-    Verified, Why,
+    Collected, Compared, Drawn, Exported, Forgotten, Initialised, Listed, ListedRuns, Logged, Pins, Planned, Rebuilt,
+    RunPath, Shown, ShownRun, Stored, Verified, Why,
 };
 use crate::commands::context::Format;
 
@@ -46,6 +46,14 @@ pub trait Output {
     fn collected(&self, out: &mut dyn Write, report: &Collected) -> io::Result<()>;
     /// A rebuilt index. Quiet: nothing.
     fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()>;
+    /// Runs. Quiet: their ids.
+    fn runs(&self, out: &mut dyn Write, report: &ListedRuns) -> io::Result<()>;
+    /// A run. Quiet: the names of its nodes.
+    fn run_shown(&self, out: &mut dyn Write, report: &ShownRun) -> io::Result<()>;
+    /// Two runs or nodes. Quiet: the names of the nodes that differ.
+    fn compared(&self, out: &mut dyn Write, report: &Compared) -> io::Result<()>;
+    /// Where runs are. Quiet: the same.
+    fn run_path(&self, out: &mut dyn Write, report: &RunPath) -> io::Result<()>;
     /// A store that was made or shared. Quiet: its directory.
     fn initialised(&self, out: &mut dyn Write, report: &Initialised) -> io::Result<()>;
 }

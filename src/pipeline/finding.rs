@@ -145,7 +145,7 @@ pub struct PipelineErrors {
 
 impl PipelineErrors {
     /// A file that cannot be read has one mistake, without a place.
-    pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+    pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
         let finding = Finding {
             message: format!("failed to read {}: {error}", path.display()),
             help: Some("give the path of a pipeline file, for example `pipelines/hello.ron`".to_owned()),

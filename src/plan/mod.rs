@@ -22,4 +22,5 @@ pub use graph::Graph;
 pub use planner::{Plan, Planned, State, plan};
 pub use preimage::Preimage;
 pub use provenance::Provenance;
+pub(crate) use reason::attempted;
 pub(crate) use text::ron;

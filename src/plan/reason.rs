@@ -80,7 +80,7 @@ fn differences(history: &History<'_>, plan: &Plan, node: &Node, last: &Last) -> 
 }
 
 /// What became of the newest attempt, in one line.
-fn attempted(attempt: &Attempt) -> String {
+pub(crate) fn attempted(attempt: &Attempt) -> String {
     let ago = attempt.time.map_or_else(String::new, |time| format!(" {}", ago(time as u64)));
     let so_far = |done: Option<u64>| {
         let progress = attempt.progress.as_ref();

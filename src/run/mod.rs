@@ -36,6 +36,6 @@ pub(crate) use guard::Guard;
 pub(crate) use log::{file_name, node_directory, untimed};
 pub(crate) use made::Said;
 pub use resources::Machine;
-pub(crate) use show::inside;
+pub(crate) use show::{inside, shown_file};
 pub(crate) use stop::Stop;
 pub use told::NodeEvents;

@@ -38,9 +38,14 @@ pub(super) fn folder(run: &Path) -> PathBuf {
     run.join("show")
 }
 
+/// Where the copy of a node's file is, in the directory of a run.
+pub(crate) fn shown_file(run: &Path, node: &str, path: &str) -> PathBuf {
+    folder(run).join(file_name(node)).join(inside(path))
+}
+
 fn copy(context: &Context, node: &str, record: &Record, path: &str) -> Result<(PathBuf, Option<String>), StoreError> {
     let content = context.store.read(&record.artifact, path)?;
-    let copy = folder(&context.directory).join(file_name(node)).join(inside(path));
+    let copy = shown_file(&context.directory, node, path);
     let folder = copy.parent().unwrap_or(&context.directory);
     fs::create_dir_all(folder).map_err(io_error("create", folder))?;
     fs::write(&copy, &content).map_err(io_error("write", &copy))?;

@@ -8,6 +8,8 @@ use super::origin::Origin;
 
 /// So many runs are named where a word fits several.
 const NAMED: usize = 5;
+/// The shortest piece of an id: its random end.
+const LEAST: usize = 4;
 
 /// A word that means no run, or several.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -70,8 +72,9 @@ fn before_last(word: &str) -> Option<usize> {
     }
 }
 
+/// Whether it is a piece of an id, and long enough to be meant as one.
 fn fits(id: &str, word: &str) -> bool {
-    !word.is_empty() && (id.starts_with(word) || id.ends_with(word))
+    word.len() >= LEAST && (id.starts_with(word) || id.ends_with(word))
 }
 
 fn names(runs: &[Run]) -> String {

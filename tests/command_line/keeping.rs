@@ -355,7 +355,7 @@ fn what_is_removed_is_made_anew_and_what_needs_it_is_told() {
     insta::assert_snapshot!(scene.fails("rm merged"), @r"
     exit 2
       × node `merged` is pinned as `good`
-      help: `hyper-flow unpin` it first, or `rm --force`
+      help: `hyper-flow unpin good` first, or `hyper-flow rm merged --force`
     ");
     insta::assert_snapshot!(
         scene.ok("rm merged --force"),

@@ -222,5 +222,5 @@ fn an_unknown_target_is_refused_with_the_nearest_name() {
         miette::Diagnostic::help(&error).unwrap().to_string()
     };
     assert_eq!(error("techer"), "did you mean `teacher`?");
-    assert_eq!(error("xyz"), "`hyper-flow ls` lists the nodes");
+    assert_eq!(error("xyz"), "the nodes are `b`, `teacher`");
 }

@@ -9,10 +9,10 @@ mod report;
 
 use hyper_flow_cache::{Record, Store};
 
-use crate::commands::{again, artifact};
 use crate::commands::context::{Context, Format};
 use crate::commands::pins;
 use crate::commands::source::{self, Overriding};
+use crate::commands::{again, artifact};
 use crate::error::Failure;
 use crate::output::Room;
 use crate::pictures::Wanted;
@@ -73,7 +73,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     };
     if let Some(past) = args.overriding.past(&file, &context.look_into_store()?)? {
         let store = context.existing_store()?;
-        let record = artifact::of_run(&past, name, &store)?;
+        let record = artifact::of_run(&past, name, &store, context)?;
         let again = || remake::again(&[&file.to_string_lossy(), name], &args.overriding, context);
         return args.show(&store, &record, path, context, |store, record| Subject::pinned(store, record, again()));
     }

@@ -1,5 +1,6 @@
 //! For people.
 
+mod compare;
 mod fitted;
 mod metrics;
 mod node;
@@ -7,6 +8,7 @@ mod paint;
 mod pins;
 mod plan;
 mod printer;
+mod runs;
 mod shown;
 mod store;
 mod table;

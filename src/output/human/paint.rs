@@ -1,6 +1,7 @@
 //! Colours, or none.
 
 use crate::plan::State;
+use crate::runs::{Ending, Status};
 
 /// Puts colours around text, if it may.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,29 @@ impl Paint {
     /// What is not.
     pub(crate) fn bad(self, text: &str) -> String {
         self.with("31", text)
+    }
+
+    /// How a run ended.
+    pub(super) fn ending(self, ending: Ending, text: &str) -> String {
+        let code = match ending {
+            Ending::Done => "32",
+            Ending::Failed | Ending::Died => "31",
+            Ending::Interrupted => "33",
+            Ending::Running => "36",
+        };
+        self.with(code, text)
+    }
+
+    /// What became of a node.
+    pub(super) fn status(self, status: &Status, text: &str) -> String {
+        let code = match status {
+            Status::Cached | Status::Ran => "32",
+            Status::Failed { .. } | Status::Died => "31",
+            Status::Interrupted => "33",
+            Status::Running => "36",
+            Status::Waiting { .. } | Status::Skipped { .. } => "2",
+        };
+        self.with(code, text)
     }
 
     fn with(self, code: &str, text: &str) -> String {

@@ -6,7 +6,7 @@ use super::Paint;
 use super::table::Table;
 use super::units::{ago, bytes, memory, seconds};
 use crate::output::report::{Listed, ListedNode, NodeState, Planned, Why};
-use crate::plan::{Provenance, State};
+use crate::plan::{Provenance, State, attempted};
 use crate::runs::Attempted;
 
 pub(super) fn planned(out: &mut dyn Write, paint: Paint, report: &Planned) -> io::Result<()> {
@@ -53,11 +53,19 @@ pub(super) fn why(out: &mut dyn Write, paint: Paint, report: &Why) -> io::Result
     let node = &report.node;
     let state = paint.state(node.state, word(node.state));
     writeln!(out, "{} ({}): {state}", paint.bold(&node.name), node.kind)?;
+    if let Some(attempt) = node.attempt.as_ref().filter(|_| !report.causes.is_empty()) {
+        writeln!(out, "  {}", attempted(attempt))?;
+    }
     for cause in &report.causes {
         writeln!(out, "  {}", cause.text)?;
     }
     if report.causes.is_empty() {
         writeln!(out, "  {}", node.reason)?;
+    }
+    let message = node.attempt.iter().filter_map(|attempt| attempt.message.as_deref());
+    message.flat_map(|text| text.lines().skip(1)).try_for_each(|line| writeln!(out, "    {line}"))?;
+    if let Some(attempt) = &node.attempt {
+        writeln!(out, "  in run {}", attempt.run)?;
     }
     if let Some(key) = &node.key {
         writeln!(out, "  key {key}")?;

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::{Paint, node, pins, plan, shown, store};
+use super::{Paint, compare, node, pins, plan, runs, shown, store};
 use crate::output::Output;
 use crate::output::report::{
-    Collected, Drawn, Exported, Forgotten, Initialised, Listed, Logged, Pins, Planned, Rebuilt, Shown, Stored,
-    Verified, Why,
+    Collected, Compared, Drawn, Exported, Forgotten, Initialised, Listed, ListedRuns, Logged, Pins, Planned, Rebuilt,
+    RunPath, Shown, ShownRun, Stored, Verified, Why,
 };
 
 /// Prints for people.
@@ -79,6 +79,22 @@ impl Output for Human {
 
     fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()> {
         store::rebuilt(out, report)
+    }
+
+    fn runs(&self, out: &mut dyn Write, report: &ListedRuns) -> io::Result<()> {
+        runs::listed(out, self.paint, report)
+    }
+
+    fn run_shown(&self, out: &mut dyn Write, report: &ShownRun) -> io::Result<()> {
+        runs::shown(out, self.paint, report)
+    }
+
+    fn compared(&self, out: &mut dyn Write, report: &Compared) -> io::Result<()> {
+        compare::compared(out, self.paint, report)
+    }
+
+    fn run_path(&self, out: &mut dyn Write, report: &RunPath) -> io::Result<()> {
+        runs::path(out, report)
     }
 
     fn initialised(&self, out: &mut dyn Write, report: &Initialised) -> io::Result<()> {

@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+/// Between columns.
+const GAP: usize = 2;
+
 /// Rows of text in columns of equal width. Colours are put on after widths are known.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -22,6 +25,25 @@ impl Table {
 
     pub(super) fn push(&mut self, row: impl IntoIterator<Item = String>) {
         self.rows.push(row.into_iter().collect());
+    }
+
+    /// Cuts cells of these columns, the first one first, until a row takes no more than `room`.
+    pub(super) fn fit(&mut self, room: usize, columns: &[usize]) {
+        const LEAST: usize = 8;
+        for &column in columns {
+            let widths = self.widths();
+            let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+            let (Some(width), over) = (widths.get(column), total.saturating_sub(room)) else { continue };
+            let most = width.saturating_sub(over).max(LEAST.min(*width));
+            for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+                if let Some((end, _)) = cell.char_indices().nth(most.saturating_sub(1))
+                    && cell.chars().count() > most
+                {
+                    cell.truncate(end);
+                    cell.push('…');
+                }
+            }
+        }
     }
 
     /// Writes the rows, each line after `indent`; `paint` gets row, column and padded text.

@@ -1,0 +1,74 @@
+//! Two runs or nodes, side by side.
+
+use std::io::{self, Write};
+
+use super::Paint;
+use super::table::Table;
+use super::units::{count, number};
+use crate::output::report::{Compared, ComparedNode, ComparedNumber, ComparedSide, Presence};
+
+pub(super) fn compared(out: &mut dyn Write, paint: Paint, report: &Compared) -> io::Result<()> {
+    for (name, side) in [("a", &report.a), ("b", &report.b)] {
+        writeln!(out, "{}  {}", paint.bold(name), about(side))?;
+    }
+    if report.nodes.is_empty() {
+        return writeln!(out, "no difference in {}", count(report.same as u64, "node"));
+    }
+    for node in &report.nodes {
+        write_node(out, paint, node)?;
+    }
+    match report.same {
+        0 => Ok(()),
+        1 => writeln!(out, "{}", paint.dim("1 node is the same")),
+        same => writeln!(out, "{}", paint.dim(&format!("{same} nodes are the same"))),
+    }
+}
+
+fn about(side: &ComparedSide) -> String {
+    let pipeline = side.pipeline.iter().map(|name| format!("of {name}"));
+    let set = side.set.iter().map(|set| format!("--set {set}"));
+    std::iter::once(side.label.clone()).chain(pipeline).chain(set).collect::<Vec<_>>().join("  ")
+}
+
+fn write_node(out: &mut dyn Write, paint: Paint, node: &ComparedNode) -> io::Result<()> {
+    let name = match &node.named {
+        Some(other) => format!("{} | {other}", node.name),
+        None => node.name.clone(),
+    };
+    let only = match node.presence {
+        Presence::Both => "",
+        Presence::OnlyInA => "  only in a",
+        Presence::OnlyInB => "  only in b",
+    };
+    writeln!(out, "{}{only}", paint.bold(&name))?;
+    node.settings.iter().try_for_each(|setting| writeln!(out, "  {}", setting.text))?;
+    node.inputs.iter().try_for_each(|place| writeln!(out, "  {place}: another artifact"))?;
+    numbers(out, paint, node)?;
+    for picture in &node.pictures {
+        let verdict = if picture.same { "same bytes" } else { "different" };
+        writeln!(out, "  {}: {verdict}", picture.path)?;
+        for (name, path) in [("a", &picture.a), ("b", &picture.b)] {
+            path.iter().try_for_each(|path| writeln!(out, "    {}  {}", paint.dim(name), path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The numbers that differ.
+fn numbers(out: &mut dyn Write, paint: Paint, node: &ComparedNode) -> io::Result<()> {
+    let differing: Vec<&ComparedNumber> = node.numbers.iter().filter(|number| number.a != number.b).collect();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(["", "a", "b", "b - a"]).right([1, 2, 3]);
+    let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
+    for found in differing {
+        let difference = found.difference.map_or_else(|| "-".to_owned(), |by| format!("{}{}", sign(by), number(by)));
+        table.push([found.name.clone(), cell(found.a), cell(found.b), difference]);
+    }
+    table.write(out, "  ", |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })
+}
+
+fn sign(value: f64) -> &'static str {
+    if value > 0.0 { "+" } else { "" }
+}
