@@ -14,7 +14,7 @@ pub(crate) enum Wanted {
     Auto,
     /// kitty's protocol, also of Ghostty.
     Kitty,
-    /// iTerm2's protocol, also of WezTerm, Konsole, mintty, VS Code.
+    /// iTerm2's protocol, also of WezTerm, Konsole, mintty.
     Iterm,
     /// Sixel, as of foot, mlterm, contour, xterm -ti vt340, Windows Terminal.
     Sixel,
@@ -77,7 +77,7 @@ fn known(environment: &dyn Fn(&str) -> String) -> Option<Protocol> {
     if ["xterm-kitty", "xterm-ghostty"].contains(&term.as_str()) || program == "ghostty" || has("KITTY_WINDOW_ID") {
         return Some(Protocol::Kitty);
     }
-    let iterm = ["iTerm.app", "WezTerm", "mintty", "rio", "WarpTerminal", "vscode"];
+    let iterm = ["iTerm.app", "WezTerm", "mintty", "rio", "WarpTerminal"];
     if iterm.contains(&program.as_str()) || other.starts_with("iTerm") || has("KONSOLE_VERSION") {
         return Some(Protocol::Iterm);
     }

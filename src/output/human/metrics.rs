@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
+use super::shown::plain_rows;
 use super::units::number;
 use super::{Column, Fitted, Paint};
 use crate::output::evaluation::{self, evaluation};
@@ -31,16 +32,20 @@ pub(super) fn metrics(out: &mut dyn Write, paint: Paint, found: &Value, report: 
                     paint.dim(&format!("there is no room for {}: `--wide`", table.left_out.join(", ")))
                 )?;
             }
-            beside(out, paint, found)
+            beside(out, paint, found, report)
         }
         _ => writeln!(out, "  {found:#}"),
     }
 }
 
-/// What is neither rows nor anything else of several parts.
-fn beside(out: &mut dyn Write, paint: Paint, metrics: &Value) -> io::Result<()> {
-    let plain = metrics.as_object().into_iter().flatten().filter(|(_, value)| !value.is_array() && !value.is_object());
-    plain.into_iter().try_for_each(|(name, value)| writeln!(out, "  {}  {}", paint.dim(name), cell(Some(value))))
+/// What is neither rows nor anything else of several parts, and was not told before.
+fn beside(out: &mut dyn Write, paint: Paint, metrics: &Value, report: &Shown) -> io::Result<()> {
+    let told = |text: &str| report.made.iter().flat_map(|made| &made.told).any(|told| told == text);
+    let plain = |value: &Value| !value.is_array() && !value.is_object() && !value.is_null();
+    let fields = metrics.as_object().into_iter().flatten();
+    let fields = fields.filter(|(_, value)| plain(value) && !value.as_str().is_some_and(told));
+    let rows = fields.map(|(name, value)| (name.clone(), cell(Some(value)))).collect();
+    plain_rows(out, paint, report.room, &rows)
 }
 
 /// The columns that some row has, in the order of the first; the first is dearest. Each number has half of its interval.

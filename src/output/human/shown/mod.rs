@@ -10,6 +10,8 @@ use std::io::{self, Write};
 
 use section::{Rows, head, rows, wrapped};
 
+pub(super) use section::plain_rows;
+
 use super::Paint;
 use super::metrics::metrics;
 use super::units::{bytes, count, number};
@@ -29,7 +31,7 @@ pub(super) fn shown(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Re
     if let Some(lora) = &report.lora {
         lora::lora(out, paint, report, lora)?;
     }
-    let measured: Rows = report.measured.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
+    let measured: Rows = report.measured.iter().map(|(name, value)| (name.clone(), measured(*value))).collect();
     rows(out, paint, report.room, "measured", measured)?;
     if let Some(found) = &report.metrics {
         head(out, paint, "metrics")?;
@@ -41,6 +43,11 @@ pub(super) fn shown(out: &mut dyn Write, paint: Paint, report: &Shown) -> io::Re
     }
     rows(out, paint, report.room, "files", files(report))?;
     pictures(out, paint, report)
+}
+
+/// A count is a whole number.
+fn measured(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e6 { value.to_string() } else { number(value) }
 }
 
 /// What the worker said of what it made; of a dataset's left out files there is a list with names.

@@ -6,7 +6,7 @@ use crate::output::human::Paint;
 use crate::output::room::{Room, width, wrap};
 
 /// Names, and what is said of each.
-pub(super) type Rows = Vec<(String, String)>;
+pub(in crate::output::human) type Rows = Vec<(String, String)>;
 
 /// Names that are longer have their text below.
 const NAME: usize = 30;
@@ -32,7 +32,12 @@ pub(super) fn rows(out: &mut dyn Write, paint: Paint, room: Room, text: &str, ro
 }
 
 /// Names in a column, and their texts beside it, which go on below themselves.
-pub(super) fn plain_rows(out: &mut dyn Write, paint: Paint, room: Room, rows: &Rows) -> io::Result<()> {
+pub(in crate::output::human) fn plain_rows(
+    out: &mut dyn Write,
+    paint: Paint,
+    room: Room,
+    rows: &Rows,
+) -> io::Result<()> {
     let names = rows.iter().map(|(name, _)| width(name)).filter(|length| *length <= NAME);
     let longest = names.max().unwrap_or(0);
     for (name, text) in rows {
