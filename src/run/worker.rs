@@ -151,7 +151,11 @@ impl Heard {
             Said::Show { path } => self.report.said.show.push(path.to_string_lossy().into_owned()),
             Said::Message { level: Level::Error, text } => self.error = Some(text.clone()),
             Said::Message { text, .. } if self.report.told.len() < TOLD => self.report.told.push(text.clone()),
-            Said::Step { .. } | Said::Progress { .. } | Said::Sample { .. } | Said::Message { .. } => {}
+            Said::Step { .. }
+            | Said::Norms { .. }
+            | Said::Progress { .. }
+            | Said::Sample { .. }
+            | Said::Message { .. } => {}
         }
     }
 }

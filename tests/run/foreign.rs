@@ -22,7 +22,7 @@ exit "$(cat code)"
 
 const DESCRIPTION: &str = r#"{"worker":"VERSION","protocol":1,"kinds":{"Digits":1},"libtorch":"none","cpu":"cpu:none","gpus":["cuda:sm_90"]}"#;
 
-const EVENTS: [&str; 28] = [
+const EVENTS: [&str; 29] = [
     r#"{"event":"started","device":"cpu:nonex1","libtorch":"none","worker":"0"}"#,
     r#"{"event":"step","step":1,"of":10,"losses":{"mse":0.5},"speed":1e308}"#,
     r#"{"event":"step","step":18446744073709551615,"of":0,"losses":{}}"#,
@@ -33,6 +33,7 @@ const EVENTS: [&str; 28] = [
     r#"{"event":"progress","done":18446744073709551615,"of":0,"unit":"\u001b[2J\u0000"}"#,
     r#"{"event":"progress","done":7,"of":3,"unit":""}"#,
     r#"{"event":"checkpoint","step":0}"#,
+    r#"{"event":"norms","step":3,"norms":{"\u001b]0;":1e300,"a":-1,"":0}}"#,
     r#"{"event":"resumed","step":18446744073709551615}"#,
     r#"{"event":"sample","step":1,"path":"../../../../etc/hostname"}"#,
     r#"{"event":"metric","name":"","value":-0.0}"#,

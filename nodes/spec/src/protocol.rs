@@ -165,6 +165,13 @@ pub enum Event {
         /// The last step that is in it.
         step: u64,
     },
+    /// How far adapters have gone from their base, told with some checkpoints: at most a hundred times in a training.
+    Norms {
+        /// The step after which they are this.
+        step: u64,
+        /// The Frobenius norm of the ΔW of each adapted module, by its path.
+        norms: BTreeMap<String, f64>,
+    },
     /// A picture of the adapted model was written.
     Sample {
         /// The step after which it was drawn.

@@ -65,7 +65,7 @@ impl Student {
 
     /// What the loop trains.
     pub(crate) fn group(&self, lr: f64) -> Group {
-        Group::main("student", named(&self.lora), lr)
+        Group { lora: Some(self.lora.view()), ..Group::main("student", named(&self.lora), lr) }
     }
 
     /// What the loop averages into.

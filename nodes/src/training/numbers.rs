@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use hyper_flow_diffusion::lora::Lora;
 use hyper_flow_spec::{Event, Held};
 
 use crate::worker::{Context, memory};
@@ -36,17 +37,22 @@ impl Numbers {
 /// How often the GPU's driver is asked: another program is started for it.
 const ASK: Duration = Duration::from_secs(60);
 
-/// How fast steps come, and what memory they take.
+/// The norms of adapters are told so often in a training, or less: a large model has a thousand of them.
+const NORMS: u64 = 100;
+
+/// How fast steps come, what memory they take, and what is due to be told.
 #[derive(Debug)]
 pub(super) struct Gauge {
     told: Instant,
     asked: Option<Instant>,
     gpu: Option<u64>,
+    /// The step after which the norms were last told.
+    normed: u64,
 }
 
 impl Gauge {
     pub(super) fn new() -> Gauge {
-        Gauge { told: Instant::now(), asked: None, gpu: None }
+        Gauge { told: Instant::now(), asked: None, gpu: None, normed: 0 }
     }
 
     /// The first step begins.
@@ -63,6 +69,15 @@ impl Gauge {
         Event::Step { step, of, losses, speed, lr, grad_norm, memory }
     }
 
+    /// Whether the norms of adapters are told after a step that is in a checkpoint; they count as told then.
+    pub(super) fn is_due(&mut self, step: u64, of: u64) -> bool {
+        let due = step == of || step >= self.normed + of / NORMS;
+        if due {
+            self.normed = step;
+        }
+        due
+    }
+
     /// Reports the most memory so far, after the first step and then now and then.
     pub(super) fn ask_gpu(&mut self, context: &Context) {
         if self.asked.is_none_or(|asked| asked.elapsed() >= ASK) {
@@ -70,6 +85,12 @@ impl Gauge {
             self.gpu = context.report_memory().and_then(|memory| memory.gpu);
         }
     }
+}
+
+/// The norms of what adapters add.
+pub(super) fn norms(step: u64, lora: &Lora) -> Event {
+    let norms = lora.norms().into_iter().filter(|(_, norm)| norm.is_finite());
+    Event::Norms { step, norms: norms.map(|(module, norm)| (module, brief(norm))).collect() }
 }
 
 /// Six digits: more are noise, and a log has hundreds of thousands of them.
@@ -88,6 +109,14 @@ mod tests {
             [1e-4, 0.123_457, 123_457e3, 0.0]
         );
         assert!(brief(f64::INFINITY).is_infinite() && brief(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn norms_are_told_a_hundred_times_at_most() {
+        let mut gauge = Gauge::new();
+        assert_eq!((1..=10_000).filter(|step| gauge.is_due(*step, 10_000)).count(), 100);
+        let mut few = Gauge::new();
+        assert!((1..=7).all(|step| few.is_due(step, 7)), "of a short training at each checkpoint");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use hyper_flow_diffusion::Tape;
+use hyper_flow_diffusion::lora::Lora;
 use hyper_flow_diffusion::optim::AdamWConfig;
 use hyper_flow_spec::kinds::Precision;
 use tch::Tensor;
@@ -31,13 +32,15 @@ pub(crate) struct Group {
     pub(crate) decays: bool,
     /// Decay rates of AdamW's running means.
     pub(crate) betas: (f64, f64),
+    /// The adapters that these parameters are, if they are some: the norms of what they add are told.
+    pub(crate) lora: Option<Lora>,
 }
 
 impl Group {
     /// The weights that the node yields: one update a step.
     pub(crate) fn main(name: &'static str, parameters: Vec<(String, Tensor)>, lr: f64) -> Self {
         let betas = AdamWConfig::default().betas;
-        Self { name, parameters, lr, updates: 1, first_updates: 0, decays: true, betas }
+        Self { name, parameters, lr, updates: 1, first_updates: 0, decays: true, betas, lora: None }
     }
 }
 

@@ -14,7 +14,7 @@ use tch::{Tensor, no_grad};
 
 use super::checkpoint::{self, Begin, Checkpoint, Generations};
 use super::draw::Orders;
-use super::numbers::{Gauge, Means, Numbers};
+use super::numbers::{Gauge, Means, Numbers, norms};
 use super::{Draw, Group, Recipe};
 use crate::picture::{Canvas, to_bytes, write_png};
 use crate::worker::Context;
@@ -255,11 +255,20 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             Ok(()) => {
                 (self.kept, self.told) = (step, false);
                 self.context.reporter.event(&Event::Checkpoint { step });
+                self.tell_norms(step);
             }
             Err(error @ DiffusionError::Io { .. }) => self.tell_unkept(step, &error),
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// How far the adapters that the node yields have gone from the base.
+    fn tell_norms(&mut self, step: u64) {
+        let lora = self.groups.last().and_then(|(group, _)| group.lora.as_ref());
+        if let Some(lora) = lora.filter(|_| self.gauge.is_due(step, self.schedule.steps)) {
+            self.context.reporter.event(&norms(step, lora));
+        }
     }
 
     /// A disk that refuses, as a full one, takes nothing from the training but the way back: told once, until it is well.

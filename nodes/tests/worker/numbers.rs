@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hyper_flow_spec::{Event, Held};
 use serde_json::json;
 
-use crate::chain::{score_distill, train_judge};
+use crate::chain::{score_distill, segment_distill, train_judge};
 use crate::lab::{Ended, Work};
 
 /// Of each step.
@@ -56,4 +56,21 @@ fn each_optimiser_tells_its_own() {
     assert!(steps.iter().all(|step| names(&step.lr) == ["fake", "student"]), "as its losses are named");
     assert!(steps.iter().all(|step| names(&step.grad_norm) == ["fake", "student"]));
     assert_eq!((steps[1].lr["fake"], steps[1].lr["student"]), (0.001, 0.002));
+}
+
+#[test]
+fn norms_of_the_adapters_come_with_checkpoints() {
+    let norms = |work: &Work| {
+        let norms = |event: &Event| match event.clone() {
+            Event::Norms { step, norms } => Some((step, norms)),
+            _ => None,
+        };
+        work.run().succeeded().events.iter().filter_map(norms).collect::<Vec<_>>()
+    };
+    let often = |work: Work| work.with(|job| job.checkpoint_seconds = 0.0);
+    let told = norms(&often(segment_distill(json!({"steps": 3}))));
+    assert_eq!(told.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [1, 2, 3]);
+    let sum = |of: &BTreeMap<String, f64>| of.values().sum::<f64>();
+    assert!(told[2].1.len() > 10 && sum(&told[2].1) > sum(&told[0].1), "{told:?}");
+    assert_eq!(norms(&often(train_judge(json!({"steps": 2})))), [], "where nothing is adapted");
 }

@@ -48,6 +48,14 @@ impl LoraLayer {
         product.reshape(self.weight_shape())
     }
 
+    /// The Frobenius norm of ΔW, of matrices that are as small as the rank: ‖BA‖² is the sum of (BᵀB)∘(AAᵀ).
+    pub(super) fn norm(&self) -> Tensor {
+        let matrix = |t: &Tensor| t.detach().to_kind(Kind::Float).flatten(1, -1);
+        let (up, down) = (matrix(&self.up), matrix(&self.down));
+        let square = (up.tr().matmul(&up) * down.matmul(&down.tr())).sum(Kind::Float);
+        square.clamp_min(0.0).sqrt() * self.scale().abs()
+    }
+
     /// The shape of the weight that this adapts.
     pub fn weight_shape(&self) -> Vec<i64> {
         let mut shape = self.down.size();

@@ -59,6 +59,22 @@ impl Lora {
         self
     }
 
+    /// The same adapters, of the very same tensors.
+    #[must_use]
+    pub fn view(&self) -> Self {
+        self.map(Tensor::shallow_clone)
+    }
+
+    /// The Frobenius norm of each module's ΔW: how far it has gone from the base. The device is waited for once.
+    pub fn norms(&self) -> BTreeMap<String, f64> {
+        if self.layers.is_empty() {
+            return BTreeMap::new();
+        }
+        let norms: Vec<Tensor> = no_grad(|| self.layers.values().map(LoraLayer::norm).collect());
+        let norms = Vec::<f64>::try_from(Tensor::stack(&norms, 0).to_kind(Kind::Double)).expect("one number a module");
+        self.layers.keys().cloned().zip(norms).collect()
+    }
+
     /// A frozen copy that shares nothing with this.
     pub fn deep_copy(&self) -> Self {
         self.map(|t| t.detach().copy())

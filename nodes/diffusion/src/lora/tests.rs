@@ -224,3 +224,17 @@ fn a_module_under_two_names_is_refused() {
     assert!(read_lora(path.path(), std::slice::from_ref(&module), None, Device::Cpu).is_ok());
     assert!(read_kohya(path.path(), &[module], Device::Cpu).is_err());
 }
+
+#[test]
+fn norms_are_those_of_the_deltas() {
+    let lora = lora(4);
+    let norms = lora.view().norms();
+    assert_eq!(norms.keys().collect::<Vec<_>>(), lora.layers.keys().collect::<Vec<_>>());
+    for (path, norm) in norms {
+        let delta = lora.delta(&path).unwrap().norm().double_value(&[]);
+        assert!((norm - delta).abs() < 1e-5 * delta, "{path}: {norm} and {delta}");
+    }
+    let (fresh, _) = Lora::new(&targets(), 3, 6.0, 1);
+    assert!(fresh.norms().values().all(|norm| *norm == 0.0));
+    assert!(Lora::default().norms().is_empty());
+}
