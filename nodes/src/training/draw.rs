@@ -35,11 +35,14 @@ pub(crate) struct Draw<'a> {
 /// The last random order of each stream, and which of its orders that is: parts of a batch, and batches of an epoch, share
 /// it. Kept to save time alone, for it is drawn alike at any moment.
 #[derive(Debug, Default)]
-pub(super) struct Orders(RefCell<BTreeMap<String, (u64, Rc<Vec<i64>>)>>);
+pub(super) struct Orders(RefCell<BTreeMap<String, (u64, Order)>>);
+
+/// 0..n in some order.
+type Order = Rc<Vec<i64>>;
 
 impl Orders {
     /// The order of this number in a stream of orders of 0..n.
-    fn get(&self, stream: String, number: u64, draw: impl FnOnce() -> Vec<i64>) -> Rc<Vec<i64>> {
+    fn get(&self, stream: String, number: u64, draw: impl FnOnce() -> Vec<i64>) -> Order {
         let mut kept = self.0.borrow_mut();
         match kept.get(&stream) {
             Some((last, order)) if *last == number => Rc::clone(order),
@@ -91,8 +94,9 @@ impl Draw<'_> {
     }
 
     /// 0..n in the order of this number in a stream of orders.
-    fn order(&self, purpose: &str, number: u64, n: i64) -> Rc<Vec<i64>> {
-        let stream = format!("{}/{purpose}", self.group);
+    fn order(&self, purpose: &str, number: u64, n: i64) -> Order {
+        // Two data sets of one training may be gone through by one name.
+        let stream = format!("{}/{purpose}/{n}", self.group);
         self.orders.get(stream, number, || self.stream(purpose, number).permutation(n))
     }
 
@@ -227,7 +231,9 @@ mod tests {
             for group in ["model", "fake"] {
                 let kept = Draw { update, group, ..first };
                 let drawn = Draw { group, ..draw(update, 0, 1, 4) };
-                assert_eq!(kept.indices(10), drawn.indices(10), "{group}, {update}");
+                for n in [10, 7] {
+                    assert_eq!(kept.indices(n), drawn.indices(n), "{group}, {update} of {n}");
+                }
             }
         }
     }
