@@ -39,6 +39,7 @@
 //! | a reason why a node runs | [`plan`] |
 //! | how processes are started, watched and stopped | [`run`] |
 //! | what is known of earlier runs, and which pipeline they ran | [`runs`] |
+//! | what TensorBoard shows of a run | `src/tensorboard/`, which sees only what the worker says; `tests/tensorboard.py` asks TensorBoard |
 //! | what is on the screen during a run | [`display`], which sees only events |
 //! | what `show` tells of an artifact of some type, from its files | [`look`], and `output/human/shown/` for how it is told |
 //! | how a terminal draws pictures, and where copies of them can be opened | `pictures` |
@@ -101,4 +102,5 @@ pub mod plan;
 pub mod run;
 pub mod runs;
 mod signals;
+mod tensorboard;
 pub mod worker;

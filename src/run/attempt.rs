@@ -155,6 +155,16 @@ pub(super) struct Report {
 }
 
 impl Attempt<'_> {
+    /// The seed of its random numbers.
+    pub(super) fn seed(&self) -> u64 {
+        self.node.settings.seed.unwrap_or(self.context.pipeline.seed)
+    }
+
+    /// Where samples of a training are.
+    pub(super) fn samples(&self) -> PathBuf {
+        self.log.join("samples")
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits { timeout: self.node.settings.timeout, grace: self.context.options.grace }
     }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper_flow_cache::Key;
 use hyper_flow_spec::{Device, Event as Said, Job, Kind, Level, PROTOCOL};
 use tokio::io::{AsyncRead, BufReader};
 use tokio::task::JoinHandle;
@@ -12,12 +13,13 @@ use tokio::task::JoinHandle;
 use super::attempt::{Attempt, Report};
 use super::capture::{Capture, LogFile};
 use super::command::how;
-use super::context::Context;
+use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::Event;
 use super::lines;
 use super::log::{io_error, write_json};
 use super::process::{End, Process, at_most};
+use crate::tensorboard::{Curve, Source};
 
 /// After that many lines that are no events, the rest of them goes only to the log.
 const STRAY_LINES: usize = 100;
@@ -72,7 +74,7 @@ fn conclude(end: End, heard: Heard, output: Option<String>) -> Result<Report, No
 
 fn write_job(attempt: &Attempt<'_>) -> Result<(), NodeError> {
     let node = attempt.node;
-    let samples = attempt.log.join("samples");
+    let samples = attempt.samples();
     std::fs::create_dir_all(&samples).map_err(io_error("create", &samples))?;
     let job = Job {
         protocol: PROTOCOL,
@@ -84,7 +86,7 @@ fn write_job(attempt: &Attempt<'_>) -> Result<(), NodeError> {
         log: samples,
         device: device(node.settings.device),
         threads: attempt.threads,
-        seed: node.settings.seed.unwrap_or(attempt.context.pipeline.seed),
+        seed: attempt.seed(),
         sample_every: node.settings.sample_every,
         checkpoint_seconds: node.settings.checkpoint_seconds,
     };
@@ -169,9 +171,15 @@ struct Ears {
 impl Ears {
     fn on(attempt: &Attempt<'_>, stream: impl AsyncRead + Unpin + Send + 'static) -> Ears {
         let heard = Arc::new(Mutex::new(Heard::default()));
-        let log = LogFile::new(attempt.log.join("stdout.jsonl"));
-        let (context, node) = (Arc::clone(attempt.context), attempt.node.name.clone());
-        let task = tokio::spawn(listen(stream, log, context, node, Arc::clone(&heard)));
+        let listener = Listener {
+            context: Arc::clone(attempt.context),
+            node: attempt.node.name.clone(),
+            key: *attempt.key,
+            log: LogFile::new(attempt.log.join("stdout.jsonl")),
+            curve: curve(attempt),
+            heard: Arc::clone(&heard),
+        };
+        let task = tokio::spawn(listener.listen(stream));
         Ears { heard, task }
     }
 
@@ -183,20 +191,58 @@ impl Ears {
     }
 }
 
-async fn listen(
-    stream: impl AsyncRead + Unpin,
-    mut log: LogFile,
+fn curve(attempt: &Attempt<'_>) -> Curve {
+    Curve::new(Source {
+        run: &attempt.context.directory,
+        pipeline: &attempt.context.pipeline.name,
+        node: &attempt.node.name,
+        kind: &attempt.node.kind,
+        seed: attempt.seed(),
+        samples: attempt.samples(),
+        out: attempt.job.out(),
+    })
+}
+
+/// All who are told what a worker says.
+struct Listener {
     context: Arc<Context>,
     node: String,
+    key: Key,
+    log: LogFile,
+    curve: Curve,
     heard: Arc<Mutex<Heard>>,
-) {
-    let mut stream = BufReader::new(stream);
-    while let Ok(Some(mut line)) = lines::next(&mut stream).await {
-        let said = understand(&line, &heard);
-        line.push(b'\n');
-        log.write(&line);
-        if let Some(event) = said {
-            context.emit(Event::Worker { node: node.clone(), event });
+}
+
+impl Listener {
+    async fn listen(mut self, stream: impl AsyncRead + Unpin) {
+        let mut stream = BufReader::new(stream);
+        while let Ok(Some(mut line)) = lines::next(&mut stream).await {
+            let said = understand(&line, &self.heard);
+            line.push(b'\n');
+            self.log.write(&line);
+            if let Some(event) = said {
+                self = self.plot(&event).await;
+                self.context.emit(Event::Worker { node: self.node.clone(), event });
+            }
+        }
+        self.curve.end();
+    }
+
+    /// Runs are read where a training goes on.
+    async fn plot(mut self, event: &Said) -> Listener {
+        match event {
+            Said::Resumed { step } => {
+                let step = *step;
+                blocking(move || {
+                    self.curve.goes_on(&self.context.store, &self.key, step);
+                    self
+                })
+                .await
+            }
+            _ => {
+                self.curve.take(event);
+                self
+            }
         }
     }
 }

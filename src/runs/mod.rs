@@ -8,6 +8,7 @@
 //! | `keys.jsonl` | the key of every node, before it starts and when it is done |
 //! | `events.jsonl` | what happened |
 //! | `summary.json` | what became of the run and of each node, written when it ends |
+//! | `<pipeline>/<node>/` | event files of TensorBoard, of what trains or is an Eval |
 //! | `nodes/<node>/`, `show/` | what nodes printed and showed |
 //!
 //! What is kept in the store, and what a node was last, is read from `run.json` and `keys.jsonl` alone. A [`Past`] is all
