@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::commands;
 use crate::commands::context::{Context, Format};
@@ -44,9 +46,9 @@ struct Global {
     #[arg(long, global = true)]
     paranoid: bool,
     /// Print JSON, for machines; mistakes too, on standard error.
-    #[arg(long, global = true, conflicts_with = "quiet")]
+    #[arg(long, global = true)]
     json: bool,
-    /// Print only the names or values that were asked for.
+    /// Print only the names or values that were asked for; with `--json`, that is JSON as ever.
     #[arg(long, short, global = true)]
     quiet: bool,
     /// When to colour.
@@ -163,6 +165,8 @@ impl When {
     }
 }
 
+/// Only what the crates here log: what the libraries below them do inside is nothing that a user can act upon.
+///
 /// Lines that nobody reads in time are lost, so that they never hold up a run.
 fn log_to_stderr(verbose: u8, color: bool) -> Option<WorkerGuard> {
     let level = match verbose {
@@ -172,6 +176,8 @@ fn log_to_stderr(verbose: u8, color: bool) -> Option<WorkerGuard> {
         _ => LevelFilter::TRACE,
     };
     let (lines, guard) = tracing_appender::non_blocking(stderr());
-    tracing_subscriber::fmt().with_writer(lines).with_ansi(color).with_max_level(level).init();
+    let ours = Targets::new().with_target("hyper_flow", level);
+    let layer = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(color);
+    tracing_subscriber::registry().with(layer.with_filter(ours)).init();
     Some(guard)
 }

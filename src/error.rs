@@ -1,11 +1,14 @@
 //! How a command ends when it does not succeed: what is printed, and the exit code.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hyper_flow_cache::StoreError;
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandler, Report};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, JSONReportHandler, LabeledSpan, Report, Severity, SourceCode,
+};
 
 use crate::commands::context::Format;
 use crate::output::harmless;
@@ -130,9 +133,65 @@ pub(crate) fn print(diagnostic: &dyn Diagnostic, format: Format, color: bool) {
     let mut text = String::new();
     let rendered = match format {
         Format::Json => JSONReportHandler::new().render_report(&mut text, diagnostic).map(|()| text.push('\n')),
-        Format::Human | Format::Quiet => GraphicalReportHandler::new_themed(theme).render_report(&mut text, diagnostic),
+        Format::Human | Format::Quiet => render(&GraphicalReportHandler::new_themed(theme), diagnostic, &mut text),
     };
     if rendered.is_ok() {
         eprint!("{}", harmless(&text, color));
+    }
+}
+
+/// Renders a diagnostic for people, and those that are related to it below, an empty line before each. (miette writes a
+/// heading before each of those, a line with the word `Error:` alone.)
+///
+/// # Errors
+/// If a label does not point into its source.
+pub fn render(handler: &GraphicalReportHandler, diagnostic: &dyn Diagnostic, out: &mut String) -> fmt::Result {
+    handler.render_report(out, &Alone(diagnostic))?;
+    for related in diagnostic.related().into_iter().flatten() {
+        out.push('\n');
+        handler.render_report(out, related)?;
+    }
+    Ok(())
+}
+
+/// A diagnostic without those that are related to it.
+#[derive(Debug)]
+struct Alone<'a>(&'a dyn Diagnostic);
+
+impl fmt::Display for Alone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)
+    }
+}
+
+impl std::error::Error for Alone<'_> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Diagnostic for Alone<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.code()
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        self.0.severity()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.help()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.0.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.0.labels()
+    }
+
+    fn diagnostic_source(&self) -> Option<&dyn Diagnostic> {
+        self.0.diagnostic_source()
     }
 }

@@ -154,6 +154,18 @@ fn of_run(run: &str, store: &Store) -> Result<PathBuf, Failure> {
     Ok(origin.find(store).unwrap_or_else(|| origin.path().to_owned()))
 }
 
+/// For a command that takes any number of pipelines: those that are named, or else the one that is meant.
+pub(crate) fn files(words: &[String], context: &Context) -> Result<Vec<PathBuf>, Failure> {
+    match words.iter().find(|word| !is_file(word)) {
+        Some(word) => {
+            let message = format!("`{word}` is no pipeline file");
+            Err(Failure::usage(message, "the name of a pipeline ends in `.ron`"))
+        }
+        None if words.is_empty() => Ok(vec![default(context)?]),
+        None => Ok(words.iter().map(PathBuf::from).collect()),
+    }
+}
+
 fn count(words: usize) -> String {
     match words {
         0 => "nothing is".to_owned(),

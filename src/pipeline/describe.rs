@@ -150,6 +150,11 @@ impl Description {
         words::variants(&self.definitions, schema)
     }
 
+    /// Whether this is how a value that has no quotes, a number or a truth value, is written.
+    pub(super) fn is_plain(&self, schema: &Value, text: &str) -> bool {
+        words::is_plain(&self.definitions, schema, text)
+    }
+
     /// What a field takes, and what it is for.
     pub(super) fn hint(&self, field: &Field) -> String {
         self.hint_of(&field.name, &field.schema)

@@ -9,6 +9,8 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde::Serialize;
 use serde::ser::SerializeStruct;
 
+use super::source::Unreadable;
+
 /// More findings than this are counted, not shown.
 pub(super) const SHOWN: usize = 100;
 
@@ -145,10 +147,11 @@ pub struct PipelineErrors {
 
 impl PipelineErrors {
     /// A file that cannot be read has one mistake, without a place.
-    pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+    pub(crate) fn unreadable(path: &Path, error: Unreadable) -> Self {
+        let advice = || "give the path of a pipeline file, for example `pipelines/hello.ron`".to_owned();
         let finding = Finding {
-            message: format!("failed to read {}: {error}", path.display()),
-            help: Some("give the path of a pipeline file, for example `pipelines/hello.ron`".to_owned()),
+            message: format!("failed to read {}: {}", path.display(), error.why),
+            help: Some(error.help.unwrap_or_else(advice)),
             severity: Severity::Error,
             source: None,
             labels: Vec::new(),
@@ -158,12 +161,29 @@ impl PipelineErrors {
     }
 }
 
+impl PipelineErrors {
+    /// The texts that hold the mistakes: the file, a file of parameters, or `--set`.
+    fn places(&self) -> String {
+        let names =
+            self.findings.iter().map(|finding| finding.source.as_ref().map_or(self.file.as_str(), |s| s.name()));
+        let mut places: Vec<&str> = Vec::new();
+        names.for_each(|name| {
+            if !places.contains(&name) {
+                places.push(name)
+            }
+        });
+        let quoted = |name: &str| if name.starts_with("--") { format!("`{name}`") } else { name.to_owned() };
+        places.into_iter().map(quoted).collect::<Vec<_>>().join(" and ")
+    }
+}
+
 impl fmt::Display for PipelineErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = self.places();
         match self.findings.len() {
-            1 => write!(f, "1 mistake in {}", self.file),
-            n if n > SHOWN => write!(f, "{n} mistakes in {}, of which these are the first {SHOWN}", self.file),
-            n => write!(f, "{n} mistakes in {}", self.file),
+            1 => write!(f, "1 mistake in {places}"),
+            n if n > SHOWN => write!(f, "{n} mistakes in {places}, of which these are the first {SHOWN}"),
+            n => write!(f, "{n} mistakes in {places}"),
         }
     }
 }

@@ -5,10 +5,11 @@
 //!    makes one node many.
 //! 3. `nodes`, `typed`: every struct is rendered back to text (`fragment`) and parsed by ron into the
 //!    types of the kinds, whole if it is right, field by field if not.
-//! 4. `references`, `cycle`, `files`: what points out of a node is followed.
+//! 4. `references`, `cycle`, `fit`, `files`: what points out of a node is followed.
 //!
 //! Every step adds to one list of findings (`draft`) and goes on.
 
+mod about;
 mod check;
 mod cycle;
 mod describe;
@@ -16,12 +17,14 @@ mod draft;
 mod file;
 mod files;
 mod finding;
+mod fit;
 mod fragment;
 mod matrix;
 mod model;
 mod nodes;
 mod overrides;
 mod params;
+mod quotes;
 mod references;
 mod repeated;
 mod scan;
@@ -33,6 +36,7 @@ mod typed;
 mod units;
 mod words;
 
+pub(crate) use about::of_lora;
 pub use describe::{Description, Field, KindDescription};
 pub use file::json_schema;
 pub(crate) use files::is_on_path;

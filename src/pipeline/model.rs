@@ -123,7 +123,7 @@ pub struct Overrides {
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Pipeline, PipelineErrors> {
     match read_text(path) {
         Ok(text) => Pipeline::parse(&text, path, overrides),
-        Err(error) => Err(PipelineErrors::unreadable(path, &error)),
+        Err(error) => Err(PipelineErrors::unreadable(path, error)),
     }
 }
 

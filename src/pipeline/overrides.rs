@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::draft::{Draft, Findings};
 use super::repeated::repeated_inside;
-use super::source::{Sources, Span, read_text};
+use super::source::{Sources, Span, Unreadable, read_text};
 use super::suggest::instead;
 use super::syntax::read;
 use super::tree::{Entry, Key, Shape, Tree};
@@ -24,9 +24,10 @@ pub(super) fn apply_params(
     let name = path.display().to_string();
     let text = match read_text(path) {
         Ok(text) => text,
-        Err(error) => {
-            let draft = Draft::error(format!("failed to read the parameters in {name}: {error}"));
-            findings.push(draft.help("`--params` takes a file that holds a map: `{\"guidance\": 2.0}`"));
+        Err(Unreadable { why, help }) => {
+            let draft = Draft::error(format!("failed to read the parameters in {name}: {why}"));
+            let advice = || "`--params` takes a file that holds a map: `{\"guidance\": 2.0}`".to_owned();
+            findings.push(draft.help(help.unwrap_or_else(advice)));
             return None;
         }
     };

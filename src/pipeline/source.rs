@@ -1,7 +1,7 @@
 //! The texts that a pipeline is made of: its file, a file of parameters, and arguments.
 
-use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::string::FromUtf8Error;
 use std::sync::Arc;
 
 use miette::NamedSource;
@@ -44,12 +44,45 @@ impl Sources {
     }
 }
 
-/// The text of a file. Where it is none, the place is told.
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    String::from_utf8(std::fs::read(path)?).map_err(|error| {
-        let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
-        let line = before.split('\n').count();
-        let column = 1 + before.rsplit('\n').next().map_or(0, |last| last.chars().count());
-        io::Error::new(ErrorKind::InvalidData, format!("it is no UTF-8 text at {}:{line}:{column}", path.display()))
-    })
+/// Why a file gives no text, and what to do.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    /// What follows "failed to read p.ron: ".
+    pub(super) why: String,
+    /// What to do, where that is known.
+    pub(super) help: Option<String>,
+}
+
+/// The mark with which some editors begin a text in UTF-8; it means nothing.
+const MARK: char = '\u{FEFF}';
+
+/// The text of a file, without the mark that says that it is one.
+pub(super) fn read_text(path: &Path) -> Result<String, Unreadable> {
+    let bytes = std::fs::read(path).map_err(|error| Unreadable { why: error.to_string(), help: None })?;
+    let text = String::from_utf8(bytes).map_err(|error| no_text(path, error))?;
+    Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
+}
+
+/// What is no UTF-8 is named with its place, and what it may be.
+fn no_text(path: &Path, error: FromUtf8Error) -> Unreadable {
+    let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+    let encoding = match bytes {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "UTF-16",
+        _ if bytes.contains(&0) => return Unreadable { why: "it is no text".to_owned(), help: None },
+        _ => "LATIN1",
+    };
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let line = before.split('\n').count();
+    let column = 1 + before.rsplit('\n').next().map_or(0, |last| last.chars().count());
+    let byte = bytes[at];
+    let why = match encoding {
+        "UTF-16" => "it is UTF-16, and UTF-8 is read".to_owned(),
+        _ => format!(
+            "line {line}, column {column} is the byte 0x{byte:02X}, which is no UTF-8; in Latin-1 it is `{}`",
+            byte as char
+        ),
+    };
+    let name = path.display();
+    let help = format!("save it as UTF-8 in an editor, or: iconv -f {encoding} -t UTF-8 {name} > new.ron");
+    Unreadable { why, help: Some(help) }
 }

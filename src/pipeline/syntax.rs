@@ -6,9 +6,11 @@ use ron::extensions::Extensions;
 use serde::de::IgnoredAny;
 
 use super::draft::Draft;
+use super::quotes::{Missing, missing};
 use super::scan::{comment, literal, scan};
 use super::source::{Sources, Span};
 use super::tree::Tree;
+use super::words::shorten;
 
 /// RON as pipelines are written in it.
 pub(super) fn options() -> Options {
@@ -67,12 +69,41 @@ fn explain(text: &str, error: &SpannedError) -> Complaint {
     let at = offset(text, error.span.end).min(text.len());
     let told = match error.code {
         Error::UnclosedBlockComment | Error::ExceededRecursionLimit => in_words(text, at, error),
-        _ => unbalanced(text, at).or_else(|| in_words(text, at, error)),
+        _ => unquoted(text)
+            .or_else(|| hash(text, at))
+            .or_else(|| unbalanced(text, at))
+            .or_else(|| in_words(text, at, error)),
     };
     told.unwrap_or_else(|| {
         let message = error.code.to_string();
         Complaint::at(before_space(text, at), lower_first(&message), "")
     })
+}
+
+/// A quote that is missing, wherever the parser noticed.
+fn unquoted(text: &str) -> Option<Complaint> {
+    Some(match missing(text)? {
+        Missing::Closing(at) => {
+            let help = "text ends with a double quote; inside it, write `\\\"`";
+            Complaint::at(at, "the text that begins here is never closed", help)
+        }
+        Missing::Opening(at) => {
+            Complaint::at(at, "the text that begins here is closed, and not opened", "write a double quote before it")
+        }
+    })
+}
+
+/// A comment as in shells and Python, wherever it stands.
+fn hash(text: &str, error: usize) -> Option<Complaint> {
+    let from = if text[..error].ends_with('#') { error - 1 } else { error };
+    let at = text.len() - text[from..].trim_start().len();
+    let is_one = text[at..].starts_with('#') && !text[at..].starts_with("#![");
+    if !is_one {
+        return None;
+    }
+    let comment = text[at..].lines().next().unwrap_or_default().trim_start_matches('#').trim();
+    let example = if comment.is_empty() { String::new() } else { format!(": write `// {}`", shorten(comment)) };
+    Some(Complaint::at(at, "`#` starts no comment here", format!("a comment starts with `//`{example}")))
 }
 
 /// The brackets up to the error: one that is closed by another kind, or never.
@@ -87,11 +118,8 @@ fn unbalanced(text: &str, error: usize) -> Option<Complaint> {
             _ if skip > 0 => at += skip,
             '"' | '\'' | 'r' | 'b' => match literal(rest) {
                 Some(length) => at += length.max(c.len_utf8()),
-                None if c == '\'' => return None,
-                None => {
-                    let help = "text ends with a double quote; inside it, write `\\\"`";
-                    return Some(Complaint::at(at, "this text is never closed", help));
-                }
+                // That was looked for before.
+                None => return None,
             },
             '(' | '[' | '{' => {
                 open.push((at, c));
@@ -140,10 +168,6 @@ fn in_words(text: &str, at: usize, error: &SpannedError) -> Option<Complaint> {
             let help = "write for example `Pipeline(name: \"first\", nodes: {\"a\": Command(program: [\"true\"])})`";
             Complaint::at(0, "there is nothing here", help)
         }
-        (Error::ExpectedAttribute, _) | (Error::UnexpectedChar('#'), _) => {
-            let start = text[..at].rfind('#').unwrap_or(at);
-            Complaint::at(start, "`#` starts no comment here", "a comment starts with `//`")
-        }
         (Error::ExpectedComma | Error::ExpectedMapColon, Some('=')) => {
             Complaint::at(at, "a colon is expected, not `=`", "write `name: value`")
         }
@@ -153,6 +177,10 @@ fn in_words(text: &str, at: usize, error: &SpannedError) -> Option<Complaint> {
         }
         (Error::ExpectedComma | Error::ExpectedArrayEnd | Error::ExpectedStructLikeEnd, Some('-' | '.')) => {
             Complaint::at(at, "this is no name and no number", "text goes in double quotes: \"like this\"")
+        }
+        (Error::ExpectedComma | Error::ExpectedStructLikeEnd, _) if amount(text, at).is_some() => {
+            let (start, amount) = amount(text, at)?;
+            Complaint::at(start, "an amount with a unit is text", format!("write it in double quotes: \"{amount}\""))
         }
         (Error::ExpectedComma | Error::ExpectedStructLikeEnd, _) => {
             Complaint::at(before, "a comma is missing after this", "separate fields, entries and items with `,`")
@@ -182,6 +210,14 @@ fn in_words(text: &str, at: usize, error: &SpannedError) -> Option<Complaint> {
         (Error::ExceededRecursionLimit, _) => Complaint::at(before, "this is nested too deeply", ""),
         _ => return None,
     })
+}
+
+/// The number before the error and the word after it: `1 hour`.
+fn amount(text: &str, at: usize) -> Option<(usize, &str)> {
+    let unit = text[at..].find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len() - at);
+    let before = text[..at].trim_end();
+    let start = before.rfind(|c: char| !c.is_ascii_digit() && c != '.').map_or(0, |last| last + 1);
+    (unit > 0 && text.is_char_boundary(start) && start < before.len()).then(|| (start, &text[start..at + unit]))
 }
 
 fn colon_help(text: &str, at: usize) -> &'static str {

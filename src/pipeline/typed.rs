@@ -14,7 +14,7 @@ use super::draft::{Draft, Findings};
 use super::finding::Branch;
 use super::fragment::Fragment;
 use super::source::Sources;
-use super::suggest::{instead, quoted};
+use super::suggest::{closest, instead, quoted};
 use super::syntax::{offset, options};
 use super::tree::{Entry, Place, Tree};
 use super::words::shorten;
@@ -54,13 +54,19 @@ impl Reader<'_> {
     pub(super) fn known<'e>(&self, entries: &'e [Entry], findings: &mut Findings) -> Vec<&'e Entry> {
         let (known, unknown): (Vec<_>, Vec<_>) =
             entries.iter().partition(|entry| self.description.field(&entry.key.text).is_some());
+        self.missing(entries, findings);
         for Entry { key, .. } in unknown {
             let help = instead(&key.text, &self.description.names(), "fields");
             let message = format!("{} has no field `{}`", self.owner, shorten(&key.text));
             findings.push(Draft::error(message).at(key.place(), "unknown field").help(help));
         }
-        self.missing(entries, findings);
         known
+    }
+
+    /// The required field that a name which is none is meant to be.
+    fn meant(&self, name: &str) -> Option<&str> {
+        let required = self.description.fields.iter().filter(|field| field.required).map(|field| field.name.as_str());
+        closest(name, self.description.names()).filter(|close| required.clone().any(|name| name == *close))
     }
 
     /// The struct that has these values, if they are all right and there are no others to come.
@@ -89,8 +95,11 @@ impl Reader<'_> {
         None
     }
 
+    /// Tells what is not there, under a wrong name neither.
     fn missing(&self, entries: &[Entry], findings: &mut Findings) {
-        let given: HashSet<&str> = entries.iter().map(|entry| entry.key.text.as_str()).collect();
+        let names = || entries.iter().map(|entry| entry.key.text.as_str());
+        let unknown = names().filter(|name| self.description.field(name).is_none());
+        let given: HashSet<&str> = names().chain(unknown.filter_map(|name| self.meant(name))).collect();
         let missing = |field: &&Field| field.required && !given.contains(field.name.as_str());
         let missing: Vec<&Field> = self.description.fields.iter().filter(missing).collect();
         if missing.is_empty() {
@@ -198,7 +207,10 @@ impl Reader<'_> {
     fn form(&self, tree: &Tree, schema: Option<&Value>) -> Option<String> {
         let text = tree.text(self.sources);
         let variants = schema.map(|schema| self.description.variants(schema)).unwrap_or_default();
-        if let Some(name) = text.filter(|text| variants.contains(text)) {
+        let is_bare = |text: &String| {
+            variants.contains(text) || schema.is_some_and(|schema| self.description.is_plain(schema, text))
+        };
+        if let Some(name) = text.filter(is_bare) {
             return Some(format!("write it without quotes: `{name}`"));
         }
         let bare = tree.name().filter(|name| *name == tree.span).map(|name| self.sources.slice(name));

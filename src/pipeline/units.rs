@@ -30,11 +30,32 @@ const MEMORY: &[Unit] = &[
     ("TiB", 1_099_511_627_776.0),
 ];
 
-const TIME: &[Unit] =
-    &[("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0), ("days", 86_400.0)];
+const TIME: &[Unit] = &[
+    ("ms", 1e-3),
+    ("s", 1.0),
+    ("sec", 1.0),
+    ("secs", 1.0),
+    ("second", 1.0),
+    ("seconds", 1.0),
+    ("min", 60.0),
+    ("mins", 60.0),
+    ("m", 60.0),
+    ("minute", 60.0),
+    ("minutes", 60.0),
+    ("h", 3600.0),
+    ("hr", 3600.0),
+    ("hrs", 3600.0),
+    ("hour", 3600.0),
+    ("hours", 3600.0),
+    ("d", 86_400.0),
+    ("day", 86_400.0),
+    ("days", 86_400.0),
+];
 
 /// The longest time and the largest memory: what no machine has, and what fits in every type.
 const MOST: f64 = 1e15;
+/// The least memory that anybody means: a number below it has lost its unit.
+const LEAST_MEMORY: f64 = 1_048_576.0;
 
 /// The sum of amounts such as `1 h 30 min`.
 fn sum(text: &str, units: &[Unit]) -> Option<f64> {
@@ -58,12 +79,31 @@ fn sum(text: &str, units: &[Unit]) -> Option<f64> {
 struct Amount {
     units: &'static [Unit],
     words: &'static str,
+    least: f64,
+    /// What a plain number below the least one lacks.
+    lacks: &'static str,
 }
 
 impl Amount {
     fn check<E: Error>(&self, amount: f64) -> Result<f64, E> {
-        let valid = amount > 0.0 && amount <= MOST;
-        if valid { Ok(amount) } else { Err(E::custom(format!("must be {}, not {amount}", self.words))) }
+        match amount {
+            _ if amount > 0.0 && amount < self.least => {
+                Err(E::custom(format!("must be {}, not {amount}{}", self.words, self.lacks)))
+            }
+            _ if amount > 0.0 && amount <= MOST => Ok(amount),
+            _ => Err(E::custom(format!("must be {}, not {amount}", self.words))),
+        }
+    }
+
+    /// What a text that is no amount lacks, if that is a unit.
+    fn without_unit(&self, text: &str) -> String {
+        let last = |unit: &Unit| unit.0;
+        let units = || self.units.iter().map(last).filter(|name| name.len() <= 3).collect::<Vec<_>>().join(", ");
+        if text.trim().parse::<f64>().is_ok() {
+            format!(": it has no unit; there are {}", units())
+        } else {
+            String::new()
+        }
     }
 }
 
@@ -77,7 +117,7 @@ impl Visitor<'_> for Amount {
     fn visit_str<E: Error>(self, text: &str) -> Result<f64, E> {
         match sum(text, self.units) {
             Some(amount) => self.check(amount),
-            None => Err(E::custom(format!("must be {}, not {text:?}", self.words))),
+            None => Err(E::custom(format!("must be {}, not {text:?}{}", self.words, self.without_unit(text)))),
         }
     }
 
@@ -97,16 +137,24 @@ impl Visitor<'_> for Amount {
 const MEMORY_WORDS: &str = "an amount of memory such as \"2 GiB\", or a number of bytes";
 const TIME_WORDS: &str = "a time such as \"10 min\", or a number of seconds";
 
+const MEMORY_AMOUNT: Amount = Amount {
+    units: MEMORY,
+    words: MEMORY_WORDS,
+    least: LEAST_MEMORY,
+    lacks: " bytes, which nothing runs in: write the unit",
+};
+const TIME_AMOUNT: Amount = Amount { units: TIME, words: TIME_WORDS, least: 0.0, lacks: "" };
+
 impl<'de> Deserialize<'de> for Memory {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = deserializer.deserialize_any(Amount { units: MEMORY, words: MEMORY_WORDS })?;
+        let bytes = deserializer.deserialize_any(MEMORY_AMOUNT)?;
         Ok(Self(bytes.round() as u64))
     }
 }
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let seconds = deserializer.deserialize_any(Amount { units: TIME, words: TIME_WORDS })?;
+        let seconds = deserializer.deserialize_any(TIME_AMOUNT)?;
         Ok(Self(Duration::from_secs_f64(seconds)))
     }
 }
@@ -150,7 +198,7 @@ mod tests {
         assert_eq!(memory("\"1.5GB\""), Some(1_500_000_000));
         assert_eq!(memory("\"512 mib\""), Some(512 << 20));
         assert_eq!(memory("1048576"), Some(1 << 20));
-        for wrong in ["\"2\"", "\"2 GiX\"", "\"GiB\"", "\"\"", "0", "-1", "\"-1 GiB\"", "inf", "NaN"] {
+        for wrong in ["\"2\"", "\"2 GiX\"", "\"GiB\"", "\"\"", "0", "-1", "\"-1 GiB\"", "inf", "NaN", "2", "\"2 kB\""] {
             assert_eq!(memory(wrong), None, "{wrong}");
         }
     }
@@ -160,6 +208,8 @@ mod tests {
         assert_eq!(time("\"10 min\""), Some(600.0));
         assert_eq!(time("\"1h30m\""), Some(5400.0));
         assert_eq!(time("\"1 h 30 min 5 s\""), Some(5405.0));
+        assert_eq!(time("\"1 hour\""), Some(3600.0));
+        assert_eq!(time("\"2 Hours 5 minutes\""), Some(7500.0));
         assert_eq!(time("90"), Some(90.0));
         assert_eq!(time("0.5"), Some(0.5));
         for wrong in ["\"ten\"", "\"10\"", "0", "-3", "1e300"] {

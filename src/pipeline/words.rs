@@ -84,6 +84,16 @@ fn names(choice: &Value) -> Vec<String> {
     unit.chain(fields.into_iter().flat_map(|fields| fields.keys().cloned())).collect()
 }
 
+/// Whether a text is how a number or a truth value of this schema is written.
+pub(super) fn is_plain(definitions: &Map<String, Value>, schema: &Value, text: &str) -> bool {
+    match type_of(resolve(definitions, schema)) {
+        Some("integer") => text.parse::<i64>().is_ok(),
+        Some("number") => text.parse::<f64>().is_ok(),
+        Some("boolean") => text.parse::<bool>().is_ok(),
+        _ => false,
+    }
+}
+
 /// The type, `null` aside.
 fn type_of(schema: &Value) -> Option<&str> {
     match schema.get("type")? {

@@ -28,7 +28,7 @@ impl Folder {
     pub(crate) fn render(&self, report: &dyn Diagnostic) -> String {
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(1000);
         let mut text = String::new();
-        handler.render_report(&mut text, report).unwrap();
+        hyper_flow::error::render(&handler, report, &mut text).unwrap();
         let text = text.replace(&format!("{}/", self.0.path().display()), "");
         text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
