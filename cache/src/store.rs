@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::areas;
 use crate::digest::{Digest, Key};
 use crate::error::{Result, StoreError};
 use crate::files;
@@ -129,6 +130,12 @@ impl Store {
         let path = self.scratch_path(key);
         files::make_dir(&path)?;
         Ok(path)
+    }
+
+    /// Every key that has a `scratch/<key>/`.
+    pub fn scratches(&self) -> Result<Vec<Key>> {
+        let paths = areas::children(&self.root().join("scratch"))?;
+        Ok(paths.iter().filter_map(|path| areas::key_named(path)).collect())
     }
 
     /// Removes `scratch/<key>/`, once its key is published.

@@ -127,15 +127,15 @@ fn collect(store: &Store, gc: &Gc) -> Result<Collected, Failure> {
         remove_tree(&run.path)?;
     }
     let busy = report.busy.iter().map(|key| known.name(key)).collect();
-    let nodes = gone(&known, &report);
+    let nodes = gone(store, &known, &report);
     Ok(Collected { report, nodes, busy, runs: known.old_runs(age).map(Run::id).collect(), dry_run: gc.dry_run })
 }
 
 /// Whose artifacts and checkpoints go.
-fn gone(known: &Retention, report: &GcReport) -> Vec<Gone> {
+fn gone(store: &Store, known: &Retention, report: &GcReport) -> Vec<Gone> {
     let mut counts: BTreeMap<NodeOf, (u64, u64)> = BTreeMap::new();
     report.records.iter().for_each(|key| counts.entry(known.name(key)).or_default().0 += 1);
-    report.checkpoints.iter().for_each(|key| counts.entry(known.name(key)).or_default().1 += 1);
+    report.checkpoints.iter().for_each(|key| counts.entry(known.name_of_scratch(store, key)).or_default().1 += 1);
     let gone = |(node, (artifacts, checkpoints))| Gone { node, artifacts, checkpoints };
     counts.into_iter().map(gone).collect()
 }

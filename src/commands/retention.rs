@@ -8,6 +8,7 @@ use hyper_flow_cache::{Key, Store, StoreError};
 
 use crate::output::report::NodeOf;
 use crate::plan::Provenance;
+use crate::plan::going_on::Mark;
 use crate::runs::{Folders, Place, Run, Seen, Use, believed, newest_first};
 
 /// What the runs of a store tell about keys.
@@ -63,6 +64,12 @@ impl Retention {
     pub(super) fn name(&self, key: &Key) -> NodeOf {
         let unknown = || NodeOf { pipeline: "unknown".to_owned(), node: key.short() };
         self.names.get(key).cloned().unwrap_or_else(unknown)
+    }
+
+    /// The node whose checkpoints these are.
+    pub(super) fn name_of_scratch(&self, store: &Store, key: &Key) -> NodeOf {
+        let marked = || Mark::of(store, key).map(|Mark { pipeline, node, .. }| NodeOf { pipeline, node });
+        self.names.get(key).cloned().or_else(marked).unwrap_or_else(|| self.name(key))
     }
 
     /// The runs that may be forgotten because they are older than `age`.

@@ -6,6 +6,7 @@ use hyper_flow_cache::{Key, Store, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::going_on;
 use super::history::{History, Last};
 use super::reason::tell;
 use super::{Difference, Part, Plan, Planned, State};
@@ -75,9 +76,14 @@ struct Open<'a> {
 impl<'a> Finder<'a> {
     fn causes(&self, node: &Node, last: &Last) -> Result<Vec<Cause>, StoreError> {
         let Changes { own, inputs } = self.changes(node, last)?;
+        let begins = going_on::begins(self.history, self.plan, node, &own)?.filter(|_| inputs.is_empty());
         let own = own.into_iter().map(|difference| self.field(node, last, difference));
         let inputs = inputs.into_iter().map(|(port, before)| self.input(node, port, before));
-        own.chain(inputs).collect()
+        let mut causes: Vec<Cause> = own.chain(inputs).collect::<Result<_, _>>()?;
+        if let (Some(begins), [only]) = (begins, causes.as_mut_slice()) {
+            only.text = format!("{}; {begins}", only.text);
+        }
+        Ok(causes)
     }
 
     fn field(&self, node: &Node, last: &Last, difference: Difference) -> Result<Cause, StoreError> {

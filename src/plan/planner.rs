@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::history::History;
 use super::reason;
-use super::{Classes, Graph, PlanError, Preimage};
+use super::{Classes, Graph, PlanError, Preimage, shortfall};
 use crate::pipeline::{Node, Pipeline};
 use crate::runs::Attempt;
 
@@ -126,6 +126,10 @@ impl Planner<'_> {
         };
         let key = self.plan.preimage(self.pipeline, node, &inputs).key();
         if let Some(record) = self.store.lookup(&key)? {
+            if let Some(why) = shortfall(&node.kind, &record) {
+                let attempt = self.history.attempt(&node.name, Some(&key))?;
+                return Ok(planned(State::Run, why, Some(key), None, attempt));
+            }
             let reason = reason::cached(self.pipeline, node, &record);
             return Ok(planned(State::Cached, reason, Some(key), Some(record), None));
         }

@@ -2,6 +2,7 @@
 
 use hyper_flow_cache::{Key, Record, StoreError};
 
+use super::going_on;
 use super::history::{History, Last};
 use super::planner::relative;
 use super::{Difference, Part, Plan, Provenance, State};
@@ -76,7 +77,8 @@ pub(super) fn waiting(
 
 fn differences(history: &History<'_>, plan: &Plan, node: &Node, last: &Last) -> Result<Vec<String>, StoreError> {
     let found = history.differences(plan, node, last)?;
-    found.iter().map(|difference| tell(history, node, last, difference)).collect()
+    let told = found.iter().map(|difference| tell(history, node, last, difference));
+    told.chain(going_on::begins(history, plan, node, &found).transpose()).collect()
 }
 
 /// What became of the newest attempt, in one line.

@@ -18,8 +18,9 @@ use super::log::{io_error, node_directory};
 use super::made::{Made, Said};
 use super::process::Limits;
 use super::resources::{Grant, Need};
-use super::{command, holder, worker};
+use super::{command, going_on, holder, worker};
 use crate::pipeline::Node;
+use crate::plan::going_on::course;
 use crate::plan::{Provenance, State};
 
 /// A node whose inputs are there.
@@ -132,6 +133,10 @@ pub(super) struct Attempt<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) node: &'a Node,
     pub(super) key: &'a Key,
+    /// The course of its training, if that has one.
+    pub(super) course: Option<Key>,
+    /// Whether it is to run although what it yields is there.
+    pub(super) is_forced: bool,
     /// Its processes inherit it.
     pub(super) lock: &'a KeyLock,
     pub(super) job: &'a Job,
@@ -191,7 +196,18 @@ async fn attempt(
     });
     let log = node_directory(&context.directory, &node.name);
     std::fs::create_dir_all(&log).map_err(io_error("create", &log))?;
-    let attempt = Attempt { context, node, key: &work.key, lock, job: &job, log, threads: work.need.threads, gpus };
+    let attempt = Attempt {
+        context,
+        node,
+        key: &work.key,
+        course: course(&node.kind, &work.preimage),
+        is_forced: context.is_forced(work.index),
+        lock,
+        job: &job,
+        log,
+        threads: work.need.threads,
+        gpus,
+    };
     let ended = match &node.kind {
         Kind::Command(program) => command::run(&attempt, program).await,
         _ => worker::run(&attempt).await,
@@ -248,6 +264,8 @@ fn publish(
     let publish = if context.is_forced(index) { Store::publish_anew } else { Store::publish };
     match publish(store, key, preimage, out, meta.clone()) {
         Ok(record) => {
+            let node = context.node(index);
+            course(&node.kind, preimage).iter().for_each(|course| going_on::keep(context, node, key, course));
             store.clear_scratch(key)?;
             Ok(record)
         }

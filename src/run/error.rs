@@ -79,6 +79,8 @@ pub(super) enum NodeError {
     Unkeepable(StoreError),
     #[error("{0}. What it wrote is kept: the next run that has room publishes it, and does not run the node again")]
     Kept(StoreError),
+    #[error("{0}")]
+    Unfit(String),
     #[error("`{0}` has the same key, so that it is the same work, and failed")]
     Twin(String),
     #[error("artifact {} is altered, and making it anew did not mend that", .0.short())]

@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod execute;
 mod finished;
+mod going_on;
 mod guard;
 mod holder;
 mod job;
@@ -26,6 +27,7 @@ mod scheduler;
 mod show;
 mod stop;
 mod told;
+mod unfit;
 mod worker;
 
 pub use context::Options;

@@ -18,6 +18,7 @@ use super::event::{Event, Outcome};
 use super::log::node_directory;
 use super::resources::{Grant, Pool};
 use super::stop::{Stop, Urgency};
+use super::unfit;
 use crate::plan::{Planned, Provenance};
 use crate::runs::Use;
 
@@ -188,7 +189,7 @@ impl Scheduler {
         if let Some(grant) = self.grants.remove(&index) {
             self.pool.give_back(&grant);
         }
-        match step {
+        match self.judged(index, step) {
             Step::Hit(record) => self.done(index, record, Outcome::Cached),
             Step::Ran(record) => self.done(index, record, Outcome::Ran),
             Step::Miss(work) => self.missed(index, work),
@@ -197,6 +198,16 @@ impl Scheduler {
                 self.repair(index, artifact)
             }
             Step::Failed(error) => self.failed(index, error),
+        }
+    }
+
+    /// Whatever a node has made, or another one has, is held to what is asked of it.
+    fn judged(&self, index: usize, step: Step) -> Step {
+        let (Step::Hit(record) | Step::Ran(record)) = &step else { return step };
+        match unfit::told(&self.context, index, record) {
+            Ok(None) => step,
+            Ok(Some(told)) => Step::Failed(NodeError::Unfit(told)),
+            Err(error) => Step::Failed(error.into()),
         }
     }
 
@@ -256,7 +267,7 @@ impl Scheduler {
         }
         for follower in followers {
             // It has no followers itself, so that this goes no deeper.
-            self.done(follower, record.clone(), Outcome::Cached);
+            self.apply(follower, Step::Hit(record.clone()));
         }
     }
 
@@ -290,11 +301,16 @@ impl Scheduler {
         }
         self.halted |= !self.context.options.keep_going;
         let log = Some(node_directory(&self.context.directory, &node)).filter(|path| path.is_dir());
+        // More may be asked of one than of another, of what both have made.
+        let unfit = matches!(error, NodeError::Unfit(_));
         let (message, output) = (error.to_string(), error.output().map(str::to_owned));
         self.context.emit(Event::NodeFailed { node: node.clone(), message, output, log });
         if let NodeError::Store(error) | NodeError::Kept(error) = error {
             self.halted = true;
             self.ends.fatal.get_or_insert(error);
+        }
+        if unfit {
+            return self.ready.extend(followers);
         }
         for follower in followers {
             self.failed(follower, NodeError::Twin(node.clone()));

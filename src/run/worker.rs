@@ -16,6 +16,7 @@ use super::command::how;
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::Event;
+use super::going_on;
 use super::lines;
 use super::log::{io_error, write_json};
 use super::process::{End, Process, at_most};
@@ -82,13 +83,14 @@ fn write_job(attempt: &Attempt<'_>) -> Result<(), NodeError> {
         inputs: attempt.job.inputs().map(|(port, path)| (port.to_owned(), path.to_owned())).collect(),
         files: attempt.job.files().clone(),
         output: attempt.job.out(),
-        scratch: attempt.context.store.scratch(attempt.key)?,
+        scratch: going_on::scratch(attempt)?,
         log: samples,
         device: device(node.settings.device),
         threads: attempt.threads,
         seed: attempt.seed(),
         sample_every: node.settings.sample_every,
         checkpoint_seconds: node.settings.checkpoint_seconds,
+        course: attempt.course.map(|course| course.to_string()),
     };
     let path = attempt.job.file();
     Ok(write_json(&path, &job).map_err(io_error("write", &path))?)

@@ -9,6 +9,7 @@
 
 mod artifact;
 mod bounded;
+mod checkpoint;
 mod download;
 mod hub;
 pub mod kinds;
@@ -17,14 +18,17 @@ mod protocol;
 mod reference;
 mod size;
 mod text;
+mod threshold;
 mod value;
 
 pub use artifact::{Artifact, ArtifactType, types};
 pub use bounded::{Amount, Count, Finite, Fraction, Int, NonNegative, Positive, Rank, Repeats, SolverSteps, Steps};
+pub use checkpoint::checkpoint_step;
 pub use download::{Sha256, Url};
 pub use hub::{Commit, Hub, Repo};
 pub use kinds::{Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use protocol::{Description, Device, Event, Held, Job, JobError, Level, Memory, PROTOCOL};
 pub use reference::{File, Ref};
 pub use size::Size;
+pub use threshold::Threshold;
 pub use value::{Leaf, Value};

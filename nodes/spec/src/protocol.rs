@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ArtifactType, File, Kind, Ref};
 
 /// Changes when a worker of one version could misread a job of another.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Where a node computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +51,10 @@ pub struct Job {
     pub sample_every: u64,
     /// Seconds between checkpoints.
     pub checkpoint_seconds: f64,
+    /// Stands for all that the steps of a training follow from but how many there are, if they follow from nothing else: a
+    /// checkpoint of a shorter training of the same course is one of this training, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<String>,
 }
 
 /// A job that names a port it does not fill.

@@ -32,6 +32,7 @@ fn run(kind: &str, params: Value, port: &str, path: &Path) -> Result<(), String>
         seed: 1,
         sample_every: 0,
         checkpoint_seconds: 60.0,
+        course: None,
     };
     let context = Context { job, device: Device::Cpu, reporter: Reporter::new(sink()), cancel: Cancel::default() };
     match kinds::run(&context) {

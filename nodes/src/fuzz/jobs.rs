@@ -26,6 +26,7 @@ fn good() -> Job {
         seed: 7,
         sample_every: 10,
         checkpoint_seconds: 60.0,
+        course: None,
     }
 }
 

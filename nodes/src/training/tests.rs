@@ -114,6 +114,7 @@ fn context(folder: &Path, cancel: &Cancel) -> Context {
         seed: 3,
         sample_every: 0,
         checkpoint_seconds: 0.0,
+        course: None,
     };
     Context { job, device: Device::Cpu, reporter: Reporter::new(sink()), cancel: cancel.clone() }
 }
@@ -187,7 +188,7 @@ fn a_checkpoint_of_other_weights_is_set_aside() {
         let mut tensors = good.iter().map(|(name, x)| (name.clone(), x.copy())).collect();
         change(&mut tensors);
         let job = context(folder.path(), &Cancel::default()).identity();
-        Generations::new(folder.path(), job, 6).write(6, tensors).unwrap();
+        Generations::new(folder.path(), vec![job], 6).write(6, tensors).unwrap();
         let aside = newest(folder.path()).unwrap();
         assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole, "{what}");
         assert!(aside.with_extension("safetensors.damaged").exists(), "{what}");

@@ -78,7 +78,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         let schedule =
             LrSchedule { warmup: training.lr_warmup.get() as u64, steps: training.steps.get() as u64, decay };
         let groups = groups.into_iter().map(optimised).collect();
-        let checkpoints = Generations::new(&context.job.scratch, context.identity(), schedule.steps);
+        let checkpoints = Generations::new(&context.job.scratch, context.identities(), schedule.steps);
         Self {
             context,
             training,

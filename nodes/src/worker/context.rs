@@ -66,6 +66,13 @@ impl Context {
         blake3::hash(all.to_string().as_bytes()).to_string()
     }
 
+    /// Whose the checkpoints of a training are: what is written is the first; a version before knew no courses.
+    pub(crate) fn identities(&self) -> Vec<String> {
+        let course =
+            self.job.course.as_ref().map(|course| blake3::hash(format!("course {course}").as_bytes()).to_string());
+        course.into_iter().chain([self.identity()]).collect()
+    }
+
     /// The seed.
     pub(crate) fn seed(&self) -> u64 {
         self.job.seed

@@ -41,6 +41,7 @@ impl Work {
             seed: 7,
             sample_every: 0,
             checkpoint_seconds: 1e9,
+            course: None,
         };
         Self { job, folder, environment: Vec::new() }
     }

@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Distance;
-use super::Problem;
 use super::SnrWeighting;
 use super::training::training_kind;
+use super::{Bar, Problem};
 use crate::bounded::int;
-use crate::{Amount, Count, Fraction, Int, NonNegative, Positive, Ref, types};
+use crate::{Amount, Count, Fraction, Int, NonNegative, Positive, Ref, Threshold, types};
 
 /// What a diffusion model's output means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,9 +62,10 @@ training_kind! {
         /// Largest random shift of a training picture, in pixels.
         #[serde(default = "int::amount::<1>")]
         shift: Amount,
-        /// Accuracy on the held-out pictures below which the node fails.
+        /// Accuracy on the held-out pictures below which the node fails. It is no part of the key: what was trained is judged
+        /// by it again and again.
         #[serde(default = "min_accuracy")]
-        min_accuracy: Fraction,
+        min_accuracy: Threshold,
     }
 }
 
@@ -82,9 +83,10 @@ training_kind! {
         /// How often the side is halved: what is further away than about 2^`levels` · 4 pixels is not seen.
         #[serde(default = "segmenter_levels")]
         levels: Int<0, 8>,
-        /// Intersection over union, the mean over held-out pictures, below which the node fails.
+        /// Intersection over union, the mean over held-out pictures, below which the node fails. It is no part of the key: what
+        /// was trained is judged by it again and again.
         #[serde(default = "min_iou")]
-        min_iou: Fraction,
+        min_iou: Threshold,
     }
 }
 
@@ -167,6 +169,18 @@ impl TrainClip {
     }
 }
 
+impl TrainJudge {
+    pub(super) fn bar(&self) -> Bar {
+        Bar { metric: "held_out_accuracy", field: "min_accuracy", at_least: self.min_accuracy }
+    }
+}
+
+impl TrainSegmenter {
+    pub(super) fn bar(&self) -> Bar {
+        Bar { metric: "held_out_iou", field: "min_iou", at_least: self.min_iou }
+    }
+}
+
 impl TrainVae {
     pub(super) fn problems(&self) -> Vec<Problem> {
         levels_problem(&self.channels).into_iter().collect()
@@ -215,16 +229,16 @@ fn kl() -> NonNegative {
     NonNegative::new(1e-6).expect("in range")
 }
 
-fn min_accuracy() -> Fraction {
-    Fraction::new(0.97).expect("in range")
+fn min_accuracy() -> Threshold {
+    Threshold::new(0.97).expect("in range")
 }
 
 fn segmenter_levels() -> Int<0, 8> {
     Int::new(2).expect("in range")
 }
 
-fn min_iou() -> Fraction {
-    Fraction::new(0.8).expect("in range")
+fn min_iou() -> Threshold {
+    Threshold::new(0.8).expect("in range")
 }
 
 fn caption_dropout() -> Fraction {

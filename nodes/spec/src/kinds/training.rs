@@ -56,6 +56,18 @@ pub struct Training {
     pub ema: Fraction,
 }
 
+impl Training {
+    /// Why a training of more steps does other things from its first step on than one of fewer; `None` if it does the same,
+    /// and then goes on.
+    pub fn spreads_over_steps(&self) -> Option<&'static str> {
+        match self.lr_decay {
+            LrDecay::Constant => None,
+            LrDecay::Linear => Some("`lr_decay: Linear` spreads the learning rate over all steps"),
+            LrDecay::Cosine => Some("`lr_decay: Cosine` spreads the learning rate over all steps"),
+        }
+    }
+}
+
 pub(super) mod default {
     use super::*;
 

@@ -7,8 +7,8 @@ use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStr
 use serde::ser::{SerializeStructVariant, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant};
 
 use super::{Leaf, Value};
-use crate::File;
 use crate::artifact::from_token;
+use crate::{File, Threshold};
 
 type Result<T> = std::result::Result<T, SerializeError>;
 
@@ -147,6 +147,7 @@ impl Serializer for ValueSerializer {
         Ok(match (inner, from_token(name)) {
             (Value::Str(name), Some(takes)) => Value::Leaf(Leaf::Node { takes, name }),
             (Value::Str(path), None) if name == File::TOKEN => Value::Leaf(Leaf::File(path)),
+            (inner, None) if name == Threshold::TOKEN => Value::Threshold(Box::new(inner)),
             (inner, _) => inner,
         })
     }

@@ -31,6 +31,8 @@ pub enum Value {
     Variant(String, Box<Value>),
     /// A reference to another node's artifact, or a file.
     Leaf(Leaf),
+    /// What is asked of the result: in the job, and in no key.
+    Threshold(Box<Value>),
 }
 
 /// What points out of a parameter tree.
@@ -45,6 +47,12 @@ pub enum Leaf {
     },
     /// A file or folder, as written in the pipeline file.
     File(String),
+}
+
+/// What is written in one way for a job and in another for a key.
+enum Outside<'a> {
+    Leaf(&'a Leaf),
+    Threshold(&'a Value),
 }
 
 impl Value {
@@ -84,20 +92,24 @@ impl Value {
     /// As plain JSON, as serde reads it back into the typed parameters. A reference becomes the path of its
     /// port, so that nothing in it depends on names.
     pub fn to_job(&self) -> serde_json::Value {
-        self.json(String::new(), &|path, _| json!(path))
+        self.json(String::new(), &|path, leaf| match leaf {
+            Outside::Leaf(_) => json!(path),
+            Outside::Threshold(value) => value.json(path.to_owned(), &|_, _| serde_json::Value::Null),
+        })
     }
 
-    /// As JSON for keys: absent options are left out (so that a new optional field changes no key), and a
+    /// As JSON for keys: absent options are left out (so that a new optional field changes no key), thresholds too, and a
     /// reference is `{"$input": path}` or `{"$file": path}`, its content being keyed apart.
     pub fn to_key(&self) -> serde_json::Value {
         let json = self.json(String::new(), &|path, leaf| match leaf {
-            Leaf::Node { .. } => json!({ "$input": path }),
-            Leaf::File(_) => json!({ "$file": path }),
+            Outside::Leaf(Leaf::Node { .. }) => json!({ "$input": path }),
+            Outside::Leaf(Leaf::File(_)) => json!({ "$file": path }),
+            Outside::Threshold(_) => serde_json::Value::Null,
         });
         without_nulls(json)
     }
 
-    fn json(&self, path: String, leaf: &impl Fn(&str, &Leaf) -> serde_json::Value) -> serde_json::Value {
+    fn json(&self, path: String, outside: &impl Fn(&str, Outside<'_>) -> serde_json::Value) -> serde_json::Value {
         match self {
             Value::Null => serde_json::Value::Null,
             Value::Bool(v) => json!(v),
@@ -106,17 +118,19 @@ impl Value {
             Value::Float(v) => json!(v.to_string()),
             Value::Str(v) => json!(v),
             Value::Seq(items) => {
-                items.iter().enumerate().map(|(i, item)| item.json(join(&path, &i.to_string()), leaf)).collect()
+                items.iter().enumerate().map(|(i, item)| item.json(join(&path, &i.to_string()), outside)).collect()
             }
             Value::Map(entries) => {
-                let entries = entries.iter().map(|(name, entry)| (name.clone(), entry.json(join(&path, name), leaf)));
+                let entries =
+                    entries.iter().map(|(name, entry)| (name.clone(), entry.json(join(&path, name), outside)));
                 serde_json::Value::Object(entries.collect())
             }
             Value::Variant(name, payload) if **payload == Value::Null => json!(name),
             Value::Variant(name, payload) => {
-                serde_json::Value::Object(Map::from_iter([(name.clone(), payload.json(path, leaf))]))
+                serde_json::Value::Object(Map::from_iter([(name.clone(), payload.json(path, outside))]))
             }
-            Value::Leaf(found) => leaf(&path, found),
+            Value::Leaf(found) => outside(&path, Outside::Leaf(found)),
+            Value::Threshold(value) => outside(&path, Outside::Threshold(value)),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Name {
         Some(said.split_once('-').and_then(parse).unwrap_or(Self::Odd))
     }
 
-    /// The name of the checkpoint after a step.
+    /// The name of the checkpoint after a step, as [`hyper_flow_spec::checkpoint_step`] reads it.
     pub(super) fn held(step: u64, digest: Hash) -> String {
         format!("{BEGIN}-{step:08}-{digest}{END}")
     }
@@ -73,8 +73,8 @@ pub(super) fn write(
 
 /// What a checkpoint must be of, to be gone on with.
 pub(super) struct Wanted<'a> {
-    /// Whose training.
-    pub(super) job: &'a str,
+    /// Whose training: any of these.
+    pub(super) jobs: &'a [String],
     /// All steps of the training.
     pub(super) steps: u64,
     /// Its tensors, by name.
@@ -99,7 +99,7 @@ impl Whole {
             Name::Held { digest: noted, .. } if digest(path)? != noted => {
                 return wrong("its bytes are not those that were written");
             }
-            Name::Held { .. } if file.metadata().get(JOB).is_none_or(|job| job != wanted.job) => {
+            Name::Held { .. } if file.metadata().get(JOB).is_none_or(|job| !wanted.jobs.contains(job)) => {
                 return wrong("it belongs to another training");
             }
             Name::Held { step, .. } => Some(step),

@@ -22,8 +22,8 @@ const ASIDE: &str = ".damaged";
 /// The checkpoints in a job's scratch directory.
 pub(in super::super) struct Generations {
     folder: PathBuf,
-    /// Whose training it is.
-    job: String,
+    /// Whose training it is, by any of these; what is written has the first.
+    jobs: Vec<String>,
     steps: u64,
     /// From the oldest to the newest.
     kept: Vec<PathBuf>,
@@ -40,9 +40,9 @@ pub(in super::super) struct Begin {
 }
 
 impl Generations {
-    /// Those of a training of so many steps. `job` stands for all that the training depends on.
-    pub(in super::super) fn new(folder: &Path, job: String, steps: u64) -> Self {
-        Self { folder: folder.to_owned(), job, steps, kept: Vec::new() }
+    /// Those of a training of so many steps. Each of `jobs` stands for all that the training depends on.
+    pub(in super::super) fn new(folder: &Path, jobs: Vec<String>, steps: u64) -> Self {
+        Self { folder: folder.to_owned(), jobs, steps, kept: Vec::new() }
     }
 
     /// Reads the newest that is whole and of this training, whose tensors have the names and shapes of `like`. Whatever else
@@ -54,7 +54,7 @@ impl Generations {
     ) -> Result<Begin, DiffusionError> {
         self.remove_unfinished()?;
         let mut found = self.found()?;
-        let wanted = Wanted { job: &self.job, steps: self.steps, like };
+        let wanted = Wanted { jobs: &self.jobs, steps: self.steps, like };
         let mut damaged = Vec::new();
         while let Some((name, path)) = found.pop() {
             match Whole::find(&path, name, &wanted) {
@@ -83,10 +83,10 @@ impl Generations {
         mut tensors: BTreeMap<String, Tensor>,
     ) -> Result<(), DiffusionError> {
         let new = self.folder.join(NEW);
-        let mut written = file::write(&new, &self.job, step, &mut tensors);
+        let mut written = file::write(&new, &self.jobs[0], step, &mut tensors);
         if written.as_ref().is_err_and(is_full) && self.kept.len() > 1 {
             self.forget(1)?;
-            written = file::write(&new, &self.job, step, &mut tensors);
+            written = file::write(&new, &self.jobs[0], step, &mut tensors);
         }
         written?;
         let path = self.folder.join(Name::held(step, file::digest(&new)?));

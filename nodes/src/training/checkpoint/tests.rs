@@ -23,7 +23,7 @@ fn tensors(step: u64) -> BTreeMap<String, Tensor> {
 }
 
 fn generations(folder: &Path) -> Generations {
-    Generations::new(folder, JOB.to_owned(), STEPS)
+    Generations::new(folder, vec![JOB.to_owned()], STEPS)
 }
 
 /// A folder with the checkpoints after steps 1 to 3, of which two are left.
@@ -167,7 +167,7 @@ fn what_belongs_to_something_else_is_refused() {
     let damaged_in = |folder: &TempDir| begin(folder.path()).1.join("\n");
     let of = |job: &str, steps, step| {
         let folder = tempfile::tempdir().unwrap();
-        Generations::new(folder.path(), job.to_owned(), steps).write(step, tensors(step)).unwrap();
+        Generations::new(folder.path(), vec![job.to_owned()], steps).write(step, tensors(step)).unwrap();
         folder
     };
     assert!(damaged_in(&of("another one", STEPS, 2)).ends_with("it belongs to another training"));
