@@ -5,14 +5,17 @@ use std::path::PathBuf;
 
 use hyper_flow_cache::{Digest, ExportOptions, Record, Store, StoreError};
 use hyper_flow_spec::Artifact;
+use hyper_flow_spec::kinds::About;
 
 use crate::commands::context::Context;
+use crate::commands::header;
 use crate::commands::one_rank;
 use crate::commands::pins;
 use crate::commands::source::{self, Loaded, Overriding};
 use crate::commands::{again, artifact};
 use crate::error::Failure;
 use crate::output::report::Exported;
+use crate::pipeline::of_lora;
 use crate::plan::Provenance;
 
 /// Copies a node's artifact out of the store
@@ -20,7 +23,8 @@ use crate::plan::Provenance;
 /// The files may be edited: they are copies, never links into the store. What an earlier export of the same
 /// node put into DEST is brought up to date, and other files there are left alone; so several nodes can be
 /// exported to one directory. A LoRA is called after its node: `unified.safetensors`. It has one rank and one
-/// alpha in all modules, which all programs read alike: lower ranks are filled up with zeros.
+/// alpha in all modules, which all programs read alike: lower ranks are filled up with zeros. Its header tells what the
+/// pipeline says of it: base, rank, step counts, guidance, the solver's grid, and the key of the node.
 ///
 /// Only what the node's key produces is exported; a node that has to run is an error. `@NAME` is what was
 /// pinned under that name.
@@ -48,7 +52,13 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         let store = context.existing_store()?;
         let record = pins::find(name, &store)?;
         let output = Provenance::of(&record).map(|made| made.output);
-        let what = What { name: pins::unmarked(name), by: format!("`{name}`"), output, record: &record };
+        let what = What {
+            name: pins::unmarked(name),
+            by: format!("`{name}`"),
+            output,
+            record: &record,
+            about: About::default(),
+        };
         return export(args, &store, &what, dest, context);
     }
     let (file, [name, dest]) = source::split_exactly(&args.words, ["NODE", "DEST"], &args.overriding, context)?;
@@ -66,7 +76,8 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         artifact::missing(name, &planned.reason, &again::about(&args.words, &args.overriding, context, "run", &[name]))
     })?;
     let (by, output) = (format!("`{name}` of `{}`", pipeline.name), pipeline.nodes[name].kind.output());
-    export(args, &store, &What { name, by, output: Some(output), record }, dest, context)
+    let about = of_lora(&pipeline.nodes, name);
+    export(args, &store, &What { name, by, output: Some(output), record, about }, dest, context)
 }
 
 /// What is exported.
@@ -76,6 +87,8 @@ struct What<'a> {
     by: String,
     output: Option<Artifact>,
     record: &'a Record,
+    /// What its pipeline says of it.
+    about: About,
 }
 
 fn export(args: &Args, store: &Store, what: &What<'_>, dest: &str, context: &Context) -> Result<(), Failure> {
@@ -83,7 +96,8 @@ fn export(args: &Args, store: &Store, what: &What<'_>, dest: &str, context: &Con
     let mut options = ExportOptions { force: args.force, by: what.by.clone(), ..ExportOptions::default() };
     if what.output == Some(Artifact::Lora) {
         options.names = names_of_lora(store, &what.record.artifact, what.name)?;
-        options.instead = one_rank::of_artifact(store, &what.record.artifact)?;
+        let one_rank = one_rank::of_artifact(store, &what.record.artifact)?;
+        options.instead = header::describe(store, &what.record.artifact, &what.about, &what.record.key, one_rank)?;
     }
     let done = store.export(&what.record.artifact, &dest, &options).map_err(failure)?;
     let node = what.name.to_owned();

@@ -9,6 +9,7 @@ pub mod context;
 pub mod diff;
 pub mod export;
 pub mod graph;
+mod header;
 pub mod kinds;
 pub mod log;
 pub mod ls;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::about::tell_exports;
 use super::cycle::tell_cycles;
 use super::describe::{Description, Kinds};
 use super::draft::{Draft, Findings};
 use super::file::{File, Header, NodeSettings, OF_CHECKPOINTS, OF_TRAINING, Reproducibility};
 use super::files::{Files, resolved};
 use super::finding::PipelineErrors;
+use super::fit::tell_unfit;
 use super::matrix::{Axes, Swept, sweep, tell_axes_twice};
 use super::model::{Node, Overrides, Pipeline, Written, WrittenParams};
 use super::nodes::{NodeReader, Sketch};
@@ -99,6 +101,7 @@ impl Checker<'_> {
         let index: Index<'_> = sketches.iter().enumerate().map(|(i, sketch)| (sketch.name.as_str(), i)).collect();
         tell_references(&sketches, &index, &axes, self.findings);
         tell_cycles(&sketches, &index, self.findings);
+        tell_unfit(&sketches, &index, self.findings);
         let settings = self.settings(&root, &sketches, &index);
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let base = path.parent().unwrap_or(Path::new(""));
@@ -113,6 +116,7 @@ impl Checker<'_> {
                 checked.insert(sketch.name.clone(), Node { name: sketch.name, kind, settings, inputs, files });
             }
         }
+        tell_exports(&mut checked);
         let Header { name, seed, reproducibility } = header?;
         let exact = reproducibility == Reproducibility::Exact;
         Some(Pipeline {

@@ -4,7 +4,7 @@ use super::file::LoraFile;
 use super::spelling::{ALPHA, KOHYA, Names, kohya, of_kohya};
 use super::{Lora, LoraTarget, text};
 use crate::error::DiffusionError;
-use crate::weights::{WeightFile, write_tensors};
+use crate::weights::{Entry, WeightFile, write_tensors};
 use std::path::Path;
 use tch::{Device, Tensor};
 
@@ -14,6 +14,14 @@ use tch::{Device, Tensor};
 /// # Errors
 /// As [`write_tensors`].
 pub fn write_kohya(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
+    write_kohya_with(lora, path, None)
+}
+
+/// As [`write_kohya`], with an entry in the header that tells of the LoRA.
+///
+/// # Errors
+/// As [`write_tensors`].
+pub fn write_kohya_with(lora: &Lora, path: &Path, entry: Option<Entry<'_>>) -> Result<(), DiffusionError> {
     let tensors = lora.layers.iter().flat_map(|(module, layer)| {
         let key = |part: &str| format!("{}{part}", kohya(module));
         [
@@ -22,7 +30,7 @@ pub fn write_kohya(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
             (key(ALPHA), Tensor::from(layer.alpha as f32)),
         ]
     });
-    write_tensors(path, &tensors.collect(), None)
+    write_tensors(path, &tensors.collect(), entry)
 }
 
 /// Reads a LoRA with kohya keys for a model with the given modules. Frozen, fp32. A module without an alpha has its rank

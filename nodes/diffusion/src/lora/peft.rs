@@ -18,12 +18,20 @@ pub(super) const CONFIG_FILE: &str = "adapter_config.json";
 /// # Errors
 /// As [`write_tensors`].
 pub fn write_peft(lora: &Lora, path: &Path) -> Result<(), DiffusionError> {
+    write_peft_with(lora, path, Map::new())
+}
+
+/// As [`write_peft`], with more beside the alphas that tells of the LoRA. A pipeline takes from there what has its prefix.
+///
+/// # Errors
+/// As [`write_tensors`].
+pub fn write_peft_with(lora: &Lora, path: &Path, about: Map<String, Value>) -> Result<(), DiffusionError> {
     let tensors = lora.layers.iter().flat_map(|(module, layer)| {
         let (prefix, own) = pipeline(module);
         let key = |part: &str| format!("{prefix}{own}{part}");
         [(key(PEFT.down), layer.down.shallow_clone()), (key(PEFT.up), layer.up.shallow_clone())]
     });
-    let text = Value::Object(described(lora)).to_string();
+    let text = Value::Object(described(lora).into_iter().chain(about).collect()).to_string();
     write_tensors(path, &tensors.collect(), Some(Entry { name: METADATA, text: &text }))
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Precision, Problem, Sampler};
+use super::{About, Precision, Problem, Sampler};
 use crate::{Ref, types};
 
 /// Something that other programs read.
@@ -41,6 +41,10 @@ pub struct Export {
     /// How pictures are to be drawn: for the README, and the scheduler of `Fused`.
     #[serde(default = "super::picture::ddim")]
     pub sampler: Sampler,
+    /// What the README and the LoRA's files tell of it; by default what the pipeline says: the repository of the model, the
+    /// step counts in which the LoRA is drawn or measured, what was distilled into it, and the captions of its `Sample`s.
+    #[serde(default, skip_serializing_if = "About::is_empty")]
+    pub about: About,
 }
 
 impl Export {

@@ -1,5 +1,6 @@
 //! Every kind of node: one file a family, one enum of all.
 
+mod about;
 mod command;
 mod data;
 mod distill;
@@ -17,6 +18,7 @@ mod summary;
 mod train;
 mod training;
 
+pub use about::{About, Measured};
 pub use command::{Command, EnvName, PortName};
 pub use data::{Digits, EncodeLatents, ImageFolder, Pictures, WebDataset};
 pub use distill::{
@@ -31,7 +33,7 @@ pub use lora::{Convert, LoraExtract, LoraMerge, PretrainedLora, TextParts};
 pub use picture::{Sample, Sampler};
 pub use precision::Precision;
 pub use pretrained::Diffusers;
-pub use registry::{Kind, KindSpec, KindVisitor, Problem, VERSION};
+pub use registry::{Bar, Kind, KindSpec, KindVisitor, Problem, VERSION};
 pub use scorers::{CommandScorer, PretrainedClip, ScoreForm, ScoreModel};
 pub use summary::{Spread, Summary};
 pub use train::{Prediction, TrainClip, TrainJudge, TrainSegmenter, TrainTeacher, TrainVae};

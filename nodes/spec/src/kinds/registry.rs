@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::Artifact;
+use crate::{Artifact, Threshold};
 
 /// The version that engine and worker must share.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -18,6 +18,21 @@ pub trait KindSpec: Serialize + DeserializeOwned + JsonSchema + Into<Kind> {
     const VERSION: u32;
     /// The artifact it yields, unless its parameters say otherwise.
     const OUTPUT: Artifact;
+
+    /// The parameters of its training loop, if it trains.
+    fn training(&self) -> Option<Training> {
+        None
+    }
+
+    /// Why a training of more steps cannot begin with this one's; `None` if it does nothing else in these.
+    fn tied_to_steps(&self) -> Option<&'static str> {
+        self.training()?.spreads_over_steps()
+    }
+
+    /// What a measurement that the node makes of what it yields must reach, before anything uses that.
+    fn bar(&self) -> Option<Bar> {
+        None
+    }
 
     /// Whether its nodes keep checkpoints though they train nothing.
     const CHECKPOINTS: bool = false;
@@ -42,6 +57,17 @@ pub struct Problem {
     pub message: String,
     /// What to do.
     pub help: String,
+}
+
+/// A measurement by which what a node made is judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// The name under which the worker reports it.
+    pub metric: &'static str,
+    /// The field that says what it must reach.
+    pub field: &'static str,
+    /// What it must reach.
+    pub at_least: Threshold,
 }
 
 /// Something to do with a kind, known by name only until now.
@@ -77,6 +103,22 @@ macro_rules! kinds {
             /// What the node yields.
             pub fn output(&self) -> Artifact {
                 match self { $(Kind::$name(params) => params.output(),)* }
+            }
+
+            /// The parameters of the training loop; none of a kind that trains nothing.
+            pub fn training(&self) -> Option<Training> {
+                match self { $(Kind::$name(params) => KindSpec::training(params),)* }
+            }
+
+            /// Why a training of more steps, and else of the same parameters, cannot begin with what this one does; `None` if
+            /// it does the same in these steps.
+            pub fn tied_to_steps(&self) -> Option<&'static str> {
+                match self { $(Kind::$name(params) => params.tied_to_steps(),)* }
+            }
+
+            /// What a measurement of what the node made must reach.
+            pub fn bar(&self) -> Option<Bar> {
+                match self { $(Kind::$name(params) => KindSpec::bar(params),)* }
             }
 
             /// The parameters as a tree.
@@ -133,31 +175,43 @@ kinds! {
         self.problems()
     } },
     EncodeLatents 1 -> Latents { const CHECKPOINTS: bool = true; },
-    TrainClip 1 -> Clip { fn check(&self) -> Vec<Problem> {
+    TrainClip 1 -> Clip { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    TrainJudge 1 -> Classifier,
-    TrainSegmenter 1 -> Segmenter,
-    TrainVae 1 -> Vae { fn check(&self) -> Vec<Problem> {
+    TrainJudge 1 -> Classifier { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn bar(&self) -> Option<Bar> { Some(self.bar()) } },
+    TrainSegmenter 1 -> Segmenter { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn bar(&self) -> Option<Bar> { Some(self.bar()) } },
+    TrainVae 1 -> Vae { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    TrainTeacher 1 -> Model { fn check(&self) -> Vec<Problem> {
+    TrainTeacher 1 -> Model { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    SegmentDistill 1 -> Lora { fn check(&self) -> Vec<Problem> {
+    SegmentDistill 1 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    RewardFinetune 2 -> Lora { fn check(&self) -> Vec<Problem> {
+    RewardFinetune 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn tied_to_steps(&self) -> Option<&'static str> {
+        let guarded = self.guard.is_some().then_some("its `guard` looks at the last step, whichever that is");
+        self.training().spreads_over_steps().or(guarded)
+    }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     OdePairs 1 -> Pairs { const CHECKPOINTS: bool = true; },
-    ScoreDistill 2 -> Lora { fn check(&self) -> Vec<Problem> {
+    ScoreDistill 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     PretrainedLora 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    FinetuneLora 1 -> Lora,
+    FinetuneLora 1 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) } },
     LoraFuse 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
@@ -168,7 +222,7 @@ kinds! {
     Sample 1 -> Images { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Export 1 -> Files { fn check(&self) -> Vec<Problem> {
+    Export 2 -> Files { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     CommandScorer 1 -> CommandScorer { fn check(&self) -> Vec<Problem> {

@@ -3,7 +3,12 @@
 use std::path::Path;
 
 use hyper_flow_diffusion::DiffusionError;
-use hyper_flow_diffusion::lora::{Lora, LoraLayer, LoraTarget, read_kohya, read_lora, write_kohya, write_peft};
+use hyper_flow_diffusion::lora::{
+    Lora, LoraLayer, LoraTarget, read_kohya, read_lora, write_kohya_with, write_peft_with,
+};
+use hyper_flow_diffusion::weights::Entry;
+use hyper_flow_spec::kinds::{About, Measured};
+use serde_json::{Map, Value};
 use tch::{Device, Kind};
 
 use super::DIFFUSERS_FILE;
@@ -15,15 +20,21 @@ use crate::worker::Context;
 /// A format of LoRA files.
 pub(super) struct Format {
     file: &'static str,
-    write: fn(&Lora, &Path) -> Result<(), DiffusionError>,
+    write: fn(&Lora, &Path, Map<String, Value>) -> Result<(), DiffusionError>,
     read: fn(&Path, &[LoraTarget]) -> Result<Lora, DiffusionError>,
 }
 
-pub(super) const KOHYA: Format =
-    Format { file: LORA_FILE, write: write_kohya, read: |path, modules| read_kohya(path, modules, Device::Cpu) };
+pub(super) const KOHYA: Format = Format {
+    file: LORA_FILE,
+    write: |lora, path, about| {
+        let text = Value::Object(about).to_string();
+        write_kohya_with(lora, path, Some(Entry { name: About::ENTRY, text: &text }))
+    },
+    read: |path, modules| read_kohya(path, modules, Device::Cpu),
+};
 pub(super) const DIFFUSERS: Format = Format {
     file: DIFFUSERS_FILE,
-    write: write_peft,
+    write: write_peft_with,
     read: |path, modules| read_lora(path, modules, None, Device::Cpu),
 };
 
@@ -33,12 +44,14 @@ impl Format {
     pub(super) fn write(
         &self,
         context: &Context,
+        about: &About,
         lora: &Lora,
         modules: &[LoraTarget],
         kind: Option<Kind>,
     ) -> Result<f64, NodeError> {
         let (path, kind) = (context.output(self.file), kind.unwrap_or(Kind::Float));
-        (self.write)(&lora.uniform().to_kind(kind), &path)?;
+        let uniform = lora.uniform().to_kind(kind);
+        (self.write)(&uniform, &path, about.header(measured(context, &uniform)))?;
         let written = (self.read)(&path, modules)?;
         let errors = lora.layers.iter().map(|(module, layer)| {
             let error = error(layer, written.layers.get(module), kind);
@@ -51,6 +64,18 @@ impl Format {
             })
         });
         Ok(errors.collect::<Result<Vec<_>, _>>()?.into_iter().fold(0.0, f64::max))
+    }
+}
+
+/// What a LoRA says of itself. The engine names a job's scratch directory by its key.
+fn measured<'a>(context: &'a Context, lora: &Lora) -> Measured<'a> {
+    let width = |(module, layer): (&String, &LoraLayer)| {
+        module.ends_with("attn2.to_k").then(|| layer.down.size().get(1).copied()).flatten()
+    };
+    Measured {
+        rank: lora.layers.values().map(|layer| layer.down.size()[0]).max().unwrap_or(0),
+        text_width: lora.layers.iter().find_map(width),
+        key: context.job.scratch.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
     }
 }
 

@@ -27,8 +27,8 @@ pub(super) fn run(context: &Context, params: &Export) -> Result<(), NodeError> {
     let lora = params.lora.as_ref().map(read).transpose()?.unwrap_or_default();
     for (i, format) in params.formats.iter().enumerate() {
         let loss = match format {
-            ExportFormat::Kohya => lora::KOHYA.write(context, &lora, &modules, kind)?,
-            ExportFormat::Diffusers => lora::DIFFUSERS.write(context, &lora, &modules, kind)?,
+            ExportFormat::Kohya => lora::KOHYA.write(context, &params.about, &lora, &modules, kind)?,
+            ExportFormat::Diffusers => lora::DIFFUSERS.write(context, &params.about, &lora, &modules, kind)?,
             ExportFormat::Model => rewritten::copy(folder, &context.output(MODEL_FOLDER), kind, &Lora::default())?,
             ExportFormat::Fused => fuse(context, params, &lora, kind)?,
         };
