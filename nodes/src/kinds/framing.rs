@@ -1,10 +1,12 @@
 //! What `ImageFolder` and `WebDataset` make of pictures of any size.
 
-use hyper_flow_spec::Size;
 use hyper_flow_spec::kinds::Pictures;
+use hyper_flow_spec::{Level, Size};
 
+use crate::artifacts::dataset::some;
 use crate::artifacts::samples::{Framing, Line};
 use crate::picture::{Picture, Wanted};
+use crate::worker::Context;
 
 /// The sizes that pictures become: squares of one, or those that are listed.
 pub(super) struct Sizes<'a> {
@@ -40,5 +42,55 @@ impl<'a> Sizes<'a> {
             repeats,
             flip: self.of.flip,
         }
+    }
+}
+
+/// The pictures that had to be enlarged, which adds nothing to see and blurs what there is.
+#[derive(Debug, Default)]
+pub(super) struct Enlarged {
+    pictures: usize,
+    names: Vec<String>,
+    /// By how much, at most.
+    most: f64,
+    /// The shortest side of any of them.
+    shortest: u32,
+}
+
+/// Sides of pictures that a VAE's latents stand for are multiples of it.
+const STEP: u32 = 8;
+
+impl Enlarged {
+    /// Looks at a picture that is taken.
+    pub(super) fn look(&mut self, name: &str, picture: &Picture) {
+        self.pictures += 1;
+        let (original, size) = (picture.original, picture.frame.size);
+        let scale = (0..2).map(|side| f64::from(size[side]) / f64::from(original[side])).fold(0.0, f64::max);
+        if scale > 1.0 {
+            let shortest = original[0].min(original[1]);
+            self.shortest = if self.names.is_empty() { shortest } else { self.shortest.min(shortest) };
+            self.most = self.most.max(scale);
+            self.names.push(name.to_owned());
+        }
+    }
+
+    /// Says how many there were, and what to write instead.
+    pub(super) fn tell(&self, context: &Context, of: Pictures<'_>) {
+        if self.names.is_empty() {
+            return;
+        }
+        let (becomes, instead) = match of.buckets.is_empty() {
+            true => (format!("{0}×{0}", of.size.get()), format!("`size: {}` enlarges none", self.kept_size())),
+            false => ("size that they become".to_owned(), "smaller `buckets` enlarge none".to_owned()),
+        };
+        let (count, all, most, names) = (self.names.len(), self.pictures, self.most, some(&self.names));
+        let text = format!(
+            "{count} of {all} pictures are smaller than the {becomes}, and are enlarged, up to {most:.1} times: {names}. {instead}, \
+             and `no_upscale: true` leaves them out"
+        );
+        context.reporter.message(Level::Warning, text);
+    }
+
+    fn kept_size(&self) -> u32 {
+        if self.shortest < STEP { self.shortest } else { self.shortest / STEP * STEP }
     }
 }

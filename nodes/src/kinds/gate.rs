@@ -9,6 +9,9 @@ use crate::{NodeError, files};
 
 const GATE: &str = "gate.json";
 const REPORT: &str = "report.md";
+/// What to do about a standard that nothing is a multiple of.
+const ADVICE: &str =
+    "if that is what it should be, give the bound without `of`; else look at it first, it may be trained too little";
 
 pub(super) fn run(context: &Context, params: &Gate) -> Result<(), NodeError> {
     let metrics: Metrics = files::read_json(&context.input(&params.metrics)?.join(METRICS))?;
@@ -59,12 +62,17 @@ fn check_row(metrics: &Metrics, require: &Require, row: &Row) -> Result<Check, N
     let own = number(row, name)?;
     let what = format!("{}: {name} is {}", label(row), shown(row, name, own));
     let (value, measured) = match &require.of {
-        None => (own, what),
+        None => (Some(own), what),
         Some(standard) => {
             let standard = standard_row(metrics, standard, row)?;
-            let times = times(row, standard, name)?;
-            let theirs = shown(standard, name, number(standard, name)?);
-            (times, format!("{what}, {times:.3} times the {theirs} of {}", label(standard)))
+            let theirs = number(standard, name)?;
+            let (whose, shown) = (label(standard), shown(standard, name, theirs));
+            match theirs > 0.0 {
+                true => (Some(own / theirs), format!("{what}, {:.3} times the {shown} of {whose}", own / theirs)),
+                false => {
+                    (None, format!("{what}, and that of {whose} is {shown}, of which nothing is a multiple: {ADVICE}"))
+                }
+            }
         }
     };
     let (least, most) = (require.at_least.map(|bound| bound.get()), require.at_most.map(|bound| bound.get()));
@@ -74,10 +82,11 @@ fn check_row(metrics: &Metrics, require: &Require, row: &Row) -> Result<Check, N
         candidate: row.candidate.clone(),
         steps: row.steps,
         number: name.clone(),
-        value,
+        value: value.unwrap_or(own),
         at_least: least,
         at_most: most,
-        holds: least.is_none_or(|least| value >= least) && most.is_none_or(|most| value <= most),
+        holds: value
+            .is_some_and(|value| least.is_none_or(|least| value >= least) && most.is_none_or(|most| value <= most)),
         text: format!("{measured}; required is {}", bounds.collect::<Vec<_>>().join(" and ")),
     })
 }
@@ -89,18 +98,6 @@ fn standard_row<'m>(metrics: &'m Metrics, standard: &Standard, row: &Row) -> Res
         Standard::Real => (REAL, None),
     };
     metrics.row(candidate, steps).ok_or_else(|| not_measured(metrics, candidate, steps))
-}
-
-/// How often one number holds the other.
-fn times(row: &Row, standard: &Row, name: &str) -> Result<f64, NodeError> {
-    let (own, theirs) = (number(row, name)?, number(standard, name)?);
-    if theirs > 0.0 {
-        return Ok(own / theirs);
-    }
-    Err(NodeError::Unfit(format!(
-        "{name} of {} is {theirs}: nothing can be a multiple of it; give the bound without `of`",
-        label(standard)
-    )))
 }
 
 fn number(row: &Row, name: &str) -> Result<f64, NodeError> {

@@ -9,7 +9,7 @@ mod tree;
 use hyper_flow_spec::Level;
 use hyper_flow_spec::kinds::ImageFolder;
 
-use super::framing::Sizes;
+use super::framing::{Enlarged, Sizes};
 use crate::NodeError;
 use crate::artifacts::dataset::{ADVICE, Account, Opaque, Reason, Writer};
 use crate::picture::{Unread, read_file};
@@ -29,12 +29,13 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
     }
     let sizes = Sizes::new(params.pictures());
     let mut repeats = Repeats::new(&params.repeats);
-    let (mut opaque, mut halves) = (Opaque::default(), Vec::new());
+    let (mut opaque, mut enlarged, mut halves) = (Opaque::default(), Enlarged::default(), Vec::new());
     for (done, (picture, Described { text, half })) in captions.iter().enumerate() {
         let (name, path) = (shown(picture), folder.join(picture));
         match read_file(&path, sizes.wanted()) {
             Ok(read) => {
                 opaque.count(&read);
+                enlarged.look(&name, &read);
                 account.take(&name, text, &read.remarks);
                 dataset.push(&read.pixels, read.mask.as_deref(), sizes.line(text, &read, repeats.of(picture)))?;
                 halves.push(*half);
@@ -46,6 +47,7 @@ pub(super) fn run(context: &Context, params: &ImageFolder) -> Result<(), NodeErr
         context.progress(done + 1, captions.len(), "pictures")?;
     }
     account.tell(context)?;
+    enlarged.tell(context, params.pictures());
     if captions.is_empty() {
         let message = "has no metadata.jsonl, .csv or .parquet, and no picture with a .txt file of its name";
         return Err(NodeError::content(folder, message));

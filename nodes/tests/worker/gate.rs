@@ -99,7 +99,12 @@ fn what_was_not_measured_cannot_be_required() {
     );
     let of_nothing = json!({"candidate": "parent", "steps": 2, "number": "clip_score", "at_least": 1, "of": {"Candidate": "unified"}});
     let message = failure(of_nothing);
-    assert!(message.starts_with("clip_score of unified at 2 steps is 0: nothing can be a multiple of it"), "{message}");
+    assert!(message.starts_with("1 of 1 requirements are not met:\nparent at 2 steps: clip_score is "), "{message}");
+    assert!(
+        message.contains(", and that of unified at 2 steps is 0.0000, of which nothing is a multiple: "),
+        "{message}"
+    );
+    assert!(message.ends_with("; required is at least 1"), "{message}");
 }
 
 /// A scorer that is a shell's script.

@@ -171,7 +171,7 @@ fn metadata_that_is_wrong() {
     };
     let a = "{\"file_name\": \"a.png\", \"text\": \"red\"}\n";
     assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"z.png\", \"text\": \"?\"}}")), @"<folder>/metadata.jsonl: line 2: z.png is not there; mend it, or leave what is damaged out by `skip_damaged: true`");
-    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"b.png\"}}")), @"<folder>/metadata.jsonl: line 2: it has no column `text`, and has `file_name`; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(refused(&format!("{a}{{\"file_name\": \"b.png\"}}")), @"<folder>/metadata.jsonl: line 2: b.png has no `text` and no `caption`, but `file_name`; mend it, or leave what is damaged out by `skip_damaged: true`");
     assert_snapshot!(refused(&format!("{a}{{\"file_name\": ")), @"<folder>/metadata.jsonl: line 2: EOF while parsing a value at column 14; mend it, or leave what is damaged out by `skip_damaged: true`");
     // The second of two captions would win in silence.
     assert_snapshot!(refused(&format!("{a}{a}")), @"<folder>/metadata.jsonl: line 2: a.png has two captions; mend it, or leave what is damaged out by `skip_damaged: true`");

@@ -232,7 +232,7 @@ fn captions_in_metadata_may_be_nothing_but_no_lists() {
     assert_eq!(captions_of(lines("\"text\": null")), two);
     assert_snapshot!(failure_of(lines("\"text\": [\"a\", \"b\"]")), @"<folder>/metadata.jsonl: line 3: its caption is a list of 2, of which none is chosen here: write the one that is meant; mend it, or leave what is damaged out by `skip_damaged: true`");
     assert_snapshot!(failure_of(lines("\"text\": 7")), @"<folder>/metadata.jsonl: line 3: its caption is 7, which is no text: put it in quotes; mend it, or leave what is damaged out by `skip_damaged: true`");
-    assert_snapshot!(failure_of(lines("\"words\": \"c\"")), @"<folder>/metadata.jsonl: line 3: it has no column `text`, and has `file_name`, `words`; mend it, or leave what is damaged out by `skip_damaged: true`");
+    assert_snapshot!(failure_of(lines("\"words\": \"c\"")), @"<folder>/metadata.jsonl: line 3: c.png has no `text` and no `caption`, but `file_name`, `words`; mend it, or leave what is damaged out by `skip_damaged: true`");
     let csv = b"\xef\xbb\xbffile_name,text\r\na.png,7\r\nb.png,\r\nc.png,None of these\r\n";
     let two = BTreeMap::from([(1, "7".to_owned()), (3, "None of these".to_owned())]);
     assert_eq!(captions(&[&pictures[..], &[("metadata.csv", csv)]].concat()), two);

@@ -13,6 +13,8 @@ use crate::{NodeError, files};
 const NAMED: usize = 5;
 /// The list of all that is left out, in the folder of the node's log.
 const LIST: &str = "left_out.txt";
+/// The list of those that are to be told of, where a message does not hold all of them.
+const NOTES: &str = "noted.txt";
 /// Characters of a caption that are shown.
 const SHOWN: usize = 60;
 
@@ -112,8 +114,20 @@ impl Account {
 
     /// Tells all of it: one message of what is left out, and one of each thing that is to be told of what is not.
     pub(crate) fn tell(&self, context: &Context) -> Result<(), NodeError> {
+        let many = |names: &Vec<String>| names.len() > NAMED;
+        if self.notes.values().any(many) {
+            let lines = |(note, names): (&Note, &Vec<String>)| -> String {
+                names.iter().map(|name| format!("{}: {name}\n", note.words())).collect()
+            };
+            files::write(&context.job.log.join(NOTES), self.notes.iter().map(lines).collect::<String>())?;
+        }
         for (note, names) in &self.notes {
-            let text = format!("{} pictures {}: {}", names.len(), note.words(), some(names));
+            let where_all = if many(names) {
+                format!(" (all of them in samples/{NOTES} of the node's log)")
+            } else {
+                String::new()
+            };
+            let text = format!("{} pictures {}: {}{where_all}", names.len(), note.words(), some(names));
             context.reporter.message(note.level(), text);
         }
         if let Some(text) = self.repeated() {

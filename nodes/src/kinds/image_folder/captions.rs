@@ -101,7 +101,7 @@ impl<'a> Finder<'a> {
         let half = half.map(|split| Half::of_split(&split)).transpose()?;
         let column = CAPTIONS.iter().find_map(|column| row.get(*column));
         if column.is_none() {
-            return Err(format!("it has no column `text`, and has {}", names(row)));
+            return Err(format!("{name} has no `text` and no `caption`, but {}", names(row)));
         }
         let Some(text) = words::caption(column)? else {
             if self.told.insert(picture.clone()) {

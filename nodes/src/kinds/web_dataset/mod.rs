@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use hyper_flow_spec::kinds::WebDataset;
 use hyper_flow_spec::{Level, Sha256, Url};
 
-use super::framing::Sizes;
+use super::framing::{Enlarged, Sizes};
 use crate::artifacts::dataset::{ADVICE, Account, Opaque, Reason, Writer, some};
 use crate::worker::{Context, download};
 use crate::{NodeError, files};
@@ -25,6 +25,7 @@ struct Intake<'a> {
     dataset: Writer<'a>,
     sizes: Sizes<'a>,
     opaque: Opaque,
+    enlarged: Enlarged,
     account: Account,
     /// Members that are passed over for the dots in their names.
     dotted: Vec<String>,
@@ -38,6 +39,7 @@ pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeErro
         dataset,
         sizes: Sizes::new(params.pictures()),
         opaque: Opaque::default(),
+        enlarged: Enlarged::default(),
         account: Account::default(),
         dotted: Vec::new(),
     };
@@ -47,6 +49,7 @@ pub(super) fn run(context: &Context, params: &WebDataset) -> Result<(), NodeErro
         context.progress(done + 1, sources.len(), "shards")?;
     }
     intake.account.tell(context)?;
+    intake.enlarged.tell(context, params.pictures());
     let hints = intake.hints();
     if intake.dataset.is_empty() {
         let hints = if hints.is_empty() { String::new() } else { format!(": {}", hints.join("; ")) };
@@ -130,6 +133,7 @@ impl Intake<'_> {
         match find(sample, self.sizes.wanted()) {
             Ok(Found::Pair(read, caption)) => {
                 self.opaque.count(&read);
+                self.enlarged.look(&sample.key, &read);
                 self.account.take(&sample.key, &caption, &read.remarks);
                 self.dataset.push(&read.pixels, read.mask.as_deref(), self.sizes.line(&caption, &read, 1))?;
             }
