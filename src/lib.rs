@@ -27,6 +27,7 @@
 //! | you want to add | go to |
 //! |---|---|
 //! | a field of a kind | its struct in `nodes/spec/src/kinds/` (type, default and documentation in one place) |
+//! | a threshold that judges what a node made | a [`hyper_flow_spec::Threshold`] in its struct, and its `bar` in `registry.rs`: it is in no key |
 //! | a kind | a struct there, a line in `registry.rs`, a file and a line in `nodes/src/kinds/` |
 //! | a loss | one function in `nodes/diffusion/src/losses/`, and a fixture for it |
 //! | a way in which LoRA files spell their keys | the table in `nodes/diffusion/src/lora/spelling.rs` (for text encoders `tower.rs`), and a file of it in `tests/parity/lora_spellings.py` |
@@ -65,6 +66,8 @@
 //! - `hyper-flow-diffusion` knows no pipeline, no job and no artifact.
 //! - A key has no names, paths, times, threads or devices in it, and inputs are in it by the digest of their content: a
 //!   renamed node is the same node, and a node that comes out as before ends the wave.
+//! - A training of more steps begins with a checkpoint of one of fewer only where both do the same in these steps
+//!   (`plan::going_on`), and yields the bytes that it would yield alone.
 //! - Nothing that varies gets into an artifact: no time, no host, no path, no order of a hash map.
 //! - Every random number of a node is a function of (seed, kind, purpose, step). No generator is carried along, so a resumed
 //!   training is the same training.

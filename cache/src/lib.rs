@@ -12,7 +12,7 @@
 //! | `records/ab/cdef…` | one JSON file a key, written last when publishing |
 //! | `preimages/ab/cdef…` | the bytes a key was derived from |
 //! | `runs/<id>/` | the caller's logs and events |
-//! | `scratch/<key>/` | checkpoints until the key is published |
+//! | `scratch/<key>/` | checkpoints until the key is published; of trainings that a longer one goes on from, the last |
 //! | `tmp/` | staging, in the same file system so that publishing is a rename |
 //! | `damaged/` | what was altered, set aside |
 //! | `exports/` | where [`Store::export`] has written, what, and for whom |

@@ -87,9 +87,11 @@ fn unquoted(text: &str) -> Option<Complaint> {
             let help = "text ends with a double quote; inside it, write `\\\"`";
             Complaint::at(at, "the text that begins here is never closed", help)
         }
-        Missing::Opening(at) => {
-            Complaint::at(at, "the text that begins here is closed, and not opened", "write a double quote before it")
-        }
+        Missing::Opening(at) => Complaint::at(
+            at,
+            "the text that begins here is closed, and not opened",
+            "write a double quote before it, or remove the one behind it",
+        ),
     })
 }
 

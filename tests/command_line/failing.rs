@@ -27,7 +27,7 @@ fn a_wrong_command_line_is_exit_code_2() {
       × there is no node `mergd` in [DIR]/test.ron
       help: did you mean `merged`?
     ");
-    assert!(scene.fails("plan --json --quiet").starts_with("exit 2"));
+    assert!(scene.fails("check test.ron data.txt").starts_with("exit 2\n  × `data.txt` is no pipeline file"));
 }
 
 #[test]
@@ -38,6 +38,38 @@ fn mistakes_are_json_where_json_is_asked_for() {
     assert_eq!(code, "exit 2");
     let mistake: serde_json::Value = serde_json::from_str(json).expect("JSON");
     assert_eq!(mistake["help"], "did you mean `merged`?");
+}
+
+#[test]
+fn json_is_as_quiet_as_it_gets() {
+    let scene = Scene::new();
+    let nodes = scene.json("plan --json -q")["nodes"].as_array().unwrap().len();
+    assert_eq!(nodes, 4);
+}
+
+#[test]
+fn several_files_are_checked_at_once() {
+    let scene = Scene::new();
+    scene.write("wrong.ron", &PIPELINE.replacen("Command", "Comand", 1));
+    scene.write("worse.ron", "Pipeline(");
+    assert_eq!(scene.ok("check test.ron test.ron"), "test.ron: ok: 4 nodes\ntest.ron: ok: 4 nodes\n");
+    assert_eq!(scene.ok("check test.ron"), "ok: 4 nodes\n");
+    let told = scene.fails("check wrong.ron test.ron worse.ron");
+    assert!(told.starts_with("exit 2\n  × 1 mistake in wrong.ron\n\n  × there is no kind `Comand`\n"), "{told}");
+    assert!(told.contains("\n  × 1 mistake in worse.ron\n") && !told.contains("Error:"), "{told}");
+    let output = scene.command("check --json test.ron wrong.ron").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let reports: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ok: Vec<_> = reports.as_array().unwrap().iter().map(|report| report["ok"].as_bool()).collect();
+    assert_eq!(ok, [Some(true), Some(false)]);
+}
+
+#[test]
+fn what_is_logged_is_what_this_program_does() {
+    let scene = Scene::new();
+    let output = scene.command("run -vvv").output().unwrap();
+    let told = scene.text(&output.stderr);
+    assert!(output.status.success() && !told.contains("sled"), "{told}");
 }
 
 #[test]

@@ -39,7 +39,6 @@ fn a_branch_is_refused_with_the_commit_that_it_means_now() {
     insta::assert_snapshot!(text, @r#"
       × 2 mistakes in m.ron
 
-    Error: 
       × `revision` must be a commit, 40 digits 0–9 and a–f, not `main`
        ╭─[m.ron:2:54]
      1 │ Pipeline(name: "m", nodes: {
@@ -51,7 +50,6 @@ fn a_branch_is_refused_with_the_commit_that_it_means_now() {
       help: `revision` takes a commit, 40 digits 0–9 and a–f. The commit, for a branch or tag means another one tomorrow.
             `main` means this one now: `revision: "0123456789abcdef0123456789abcdef01234567"`
 
-    Error: 
       × `revision` must be a commit, 40 digits 0–9 and a–f, not `v2`
        ╭─[m.ron:3:52]
      2 │     "main": Diffusers(hub: (repo: "org/m", revision: "main", files: ["*"])),

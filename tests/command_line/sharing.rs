@@ -97,7 +97,6 @@ fn a_folder_with_the_store_in_it_is_no_source() {
     exit 2
       × 1 mistake in p.ron
 
-    Error: 
       × the folder `.` holds the store `[DIR]/.hyper-flow`, which every run changes
        ╭─[p.ron:2:87]
      1 │ Pipeline(name: "p", nodes: {

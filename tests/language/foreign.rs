@@ -158,5 +158,5 @@ fn a_file_that_is_no_text_is_told_where() {
     let folder = Folder::new();
     let path = write(&folder, "p.ron", b"Pipeline(\n  name: \"\xff\", nodes: {})");
     let told = folder.render(&load(&path, &Overrides::default()).expect_err("it is told"));
-    assert!(told.contains("p.ron:2:10") && told.contains("UTF-8"), "{told}");
+    assert!(told.contains("p.ron: line 2, column 10 is ") && told.contains("UTF-8"), "{told}");
 }

@@ -54,19 +54,21 @@ fn ports_are_those_of_the_parameters() {
     }
 }
 
+/// A model that draws latents, and pictures as it draws them.
+const LATENTS: &str = "\"v\": TrainVae(data: \"digits\", steps: 1), \"m\": TrainTeacher(data: \"digits\", text: \"clip\", vae: \"v\", steps: 1), \
+     \"l\": EncodeLatents(model: \"m\", data: \"digits\"),";
+
 #[test]
 fn a_port_of_two_types_takes_either() {
-    let latents = "\"l\": EncodeLatents(model: \"teacher\", data: \"digits\"),";
-    for data in ["digits", "l"] {
-        let student = format!("\"s\": SegmentDistill(teacher: \"teacher\", data: \"{data}\", segments: 1, steps: 1)");
-        assert_eq!(good(&DIGITS.replace("// more", &format!("{latents}{student}"))).nodes["s"].inputs["data"], data);
+    for (teacher, data) in [("teacher", "digits"), ("m", "l")] {
+        let student = format!("\"s\": SegmentDistill(teacher: \"{teacher}\", data: \"{data}\", segments: 1, steps: 1)");
+        assert_eq!(good(&DIGITS.replace("// more", &format!("{LATENTS}{student}"))).nodes["s"].inputs["data"], data);
     }
 }
 
 #[test]
 fn what_keeps_checkpoints_obeys_their_setting() {
-    let latents = "\"l\": EncodeLatents(model: \"teacher\", data: \"digits\"),";
-    let text = DIGITS.replace("// more", latents).replace("})", "}, settings: {\"l\": (checkpoint_seconds: 5)})");
+    let text = DIGITS.replace("// more", LATENTS).replace("})", "}, settings: {\"l\": (checkpoint_seconds: 5)})");
     let pipeline = good(&text);
     assert_eq!((pipeline.nodes["l"].settings.checkpoint_seconds, pipeline.warnings.len()), (5.0, 0));
 }

@@ -98,6 +98,27 @@ told! {
     syntax_text: mistakes("Pipeline(name: \"x, nodes: {})");
     syntax_single_quotes: mistakes("Pipeline(name: 'digits', nodes: {})");
     syntax_hash_comment: mistakes("# digits\nPipeline(name: \"x\", nodes: {})");
+    syntax_hash_comments: [
+        mistakes("Pipeline(\n    name: \"x\", # the name\n    nodes: {},\n)"),
+        mistakes("Pipeline(name: \"x\", nodes: {\n    # \"a\": Digits(file: \"x\"),\n})"),
+        mistakes("Pipeline(name: \"x\",\n    #\n    nodes: {})"),
+    ].join("\n");
+    syntax_missing_quotes: [
+        mistakes("Pipeline(\n    name: \"x,\n    nodes: {\n        \"d\": Digits(file: \"data/digits.csv.gz\"),\n    },\n)"),
+        mistakes("Pipeline(\n    name: \"x\",\n    nodes: {\n        \"d: Digits(file: \"data/digits.csv.gz\"),\n    },\n)"),
+        mistakes("Pipeline(\n    name: \"x\",\n    nodes: {\n        \"d\": Digits(file: data/digits.csv.gz\"),\n    },\n)"),
+        mistakes("Pipeline(name: \"x\", seed: 1\", nodes: {})"),
+    ].join("\n");
+    syntax_unit: mistakes("Pipeline(name: \"x\", nodes: {}, settings: {\"*\": (timeout: 1 hour, memory: 2 GiB)})");
+    plain_values_in_quotes: node(r#""j": TrainJudge(data: "digits", steps: "10", lr: "1e-3"), "i": ImageFolder(folder: "data", flip: "true", size: "big")"#);
+    amounts: mistakes(&DIGITS.replace("})", r#"}, settings: {"teacher": (memory: 2, timeout: "1 hour"), "clip": (memory: "2", timeout: "90"), "digits": (timeout: "1 fortnight")})"#));
+    typos_told_once: mistakes(r#"Pipeline(nam: "x", nodes: {"d": Digits(fil: "data/digits.csv.gz"), "c": TrainClip(dta: "d", stps: 10, lrr: 1.0)})"#);
+    not_encoded: latent(r#""s": SegmentDistill(teacher: "model", data: "digits", segments: 1, steps: 1), "f": FinetuneLora(model: "fused", data: "digits", steps: 1), "g": LoraFuse(model: "model", loras: [("s", 1.0)]), "o": OdePairs(teacher: "g", data: "digits")"#);
+    not_encoded_but_there: latent(r#""latents": EncodeLatents(model: "model", data: "digits"), "r": RewardFinetune(teacher: "model", student: "x", data: "digits", steps: 1, rewards: [Brightness(weight: 1.0)]), "x": ScoreDistill(teacher: "model", data: "latents", steps: 1)"#);
+    needlessly_encoded: latent(r#""l": EncodeLatents(model: "model", data: "digits"), "s": SegmentDistill(teacher: "teacher", data: "l", segments: 1, steps: 1), "m": EncodeLatents(model: "teacher", data: "digits"), "t": SegmentDistill(teacher: "teacher", data: "m", segments: 1, steps: 1)"#);
+    of_another_vae: latent(r#""v": TrainVae(data: "digits", steps: 1), "w": TrainTeacher(data: "digits", text: "clip", vae: "v", steps: 1), "l": EncodeLatents(model: "w", data: "digits"), "s": SegmentDistill(teacher: "model", data: "l", segments: 1, steps: 1)"#);
+    of_another_shape: node(r#""i": ImageFolder(folder: "data"), "s": SegmentDistill(teacher: "teacher", data: "i", segments: 1, steps: 1)"#);
+    without_masks: node(r#""m": TrainSegmenter(data: "digits", steps: 1), "s": SegmentDistill(teacher: "teacher", data: "digits", segments: 1, steps: 1), "r": RewardFinetune(teacher: "teacher", student: "s", data: "digits", steps: 1, rewards: [Brightness(weight: 1.0)], perception: (model: "m"))"#);
     syntax_quoted_field: mistakes("Pipeline(\"name\": \"x\", nodes: {})");
     syntax_map_colon: mistakes("Pipeline(name: \"x\", nodes: {\"a\" Digits()})");
     syntax_no_value: mistakes("Pipeline(name: , nodes: {})");
@@ -126,6 +147,78 @@ told! {
         "teacher",
         "",
     ]));
+}
+
+/// The mistakes of nodes beside a model of latents and one of pixels.
+fn latent(nodes: &str) -> String {
+    let model = r#""vae": TrainVae(data: "digits", steps: 1), "model": TrainTeacher(data: "digits", text: "clip", vae: "vae", steps: 1), "fused": LoraFuse(model: "model", loras: [("lora", 1.0)]), "lora": PretrainedLora(path: "data/digits.csv.gz", model: "model"), "#;
+    node(&format!("{model}{nodes}"))
+}
+
+#[test]
+fn what_goes_together_is_no_mistake() {
+    let good = [
+        r#""v": TrainVae(data: "digits", steps: 1), "m": TrainTeacher(data: "digits", text: "clip", vae: "v", steps: 1), "l": EncodeLatents(model: "m", data: "digits"), "s": SegmentDistill(teacher: "f", data: "l", segments: 1, steps: 1), "f": LoraFuse(model: "m", loras: [("p", 1.0)]), "p": PretrainedLora(path: "data/digits.csv.gz", model: "m")"#,
+        r#""c": Command(program: ["true"], output: Latents), "s": SegmentDistill(teacher: "teacher", data: "c", segments: 1, steps: 1), "t": Command(program: ["true"], output: Model), "u": SegmentDistill(teacher: "t", data: "digits", segments: 1, steps: 1)"#,
+        r#""b": ImageFolder(folder: "data", buckets: [(8, 8)]), "s": SegmentDistill(teacher: "teacher", data: "b", segments: 1, steps: 1)"#,
+        r#""d": Digits(file: "data/digits.csv.gz", masks: 0.5), "m": TrainSegmenter(data: "d", steps: 1)"#,
+    ];
+    let folder = Folder::new();
+    for nodes in good {
+        let text = DIGITS.replace("// more", nodes);
+        folder.parse(&text, &Overrides::default()).unwrap_or_else(|errors| panic!("{}", folder.render(&errors)));
+    }
+}
+
+#[test]
+fn a_text_with_a_mark_of_its_encoding_is_read_and_one_of_another_is_told() {
+    let folder = Folder::new();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path(name), bytes).unwrap();
+    let told = |name: &str| folder.render(&load(&folder.path(name), &Overrides::default()).unwrap_err());
+    write("bom.ron", "\u{FEFF}Pipeline(name: \"x\", nodes: {\"a\": Command(program: [\"true\"])})".as_bytes());
+    assert!(load(&folder.path("bom.ron"), &Overrides::default()).is_ok());
+    write("latin.ron", b"Pipeline(\n    name: \"caf\xe9\", nodes: {})");
+    insta::assert_snapshot!(told("latin.ron"), @r"
+      × 1 mistake in latin.ron
+
+      × failed to read latin.ron: line 2, column 15 is the byte 0xE9, which is no UTF-8; in Latin-1 it is `é`
+      help: save it as UTF-8 in an editor, or: iconv -f LATIN1 -t UTF-8 latin.ron > new.ron
+    ");
+    let wide: Vec<u8> = "\u{FEFF}Pipeline()".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    write("wide.ron", &wide);
+    insta::assert_snapshot!(told("wide.ron"), @r"
+      × 1 mistake in wide.ron
+
+      × failed to read wide.ron: it is UTF-16, and UTF-8 is read
+      help: save it as UTF-8 in an editor, or: iconv -f UTF-16 -t UTF-8 wide.ron > new.ron
+    ");
+    write("binary.ron", b"\x00\xff");
+    insta::assert_snapshot!(told("binary.ron"), @r"
+      × 1 mistake in binary.ron
+
+      × failed to read binary.ron: it is no text
+      help: give the path of a pipeline file, for example `pipelines/hello.ron`
+    ");
+    let overrides = Overrides { params: Some(folder.path("latin.ron")), ..Overrides::default() };
+    let errors = folder.parse(DIGITS, &overrides).unwrap_err();
+    assert!(errors.findings[0].help.as_ref().unwrap().contains("iconv -f LATIN1"), "{errors:?}");
+}
+
+#[test]
+fn mistakes_are_told_of_the_text_that_holds_them() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("mine.ron"), "{\"guidance\": \"high\"}").unwrap();
+    let wrong_file = FULL.replace("judge: \"judge\"", "judge: \"nobody\"");
+    let place = |text: &str, set: &[&str], params: bool| {
+        let params = params.then(|| folder.path("mine.ron"));
+        let overrides = Overrides { set: set.iter().map(|s| (*s).to_owned()).collect(), params, store: None };
+        let told = folder.parse(text, &overrides).unwrap_err().to_string();
+        told.replace(&format!("{}/", folder.path("").display()).replace("//", "/"), "")
+    };
+    assert_eq!(place(FULL, &["judge.stepps=1"], false), "1 mistake in `--set`");
+    assert_eq!(place(FULL, &[], true), "1 mistake in mine.ron");
+    assert_eq!(place(&wrong_file, &[], false), "1 mistake in p.ron");
+    assert_eq!(place(&wrong_file, &["judge.stepps=1"], true), "3 mistakes in p.ron and mine.ron and `--set`");
 }
 
 #[test]
@@ -236,7 +329,6 @@ fn a_line_too_long_to_show_is_told_by_its_place() {
     insta::assert_snapshot!(mistakes(&text), @r"
       × 1 mistake in p.ron
 
-    Error:
       × there is no kind `Comand`
       help: at p.ron:1:100033, on a line too long to show
             did you mean `Command`?

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ArtifactType, File, Kind, Ref};
 
 /// Changes when a worker of one version could misread a job of another.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 1;
 
 /// Where a node computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -79,8 +79,11 @@ impl Enlarged {
             return;
         }
         let (becomes, instead) = match of.buckets.is_empty() {
-            true => (format!("{0}×{0}", of.size.get()), format!("`size: {}` enlarges none", self.kept_size())),
-            false => ("size that they become".to_owned(), "smaller `buckets` enlarge none".to_owned()),
+            true => (
+                format!("{0}×{0} that they become", of.size.get()),
+                format!("`size: {}` enlarges none", self.kept_size()),
+            ),
+            false => ("size that they become".to_owned(), "Smaller `buckets` enlarge none".to_owned()),
         };
         let (count, all, most, names) = (self.names.len(), self.pictures, self.most, some(&self.names));
         let text = format!(

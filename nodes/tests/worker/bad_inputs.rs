@@ -166,13 +166,13 @@ fn a_judge_of_other_captions() {
     assert_snapshot!(eval(json!({})).input("judge", &other.job.output).failure(), @"the judge has no class `a handwritten digit nine`; train it on the same dataset");
 }
 
+/// What a judge is worth is the engine's to say, of the number that is reported.
 #[test]
-fn a_judge_that_does_not_read_well() {
+fn a_judge_that_does_not_read_well_says_so_and_is_kept() {
     let work = train_judge(json!({"steps": 1, "min_accuracy": 0.97}));
-    let message = work.failure();
-    assert!(message.starts_with("the judge reads 0."), "{message}");
-    assert!(message.ends_with(" of the held-out pictures, below `min_accuracy: 0.97`; train it longer"), "{message}");
-    assert!(work.files().is_empty(), "numbers read off a poor judge mean nothing");
+    let ended = work.run();
+    assert!(ended.succeeded().metric("held_out_accuracy") < 0.97);
+    assert_eq!(work.files(), train_judge(json!({"steps": 1, "min_accuracy": 0.0})).artifact());
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn a_readme_says_how_to_draw() {
     pipe = DiffusionPipeline.from_pretrained("the model that was distilled", torch_dtype=torch.float16).to("cuda")
     pipe.load_lora_weights(".", weight_name="pytorch_lora_weights.safetensors")  # needs peft
     pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-    pipe("a red fox", num_inference_steps=4, guidance_scale=0, eta=0.5).images[0].save("fox.png")
+    pipe("your prompt", num_inference_steps=4, guidance_scale=0, eta=0.5).images[0].save("picture.png")
     ```
 
     ## ComfyUI
@@ -216,7 +216,78 @@ fn a_readme_says_how_to_draw() {
     from diffusers import DiffusionPipeline
 
     pipe = DiffusionPipeline.from_pretrained("fused", torch_dtype=torch.float16).to("cuda")
-    pipe("a red fox", num_inference_steps=4, guidance_scale=0).images[0].save("fox.png")
+    pipe("your prompt", num_inference_steps=4, guidance_scale=0).images[0].save("picture.png")
     ```
     "#);
+}
+
+fn about() -> serde_json::Value {
+    json!({
+        "base": "owner/model", "steps": [1, 2, 8], "guidance": [5.0, 9.0], "solver_steps": 40,
+        "prompts": ["a \"red\" fox", "ein Füchslein"],
+    })
+}
+
+#[test]
+fn a_readme_says_what_the_pipeline_says() {
+    assert_snapshot!(readme(json!({"formats": ["Diffusers"], "about": about()})), @r#"
+    # How to draw with this
+
+    Without guidance, in 1, 2 or 8 steps.
+
+    Of the LoRA: it is for `owner/model`; guidance of 5 to 9 is in it; it was distilled on a grid of 40 points.
+
+    The model draws pixels: it has no VAE, which pipelines of diffusers need.
+
+    ## diffusers
+
+    ```python
+    import torch
+    from diffusers import DiffusionPipeline, DDIMScheduler
+
+    pipe = DiffusionPipeline.from_pretrained("owner/model", torch_dtype=torch.float16).to("cuda")
+    pipe.load_lora_weights(".", weight_name="pytorch_lora_weights.safetensors")  # needs peft
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+    prompts = [
+        "a \"red\" fox",
+        "ein Füchslein",
+    ]
+    for i, prompt in enumerate(prompts):
+        pipe(prompt, num_inference_steps=2, guidance_scale=0).images[0].save(f"picture-{i}.png")
+    ```
+    "#);
+    let one = readme(json!({"formats": ["Fused"], "about": {"prompts": ["a fox"], "steps": [1]}}));
+    assert!(one.contains("\nWithout guidance, in 1 step.\n"), "{one}");
+    assert!(one.contains("pipe(\"a fox\", num_inference_steps=1, "), "{one}");
+}
+
+#[test]
+fn the_headers_of_lora_files_tell_of_the_lora_in_one_entry() {
+    let work = export(json!({"about": about()}));
+    work.artifact();
+    let entry = |file: &str, name: &str| -> serde_json::Value {
+        let file = WeightFile::open(&work.job.output.join(file)).unwrap();
+        assert_eq!(file.metadata().len(), 1, "{:?}", file.metadata());
+        serde_json::from_str(&file.metadata()[name]).unwrap()
+    };
+    let kohya = entry("lora.safetensors", "modelspec");
+    assert_snapshot!(serde_json::to_string_pretty(&kohya).unwrap(), @r#"
+    {
+      "hyper_flow.base": "owner/model",
+      "hyper_flow.guidance": "5 to 9",
+      "hyper_flow.key": "scratch",
+      "hyper_flow.rank": "2",
+      "hyper_flow.solver_steps": "40",
+      "hyper_flow.steps": "1, 2 or 8",
+      "modelspec.implementation": "diffusers",
+      "modelspec.sai_model_spec": "1.0.0",
+      "modelspec.title": "LoRA of rank 2 for 1, 2 or 8 steps",
+      "modelspec.usage_hint": "1, 2 or 8 steps, without guidance (CFG scale 1), trailing timesteps"
+    }
+    "#);
+    let diffusers = entry("pytorch_lora_weights.safetensors", "lora_adapter_metadata");
+    for (name, told) in kohya.as_object().unwrap() {
+        assert_eq!(&diffusers[name], told, "{name}");
+    }
+    assert!(diffusers["unet.lora_alpha"].is_number(), "{diffusers}");
 }

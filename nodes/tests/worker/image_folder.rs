@@ -123,6 +123,39 @@ fn captions_come_from_texts_beside_the_pictures() {
 }
 
 #[test]
+fn pictures_that_are_enlarged_are_told_with_what_to_write_instead() {
+    let files = [("a.png", plain(40, 32, RED)), ("b.png", plain(64, 80, BLUE)), ("c.png", plain(64, 64, RED))];
+    let folder = folder(&files, &[("a.txt", "a"), ("b.txt", "b"), ("c.txt", "c")]);
+    let warnings = |changes| read(folder.path(), changes).run().succeeded().messages(Level::Warning);
+    assert_eq!(warnings(json!({"size": 32})), Vec::<String>::new());
+    assert_snapshot!(warnings(json!({"size": 64})).join("\n"), @"1 of 3 pictures are smaller than the 64×64 that they become, and are enlarged, up to 2.0 times: a.png. `size: 32` enlarges none, and `no_upscale: true` leaves them out");
+    assert_snapshot!(warnings(json!({"buckets": [[64, 64], [128, 64]]})).join("\n"), @"1 of 3 pictures are smaller than the size that they become, and are enlarged, up to 2.0 times: a.png. Smaller `buckets` enlarge none, and `no_upscale: true` leaves them out");
+    assert_snapshot!(warnings(json!({"size": 64, "no_upscale": true})).join("\n"), @r"
+    1 left out, all named in samples/left_out.txt of the node's log:
+    1 smaller than every size that is wanted (`no_upscale`): a.png
+    ");
+}
+
+#[test]
+fn captions_that_are_empty_are_told_by_name_and_all_of_them_listed() {
+    let names: Vec<String> = (0..8).map(|i| format!("{i}.png")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), plain(4, 4, RED))).collect();
+    let texts: Vec<String> = (0..8).map(|i| format!("{i}.txt")).collect();
+    let empty: Vec<_> = texts.iter().map(|name| (name.as_str(), " \n")).collect();
+    let few = folder(&files[..2], &[empty[0], ("1.txt", "one")]);
+    let warnings = |folder: &TempDir| {
+        let work = read(folder.path(), json!({}));
+        (work.run().succeeded().messages(Level::Warning).join("\n"), work)
+    };
+    assert_snapshot!(warnings(&few).0, @"1 pictures have an empty caption: 0.png");
+    let many = folder(&files, &empty);
+    let (told, work) = warnings(&many);
+    assert_snapshot!(told, @"8 pictures have an empty caption: 0.png, 1.png, 2.png, 3.png, 4.png and 3 more (all of them in samples/noted.txt of the node's log)");
+    let list = fs::read_to_string(work.job.log.join("noted.txt")).unwrap();
+    assert_eq!(list.lines().last(), Some("have an empty caption: 7.png"));
+}
+
+#[test]
 fn pictures_of_every_colour_type_are_read() {
     let half = RgbaImage::from_pixel(4, 4, Rgba([255, 0, 0, 127])).into();
     let clear = GrayAlphaImage::from_pixel(4, 4, LumaA([0, 0])).into();

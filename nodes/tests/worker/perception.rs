@@ -22,11 +22,10 @@ fn a_segmenter_learns_the_masks() {
 }
 
 #[test]
-fn a_segmenter_that_sees_nothing_fails() {
-    let message = train_segmenter(json!({"steps": 1, "lr": 1e-9, "min_iou": 0.99})).failure();
-    let (before, after) = message.split_once("union of 0.").unwrap();
-    assert_eq!(before, "the segmenter's masks of the held-out pictures have an intersection over ");
-    assert!(after.ends_with(", below `min_iou: 0.99`; train it longer, or with more `width` or `levels`"), "{message}");
+fn a_segmenter_that_sees_nothing_says_so() {
+    let iou =
+        train_segmenter(json!({"steps": 1, "lr": 1e-9, "min_iou": 0.99})).run().succeeded().metric("held_out_iou");
+    assert!(iou < 0.99, "{iou}");
     let unmasked = train_segmenter(json!({"steps": 1})).input("data", digits());
     assert_snapshot!(unmasked.failure(), @"the dataset has no masks; ask for them where it is read in: `masks`");
 }

@@ -451,3 +451,62 @@ fn a_finished_training_whose_artifact_was_lost_trains_nothing_again() {
     assert_eq!((ended.succeeded().resumed(), ended.steps()), (Some(3), vec![]));
     assert_same("the artifacts", &work.files(), &whole);
 }
+
+/// A training of more steps begins with the checkpoint of a shorter one of the same course, and yields the same bytes as one
+/// that had all steps from the first on.
+fn check_longer(work: impl Fn(Value) -> Work) {
+    let course = |job: &mut hyper_flow_spec::Job| job.course = Some("a course".to_owned());
+    let training = |steps: u64| work(json!({"steps": steps, "lr_decay": "Constant", "lr_warmup": 2}));
+    let short = training(5).with(course);
+    short.run().succeeded();
+    let last = short.checkpoint();
+    let begin = |work: &Work| {
+        fs::create_dir_all(&work.job.scratch).unwrap();
+        fs::copy(&last, work.job.scratch.join(last.file_name().unwrap())).unwrap();
+    };
+    let long = training(9).with(course);
+    begin(&long);
+    let ended = long.run();
+    assert_eq!((ended.succeeded().resumed(), ended.steps()), (Some(5), (6..=9).collect()));
+    assert_eq!(ended.messages(Level::Warning), Vec::<String>::new());
+    let whole = training(9);
+    assert_same("the artifacts", &long.files(), &whole.artifact());
+    // Without a course it is another training's.
+    let other = training(9);
+    begin(&other);
+    assert_eq!(other.run().succeeded().resumed(), None);
+}
+
+#[test]
+fn a_longer_training_of_a_small_model_goes_on_from_a_shorter_one() {
+    check_longer(train_clip);
+    check_longer(train_judge);
+    check_longer(train_segmenter);
+    check_longer(train_vae);
+    check_longer(train_teacher);
+}
+
+#[test]
+fn a_longer_distillation_goes_on_from_a_shorter_one() {
+    let with = |more: Value| move |steps: Value| crate::chain::over(steps, more.clone());
+    let adversarial =
+        json!({"student": "student", "batch": 4, "adversarial": {"weight": 0.5, "updates": 2, "warmup": 3}});
+    check_longer(|steps| segment_distill(with(adversarial.clone())(steps)));
+    check_longer(reward_finetune);
+    check_longer(finetune_lora);
+    let few = json!({"batch": 4, "rollouts": [2, 4], "pairs": "pairs"});
+    check_longer(|steps| score_distill(with(few.clone())(steps)));
+}
+
+#[test]
+fn the_names_of_checkpoints_say_their_steps() {
+    let kept = Kept::new();
+    let steps = kept
+        .good
+        .each_ref()
+        .map(|(path, _)| hyper_flow_spec::checkpoint_step(path.file_name().unwrap().to_str().unwrap()));
+    assert_eq!(steps, [Some(5), Some(6)]);
+    for other in ["checkpoint.new", "checkpoint.safetensors", "checkpoint-00000001-00.safetensors", "course.json"] {
+        assert_eq!(hyper_flow_spec::checkpoint_step(other), None, "{other}");
+    }
+}

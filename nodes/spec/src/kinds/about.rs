@@ -1,5 +1,7 @@
 //! What is told to those who get a LoRA as a file.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -82,8 +84,9 @@ impl About {
             true => low.get().to_string(),
             false => format!("{} to {}", low.get(), high.get()),
         });
-        let usage =
-            steps.as_ref().map(|steps| format!("{steps} steps, without guidance (CFG scale 1), trailing timesteps"));
+        // Guidance that was distilled is in it already; a plain LoRA is drawn as its model is.
+        let usage = steps.as_ref().filter(|_| guidance.is_some());
+        let usage = usage.map(|steps| format!("{steps} steps, without guidance (CFG scale 1), trailing timesteps"));
         let fields = [
             ("modelspec.sai_model_spec", Some("1.0.0".to_owned())),
             ("modelspec.architecture", architecture(text_width).map(|name| format!("{name}/lora"))),
@@ -97,7 +100,10 @@ impl About {
             ("hyper_flow.solver_steps", self.solver_steps.map(|steps| steps.get().to_string())),
             ("hyper_flow.key", Some(key.to_owned())),
         ];
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))).collect()
+        // In order of name, whatever order JSON's maps are built with.
+        let told: BTreeMap<_, _> =
+            fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        told.into_iter().map(|(name, value)| (name, json!(value))).collect()
     }
 }
 

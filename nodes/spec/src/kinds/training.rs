@@ -210,3 +210,24 @@ macro_rules! distillation_kind {
 }
 
 pub(super) use {distillation_kind, training_kind};
+
+#[cfg(test)]
+mod tests {
+    use crate::Kind;
+    use serde_json::json;
+
+    #[test]
+    fn steps_spread_by_a_schedule_or_seen_by_a_guard_are_no_longer_trainings_beginning() {
+        let tied = |name: &str, params: serde_json::Value| Kind::from_json(name, params).unwrap().tied_to_steps();
+        let judge = |decay: &str| tied("TrainJudge", json!({"data": "d", "steps": 1, "lr_decay": decay}));
+        assert_eq!(judge("Constant"), None);
+        assert!(judge("Linear").unwrap().contains("Linear") && judge("Cosine").unwrap().contains("Cosine"));
+        let mut feedback = json!({
+            "teacher": "t", "student": "s", "data": "d", "steps": 1, "rewards": [{"Brightness": {"weight": 1.0}}],
+            "lr_decay": "Constant"
+        });
+        assert_eq!(tied("RewardFinetune", feedback.clone()), None);
+        feedback["guard"] = json!({"watch": "guard.watch"});
+        assert!(tied("RewardFinetune", feedback).unwrap().contains("guard"));
+    }
+}

@@ -14,7 +14,10 @@ pub(super) fn text(params: &Export, index: ModelIndex, modules: usize) -> String
     if modules > 0 {
         let steps = params.about.steps_in_words();
         let few = "as few steps as the LoRA was distilled for";
-        parts.push(format!("Without guidance, in {}.\n", steps.map_or(few.into(), |steps| format!("{steps} steps"))));
+        parts.push(format!(
+            "Without guidance, in {}.\n",
+            steps.map_or(few.into(), |steps| format!("{steps} step{}", if steps == "1" { "" } else { "s" }))
+        ));
         parts.extend(distilled(&params.about));
     }
     if !index.vae {
