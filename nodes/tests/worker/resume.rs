@@ -471,10 +471,18 @@ fn check_longer(work: impl Fn(Value) -> Work) {
     assert_eq!(ended.messages(Level::Warning), Vec::<String>::new());
     let whole = training(9);
     assert_same("the artifacts", &long.files(), &whole.artifact());
-    // Without a course it is another training's.
-    let other = training(9);
-    begin(&other);
-    assert_eq!(other.run().succeeded().resumed(), None);
+}
+
+#[test]
+fn without_a_course_a_shorter_training_is_another_one() {
+    let short = train_judge(json!({"steps": 5}));
+    short.artifact();
+    let long = train_judge(json!({"steps": 9}));
+    fs::create_dir_all(&long.job.scratch).unwrap();
+    fs::copy(short.checkpoint(), long.job.scratch.join(short.checkpoint().file_name().unwrap())).unwrap();
+    let ended = long.run();
+    assert_eq!(ended.succeeded().resumed(), None);
+    assert!(ended.messages(Level::Warning)[0].contains("it belongs to another training"));
 }
 
 #[test]
