@@ -72,6 +72,7 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(commands::check::Args),
+    Fmt(commands::fmt::Args),
     Plan(commands::plan::Args),
     Run(commands::run::Args),
     Why(commands::why::Args),
@@ -90,6 +91,7 @@ enum Command {
     Schema(commands::schema::Args),
     Cache(commands::cache::Args),
     Store(commands::store::Args),
+    Lsp(commands::lsp::Args),
     Completions(commands::completions::Args),
 }
 
@@ -112,6 +114,7 @@ impl Command {
     fn execute(&self, context: &Context) -> Result<(), Failure> {
         match self {
             Command::Check(args) => commands::check::execute(args, context),
+            Command::Fmt(args) => commands::fmt::execute(args, context),
             Command::Plan(args) => commands::plan::execute(args, context),
             Command::Run(args) => commands::run::execute(args, context),
             Command::Why(args) => commands::why::execute(args, context),
@@ -130,6 +133,7 @@ impl Command {
             Command::Schema(args) => commands::schema::execute(args, context),
             Command::Cache(args) => commands::cache::execute(args, context),
             Command::Store(args) => commands::store::execute(args, context),
+            Command::Lsp(args) => commands::lsp::execute(args, context),
             Command::Completions(args) => commands::completions::execute(args, context),
         }
     }

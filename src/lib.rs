@@ -47,6 +47,10 @@
 //! | how the numbers of an `Eval` are told to people, everywhere | [`output::evaluation`] |
 //! | a subcommand | one file in [`commands`], and its line in [`cli`] |
 //! | a command line that is advised | `commands/again.rs`, which repeats what was said on this one |
+//! | what an editor is told, of text that is being written | `lsp`, over the types in `pipeline::language` |
+//! | what a shell may put in | `completing`, by the names of arguments |
+//! | an example of a kind | `src/pipeline/examples.ron`, one node of each |
+//! | a pipeline to start from | `src/commands/new/`, and its line in `template.rs` |
 //! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
 //! | which libtorch is brought | `nodes/libtorch/` |
 //! | what a server may do wrong | `nodes/hub/`, and a fault in `nodes/hub/flaky/` |
@@ -79,7 +83,9 @@
 //! - The display hears of everything and holds up nothing; the log of the run has all.
 //! - Losing the index (`cache/`'s sled) loses nothing; it holds no fact that the files do not.
 //! - No function recurses over the graph.
-//! - Nothing prints but what was made to: `output`, `display`, and the one place in `error` for diagnostics.
+//! - Nothing prints but what was made to: `output`, `display`, the one place in `error` for diagnostics, and, each alone on
+//!   standard output, `lsp` (its protocol) and `completing` (its answer to a shell).
+//! - The language server runs nothing, asks no hub and looks into no store; it takes every text, whole or not.
 //!
 //! ## One run, from file to record
 //!
@@ -98,6 +104,7 @@ pub mod commands;
 pub mod display;
 pub mod error;
 pub mod look;
+mod lsp;
 pub mod output;
 mod pictures;
 pub mod pipeline;

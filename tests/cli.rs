@@ -5,6 +5,8 @@ mod pty;
 
 mod command_line {
     mod choosing;
+    mod editing;
+    mod editor;
     mod failing;
     mod foreign;
     mod hub;

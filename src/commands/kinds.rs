@@ -1,5 +1,8 @@
 //! `hyper-flow kinds`.
 
+mod page;
+mod topics;
+
 use std::io::{self, Write};
 
 use hyper_flow_spec::Kind;
@@ -8,67 +11,121 @@ use serde_json::{Value, json};
 use crate::commands::context::{Context, Format};
 use crate::error::Failure;
 use crate::pipeline::suggest::instead;
-use crate::pipeline::{Field, KindDescription};
+use crate::pipeline::{FieldType, KindDescription, Type, Variant, example};
+
+use page::{field_page, kind_page, topic_page};
+use topics::{TOPICS, Topic};
 
 /// Prints what the kinds of nodes do, what they yield, and what their fields mean
+///
+/// Also what else is in a pipeline: `kinds settings`, `kinds params`, `kinds matrix`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One kind, to print with all of its fields; a list of all without it.
+    /// One kind, to print with all of its fields and an example; `KIND.FIELD` is what is inside a field; a list of all
+    /// without it.
+    #[arg(value_name = "KIND")]
     kind: Option<String>,
 }
 
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     match &args.kind {
-        Some(name) => one(&describe(name)?, context),
+        Some(name) => match TOPICS.iter().find(|topic| topic.name == name) {
+            Some(topic) => of_topic(topic, context),
+            None => of_path(name, context),
+        },
         None => all(context),
     }
 }
 
-fn describe(name: &str) -> Result<KindDescription, Failure> {
-    KindDescription::of(name)
-        .ok_or_else(|| Failure::usage(format!("there is no kind `{name}`"), instead(name, Kind::NAMES, "kinds")))
+/// The names of what is explained besides kinds, and what each is.
+pub(crate) fn topics() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TOPICS.iter().map(|topic| (topic.name, topic.summary))
 }
 
-fn one(kind: &KindDescription, context: &Context) -> Result<(), Failure> {
+fn of_path(path: &str, context: &Context) -> Result<(), Failure> {
+    let mut names = path.split('.');
+    let name = names.next().unwrap_or_default();
+    let kind = describe(name)?;
+    let mut found: Option<FieldType> = None;
+    let mut ty = Type::of_kind(kind.name).ok_or_else(|| unknown(name))?;
+    for name in names {
+        let fields = inside(ty);
+        let field = fields.iter().find(|field| field.name == name);
+        let field = *field.ok_or_else(|| {
+            let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
+            let owner = found.map_or(kind.name, |field| field.name);
+            Failure::usage(format!("`{owner}` has no field `{name}`"), instead(name, &known, "fields"))
+        })?;
+        (ty, found) = (field.ty, Some(field));
+    }
+    match found {
+        Some(field) => of_field(field, context),
+        None => of_kind(&kind, ty, context),
+    }
+}
+
+/// The fields of a value, of the items of a list, and of what the names that it may have hold.
+fn inside(ty: Type) -> Vec<FieldType> {
+    let item = if ty.is_list() { ty.item(0) } else { None };
+    let ty = item.unwrap_or(ty);
+    let held = ty.variants().into_iter().filter_map(|variant| variant.holds).flat_map(Type::fields);
+    ty.fields().into_iter().chain(held).collect()
+}
+
+fn describe(name: &str) -> Result<KindDescription, Failure> {
+    KindDescription::of(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Failure {
+    let names: Vec<&str> = Kind::NAMES.iter().copied().chain(TOPICS.iter().map(|topic| topic.name)).collect();
+    let help = instead(name, &names, "kinds and topics");
+    Failure::usage(format!("there is no kind `{name}`"), format!("{help}; `hyper-flow kinds` lists the kinds"))
+}
+
+fn of_kind(kind: &KindDescription, ty: Type, context: &Context) -> Result<(), Failure> {
     context.print(|_, out| match context.format {
-        Format::Human => page(out, kind),
-        Format::Json => print_json(out, &to_json(kind)),
-        Format::Quiet => kind.params.names().iter().try_for_each(|name| writeln!(out, "{name}")),
+        Format::Human => kind_page(out, kind, ty),
+        Format::Json => print_json(out, &kind_json(kind)),
+        Format::Quiet => names(out, &ty.fields()),
     })
+}
+
+fn of_field(field: FieldType, context: &Context) -> Result<(), Failure> {
+    context.print(|_, out| match context.format {
+        Format::Human => field_page(out, field),
+        Format::Json => print_json(out, &field_json(field)),
+        Format::Quiet => names(out, &inside(field.ty)),
+    })
+}
+
+fn of_topic(topic: &Topic, context: &Context) -> Result<(), Failure> {
+    context.print(|_, out| match context.format {
+        Format::Human => topic_page(out, topic),
+        Format::Json => print_json(
+            out,
+            &json!({
+                "name": topic.name,
+                "doc": topic.doc,
+                "fields": topic.fields().into_iter().map(field_json).collect::<Vec<_>>(),
+                "example": topic.example,
+            }),
+        ),
+        Format::Quiet => names(out, &topic.fields()),
+    })
+}
+
+fn names(out: &mut dyn Write, fields: &[FieldType]) -> io::Result<()> {
+    fields.iter().try_for_each(|field| writeln!(out, "{}", field.name))
 }
 
 fn all(context: &Context) -> Result<(), Failure> {
     let kinds: Vec<KindDescription> = Kind::NAMES.iter().filter_map(|name| KindDescription::of(name)).collect();
     context.print(|_, out| match context.format {
-        Format::Human => list(out, &kinds),
-        Format::Json => print_json(out, &kinds.iter().map(to_json).collect()),
+        Format::Human => page::list(out, &kinds),
+        Format::Json => print_json(out, &kinds.iter().map(kind_json).collect()),
         Format::Quiet => kinds.iter().try_for_each(|kind| writeln!(out, "{}", kind.name)),
     })
-}
-
-fn list(out: &mut dyn Write, kinds: &[KindDescription]) -> io::Result<()> {
-    for kind in kinds {
-        let yields = kind.output.to_string();
-        writeln!(out, "{:<15} → {yields:<11} {}", kind.name, kind.params.summary())?;
-    }
-    writeln!(out, "\n`hyper-flow kinds KIND` tells about the fields of one.")
-}
-
-fn page(out: &mut dyn Write, kind: &KindDescription) -> io::Result<()> {
-    writeln!(out, "{} → {}   (version {})\n", kind.name, kind.output, kind.version)?;
-    writeln!(out, "{}", kind.params.doc)?;
-    kind.params.fields.iter().try_for_each(|field| entry(out, kind, field))
-}
-
-fn entry(out: &mut dyn Write, kind: &KindDescription, field: &Field) -> io::Result<()> {
-    let default = match kind.params.default(field) {
-        _ if field.required => "required".to_owned(),
-        Some(default) => format!("default {default}"),
-        None => "optional".to_owned(),
-    };
-    writeln!(out, "\n  {}: {} ({default})", field.name, kind.params.takes(field))?;
-    field.doc.lines().try_for_each(|line| writeln!(out, "      {line}"))
 }
 
 fn print_json(out: &mut dyn Write, value: &Value) -> io::Result<()> {
@@ -76,21 +133,43 @@ fn print_json(out: &mut dyn Write, value: &Value) -> io::Result<()> {
     writeln!(out)
 }
 
-fn to_json(kind: &KindDescription) -> Value {
-    let field = |field: &Field| {
-        json!({
-            "name": field.name,
-            "takes": kind.params.takes(field),
-            "required": field.required,
-            "default": field.default,
-            "doc": field.doc,
-        })
-    };
+fn kind_json(kind: &KindDescription) -> Value {
+    let fields = Type::of_kind(kind.name).map(Type::fields).unwrap_or_default();
     json!({
         "name": kind.name,
         "version": kind.version,
         "yields": kind.output,
         "doc": kind.params.doc,
-        "fields": kind.params.fields.iter().map(field).collect::<Vec<_>>(),
+        "fields": fields.into_iter().map(field_json).collect::<Vec<_>>(),
+        "example": example(kind.name),
     })
+}
+
+/// With what is inside, as deep as it goes.
+fn field_json(field: FieldType) -> Value {
+    let mut value = json!({
+        "name": field.name,
+        "takes": field.ty.words(),
+        "required": field.required,
+        "default": field.ty.default_value(),
+        "doc": field.ty.doc(),
+    });
+    let item = if field.ty.is_list() { field.ty.item(0) } else { None };
+    let ty = item.unwrap_or(field.ty);
+    if !ty.fields().is_empty() {
+        value["fields"] = ty.fields().into_iter().map(field_json).collect();
+    }
+    if !ty.variants().is_empty() {
+        value["choices"] = ty.variants().into_iter().map(variant_json).collect();
+    }
+    value
+}
+
+fn variant_json(variant: Variant) -> Value {
+    let fields = variant.holds.map(Type::fields).unwrap_or_default();
+    let mut value = json!({"name": variant.name, "takes": variant.holds.map(Type::words), "doc": variant.doc});
+    if !fields.is_empty() {
+        value["fields"] = fields.into_iter().map(field_json).collect();
+    }
+    value
 }

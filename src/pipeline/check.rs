@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::about::tell_exports;
 use super::cycle::tell_cycles;
-use super::describe::{Description, Kinds};
+use super::describe::Description;
 use super::draft::{Draft, Findings};
 use super::file::{File, Header, NodeSettings, OF_CHECKPOINTS, OF_TRAINING, Reproducibility};
 use super::files::{Files, resolved};
@@ -36,7 +37,7 @@ pub(super) fn check(text: &str, path: &Path, overrides: &Overrides) -> Result<Pi
     let pipeline = match read(&sources, file, 0).and_then(|root| top_level(&sources, root)) {
         Ok(mut root) => {
             let late = edit(&mut sources, &mut root, overrides, &mut written, &mut findings);
-            let mut checker = Checker { sources: &sources, findings: &mut findings, kinds: Kinds::default() };
+            let mut checker = Checker { sources: &sources, findings: &mut findings };
             let swept = checker.expand(&mut root, &late);
             checker.pipeline(root, swept, path, overrides.store.as_deref())
         }
@@ -89,7 +90,6 @@ fn edit(
 struct Checker<'a> {
     sources: &'a Sources,
     findings: &'a mut Findings,
-    kinds: Kinds,
 }
 
 impl Checker<'_> {
@@ -132,7 +132,7 @@ impl Checker<'_> {
     }
 
     fn nodes(&mut self) -> NodeReader<'_> {
-        NodeReader { sources: self.sources, kinds: &mut self.kinds, findings: self.findings }
+        NodeReader { sources: self.sources, findings: self.findings }
     }
 
     /// Puts in parameters, and the values of `matrix`; `None` if that is not right.
@@ -170,10 +170,10 @@ impl Checker<'_> {
 
     /// The plain fields.
     fn header(&mut self, root: &Tree) -> Option<Header> {
-        let description = Description::of::<File>();
+        static DESCRIPTION: OnceLock<Description> = OnceLock::new();
+        let description = DESCRIPTION.get_or_init(Description::of::<File>);
         let span = root.name().unwrap_or(Span { end: root.span.start + 1, ..root.span });
-        let reader =
-            Reader { sources: self.sources, description: &description, owner: "`Pipeline`", place: span.into() };
+        let reader = Reader { sources: self.sources, description, owner: "`Pipeline`", place: span.into() };
         let before = self.findings.count();
         let known = reader.known(root.entries().unwrap_or_default(), self.findings);
         let complete = self.findings.count() == before;
@@ -199,7 +199,8 @@ impl Checker<'_> {
     }
 
     fn settings(&mut self, root: &Tree, sketches: &[Sketch], index: &Index<'_>) -> AllSettings {
-        let description = Description::of::<NodeSettings>();
+        static DESCRIPTION: OnceLock<Description> = OnceLock::new();
+        let description = DESCRIPTION.get_or_init(Description::of::<NodeSettings>);
         let names: Vec<&str> = sketches.iter().map(|sketch| sketch.name.as_str()).collect();
         let mut all = AllSettings::new();
         for entry in self.map(root, "settings") {
@@ -213,7 +214,7 @@ impl Checker<'_> {
                     self.findings.push(draft);
                 }
             }
-            if let Some(settings) = self.node_settings(entry, &description) {
+            if let Some(settings) = self.node_settings(entry, description) {
                 all.insert(name.to_owned(), settings);
             }
         }

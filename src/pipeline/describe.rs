@@ -1,7 +1,7 @@
 //! What a kind, or any struct of the language, takes: read off its JSON Schema, which is made from the types.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::OnceLock;
 
 use hyper_flow_spec::{Artifact, Kind, KindSpec, KindVisitor};
 use schemars::JsonSchema;
@@ -73,20 +73,11 @@ impl KindVisitor for Describe {
     }
 }
 
-/// Every kind that was asked for so far.
-#[derive(Debug, Default)]
-pub(super) struct Kinds(BTreeMap<&'static str, Rc<KindDescription>>);
-
-impl Kinds {
-    /// The kind of this name.
-    pub(super) fn get(&mut self, name: &str) -> Option<Rc<KindDescription>> {
-        if let Some(known) = self.0.get(name) {
-            return Some(known.clone());
-        }
-        let kind = Rc::new(KindDescription::of(name)?);
-        self.0.insert(kind.name, kind.clone());
-        Some(kind)
-    }
+/// The kind of this name, described once for the whole process: an editor has one file checked again and again.
+pub(super) fn kind_of(name: &str) -> Option<&'static KindDescription> {
+    static KNOWN: OnceLock<BTreeMap<&'static str, OnceLock<Option<KindDescription>>>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| Kind::NAMES.iter().map(|name| (*name, OnceLock::new())).collect());
+    known.get(name)?.get_or_init(|| KindDescription::of(name)).as_ref()
 }
 
 impl Description {

@@ -1,12 +1,10 @@
 //! Reads the nodes one by one, each as far as it is right.
 
-use std::rc::Rc;
-
 use hyper_flow_spec::{Artifact, Kind, KindSpec, KindVisitor, Problem};
 use ron::error::SpannedError;
 use serde_json::Value;
 
-use super::describe::{Description, KindDescription, Kinds};
+use super::describe::{Description, KindDescription, kind_of};
 use super::draft::{Draft, Findings};
 use super::source::{Sources, Span};
 use super::suggest::instead;
@@ -53,7 +51,6 @@ pub(super) struct FileUse {
 /// Reads nodes.
 pub(super) struct NodeReader<'a> {
     pub(super) sources: &'a Sources,
-    pub(super) kinds: &'a mut Kinds,
     pub(super) findings: &'a mut Findings,
 }
 
@@ -73,7 +70,7 @@ impl NodeReader<'_> {
         self.name(entry);
         if let (false, Some(kind)) = (entry.value.broken() && entry.value.entries().is_none(), self.kind(&entry.value))
         {
-            self.params(&kind, &entry.value, &mut sketch);
+            self.params(kind, &entry.value, &mut sketch);
         }
         sketch
     }
@@ -92,7 +89,7 @@ impl NodeReader<'_> {
     }
 
     /// The kind that the node names.
-    fn kind(&mut self, tree: &Tree) -> Option<Rc<KindDescription>> {
+    fn kind(&mut self, tree: &Tree) -> Option<&'static KindDescription> {
         let text = tree.text(self.sources);
         let is_name = |span: &Span| self.sources.slice(*span).starts_with(|c: char| c.is_alphabetic() || c == '_');
         let Some(span) = tree.name().filter(|span| text.is_none() && is_name(span)) else {
@@ -101,7 +98,7 @@ impl NodeReader<'_> {
             return None;
         };
         let name = self.sources.slice(span);
-        let Some(kind) = self.kinds.get(name) else {
+        let Some(kind) = kind_of(name) else {
             let draft = Draft::error(format!("there is no kind `{name}`"));
             let help = instead(name, Kind::NAMES, "kinds");
             self.findings.push(draft.at(Place { span, via: tree.via }, "unknown kind").help(help));

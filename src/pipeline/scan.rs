@@ -26,7 +26,8 @@ pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r' | '\u{85}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}')
 }
 
-fn ends_word(c: char) -> bool {
+/// Whether a name or number ends before it.
+pub(super) fn ends_word(c: char) -> bool {
     is_space(c) || matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | ',' | ':' | '"' | '\'' | '/')
 }
 

@@ -46,18 +46,18 @@ impl Sources {
 
 /// Why a file gives no text, and what to do.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub(crate) struct Unreadable {
     /// What follows "failed to read p.ron: ".
-    pub(super) why: String,
+    pub(crate) why: String,
     /// What to do, where that is known.
-    pub(super) help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 /// The mark with which some editors begin a text in UTF-8; it means nothing.
 const MARK: char = '\u{FEFF}';
 
 /// The text of a file, without the mark that says that it is one.
-pub(super) fn read_text(path: &Path) -> Result<String, Unreadable> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Unreadable> {
     let bytes = std::fs::read(path).map_err(|error| Unreadable { why: error.to_string(), help: None })?;
     let text = String::from_utf8(bytes).map_err(|error| no_text(path, error))?;
     Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))

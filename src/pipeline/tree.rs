@@ -168,7 +168,7 @@ impl Tree {
 }
 
 /// The text of a string literal; `None` when it is something else.
-pub(super) fn unquote(literal: &str) -> Option<String> {
+pub(crate) fn unquote(literal: &str) -> Option<String> {
     if !literal.starts_with(['"', 'r']) {
         return None;
     }

@@ -10,3 +10,4 @@ mod template;
 pub(super) use axes::{Axes, tell_axes_twice};
 pub(super) use expand::{Swept, sweep};
 pub(super) use template::unknown_axis;
+pub(crate) use template::{Piece, pieces};

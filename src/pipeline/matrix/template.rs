@@ -3,8 +3,9 @@
 use crate::pipeline::suggest::instead;
 
 /// A piece of a text.
-#[derive(Debug, PartialEq, Eq)]
-enum Piece<'t> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece<'t> {
+    /// Text without axes.
     Plain(&'t str),
     /// `{name}`.
     Hole(&'t str),
@@ -45,7 +46,8 @@ pub(in crate::pipeline) fn unknown_axis(text: &str, axes: &[String]) -> Option<S
     })
 }
 
-fn pieces(text: &str) -> Vec<Piece<'_>> {
+/// A text in pieces.
+pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let (mut plain, mut at) = (0, 0);
     while let Some(open) = text[at..].find('{').map(|found| at + found) {
