@@ -12,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::commands;
 use crate::commands::context::{Context, Format};
+use crate::completing;
 use crate::display::takes_controls;
 use crate::error::{self, Failure};
 use crate::signals;
@@ -97,6 +98,7 @@ enum Command {
 
 /// Runs the command line; errors are printed, and become the exit code.
 pub fn main() -> ExitCode {
+    completing::complete();
     let cli = Cli::parse();
     let color = cli.global.color;
     let _logging = log_to_stderr(cli.global.verbose, color.on(stderr().is_terminal()));

@@ -101,6 +101,7 @@
 
 pub mod cli;
 pub mod commands;
+mod completing;
 pub mod display;
 pub mod error;
 pub mod look;

@@ -5,6 +5,7 @@ mod pty;
 
 mod command_line {
     mod choosing;
+    mod completing;
     mod editing;
     mod editor;
     mod failing;
