@@ -72,6 +72,7 @@ enum When {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(commands::new::Args),
     Check(commands::check::Args),
     Fmt(commands::fmt::Args),
     Plan(commands::plan::Args),
@@ -115,6 +116,7 @@ pub fn main() -> ExitCode {
 impl Command {
     fn execute(&self, context: &Context) -> Result<(), Failure> {
         match self {
+            Command::New(args) => commands::new::execute(args, context),
             Command::Check(args) => commands::check::execute(args, context),
             Command::Fmt(args) => commands::fmt::execute(args, context),
             Command::Plan(args) => commands::plan::execute(args, context),

@@ -17,6 +17,7 @@ mod command_line {
     mod scene;
     mod sharing;
     mod showing;
+    mod starting;
     mod storing;
     mod sweeping;
     mod worker;

@@ -15,6 +15,7 @@ pub mod kinds;
 pub mod log;
 pub mod ls;
 pub mod lsp;
+pub mod new;
 mod one_rank;
 pub mod pin;
 mod pins;

@@ -2,6 +2,7 @@
 //! people, for machines, or as bare values.
 
 mod compared;
+mod ask;
 pub mod evaluation;
 mod harmless;
 mod human;
@@ -14,6 +15,7 @@ mod shown;
 mod sink;
 mod standard;
 
+pub(crate) use ask::ask;
 pub(crate) use evaluation::evaluation;
 pub(crate) use harmless::{Harmless, harmless};
 pub(crate) use human::{Paint, units};
