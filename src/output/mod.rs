@@ -1,8 +1,8 @@
 //! What the reporting commands print: [`report`] holds what there is to say, and an [`Output`] says it for
 //! people, for machines, or as bare values.
 
-mod compared;
 mod ask;
+mod compared;
 pub mod evaluation;
 mod harmless;
 mod human;
