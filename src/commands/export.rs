@@ -66,7 +66,10 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         let store = context.existing_store()?;
         let record = artifact::of_run(&past, name, &store, context)?;
         let output = Provenance::of(&record).map(|made| made.output);
-        let what = What { name, by: format!("`{name}` of `{}`", past.asked.name), output, record: &record };
+        let by = format!("`{name}` of `{}`", past.asked.name);
+        let pipeline = args.overriding.load(&file, context);
+        let about = pipeline.map(|pipeline| of_lora(&pipeline.nodes, name)).unwrap_or_default();
+        let what = What { name, by, output, record: &record, about };
         return export(args, &store, &what, dest, context);
     }
     let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;

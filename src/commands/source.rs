@@ -1,10 +1,9 @@
 //! Which pipeline a command means.
 
-use std::fmt::Display;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use hyper_flow_cache::Store;
+use miette::Diagnostic;
 
 use crate::commands::again;
 use crate::commands::context::Context;
@@ -35,10 +34,11 @@ impl Overriding {
     pub fn load(&self, path: &Path, context: &Context) -> Result<Pipeline, PipelineErrors> {
         let pipeline = match &self.run {
             Some(word) => {
-                let gone = |why: &dyn Display| PipelineErrors::unreadable(path, &io::Error::other(why.to_string()));
-                let store = Store::open_existing(&context.store).map_err(|error| gone(&error))?;
-                let run = runs::find(&store, Some(&Origin::of(path, &store)), word).map_err(|error| gone(&error))?;
-                let past = Past::of(&run).ok_or_else(|| gone(&"its run does not say what was run"))?;
+                let gone = |why: String, help: Option<String>| PipelineErrors::whole(path, why, help);
+                let store = Store::open_existing(&context.store).map_err(|error| gone(error.to_string(), None))?;
+                let run = runs::find(&store, Some(&Origin::of(path, &store)), word)
+                    .map_err(|error| gone(error.to_string(), error.help().map(|help| help.to_string())))?;
+                let past = Past::of(&run).ok_or_else(|| gone(undescribed(&run), None))?;
                 past.pipeline(path, &context.store)
             }
             None => {
@@ -53,7 +53,7 @@ impl Overriding {
     pub(crate) fn past(&self, file: &Path, store: &Store) -> Result<Option<Past>, Failure> {
         let Some(word) = &self.run else { return Ok(None) };
         let run = runs::find(store, Some(&Origin::of(file, store)), word).map_err(Failure::user)?;
-        Past::of(&run).map(Some).ok_or_else(|| undescribed(&run))
+        Past::of(&run).map(Some).ok_or_else(|| no_description(&run))
     }
 
     /// As they stand on the command line.
@@ -66,8 +66,12 @@ impl Overriding {
     }
 }
 
-fn undescribed(run: &Run) -> Failure {
-    Failure::usage(format!("run `{}` does not say what was run", run.id()), "its `run.json` is damaged")
+fn undescribed(run: &Run) -> String {
+    format!("run `{}` does not say what was run: its `run.json` is damaged", run.id())
+}
+
+fn no_description(run: &Run) -> Failure {
+    Failure::usage(undescribed(run), "name another one: `hyper-flow runs` lists them")
 }
 
 /// A pipeline, planned.
@@ -150,13 +154,13 @@ pub(super) fn file_of(words: &[String]) -> Option<&String> {
 /// Where the pipeline of a run is now, or was.
 fn of_run(run: &str, store: &Store) -> Result<PathBuf, Failure> {
     let run = runs::find(store, None, run).map_err(Failure::user)?;
-    let origin = run.origin().ok_or_else(|| undescribed(&run))?;
+    let origin = run.origin().ok_or_else(|| no_description(&run))?;
     Ok(origin.find(store).unwrap_or_else(|| origin.path().to_owned()))
 }
 
 /// For a command that takes any number of pipelines: those that are named, or else the one that is meant.
 pub(crate) fn files(words: &[String], context: &Context) -> Result<Vec<PathBuf>, Failure> {
-    match words.iter().find(|word| !is_file(word)) {
+    match words.iter().find(|word| !word.ends_with(".ron")) {
         Some(word) => {
             let message = format!("`{word}` is no pipeline file");
             Err(Failure::usage(message, "the name of a pipeline ends in `.ron`"))

@@ -149,14 +149,14 @@ impl PipelineErrors {
     /// A file that cannot be read has one mistake, without a place.
     pub(crate) fn unreadable(path: &Path, error: Unreadable) -> Self {
         let advice = || "give the path of a pipeline file, for example `pipelines/hello.ron`".to_owned();
-        let finding = Finding {
-            message: format!("failed to read {}: {}", path.display(), error.why),
-            help: Some(error.help.unwrap_or_else(advice)),
-            severity: Severity::Error,
-            source: None,
-            labels: Vec::new(),
-            branch: None,
-        };
+        let help = error.help.unwrap_or_else(advice);
+        Self::whole(path, format!("failed to read {}: {}", path.display(), error.why), Some(help))
+    }
+
+    /// One mistake, which is in no place of the file.
+    pub(crate) fn whole(path: &Path, message: String, help: Option<String>) -> Self {
+        let finding =
+            Finding { message, help, severity: Severity::Error, source: None, labels: Vec::new(), branch: None };
         Self { file: path.display().to_string(), findings: vec![finding] }
     }
 }

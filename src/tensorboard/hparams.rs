@@ -43,6 +43,7 @@ fn flatten(path: String, parameter: &Parameter, all: &mut BTreeMap<String, Plain
         Parameter::Bool(truth) => Plain::Bool(*truth),
         Parameter::Int(number) => Plain::Number(*number as f64),
         Parameter::Float(number) => Plain::Number(*number),
+        Parameter::Threshold(value) => return flatten(path, value, all),
         Parameter::Str(text) | Parameter::Leaf(Leaf::File(text)) => Plain::Text(text.clone()),
         Parameter::Leaf(Leaf::Node { name, .. }) => Plain::Text(name.clone()),
         Parameter::Variant(name, holds) => {
