@@ -1,4 +1,4 @@
-//! Pipelines that run in seconds: the same nodes, with few steps and few pictures.
+//! Pipelines that run in seconds: the same nodes, with few steps, small batches and few pictures.
 
 /// The pipeline with two steps where it has ten or more, and with nothing asked of what comes out.
 pub(crate) fn small(pipeline: &str) -> String {
@@ -11,6 +11,9 @@ pub(crate) fn small(pipeline: &str) -> String {
         ("Eval", "resamples", "50"),
         ("TrainJudge", "min_accuracy", "0.0"),
         ("ScoreDistill", "fake_warmup", "1"),
+        ("ScoreDistill", "batch", "8"),
+        ("SegmentDistill", "batch", "8"),
+        ("RewardFinetune", "batch", "8"),
     ] {
         text = with_field(&text, kind, field, value);
     }
