@@ -87,4 +87,5 @@ pub(crate) const STAND_INS: &[StandIn] = &[
         &["hyper-flow --store data/store run pipelines/hello.ron"],
         "the folder is another",
     ),
+    stand_in("hyper-flow show pipelines/digits.ron eval --open", &["hyper-flow show pipelines/digits.ron eval"], "nobody here can look at it"),
 ];
