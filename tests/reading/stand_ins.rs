@@ -87,5 +87,22 @@ pub(crate) const STAND_INS: &[StandIn] = &[
         &["hyper-flow --store data/store run pipelines/hello.ron"],
         "the folder is another",
     ),
-    stand_in("hyper-flow show pipelines/digits.ron eval --open", &["hyper-flow show pipelines/digits.ron eval"], "nobody here can look at it"),
+    stand_in(
+        "hyper-flow show pipelines/digits.ron eval --open",
+        &["hyper-flow show pipelines/digits.ron eval"],
+        "nobody here can look at it",
+    ),
+    stand_in("pip install tensorboard", &["hyper-flow runs path"], "it needs a network"),
+    stand_in(
+        "tensorboard --logdir \"$(hyper-flow runs path)\"",
+        &["test -d \"$(hyper-flow runs path)\""],
+        "it serves until it is stopped, and may not be here",
+    ),
+    stand_in("pip install \"trackio[tensorboard]\"", &["hyper-flow runs path"], "it needs a network"),
+    stand_in(
+        "python3 -c 'import trackio; trackio.import_tf_events(\"'\"$(hyper-flow runs path)\"'\", project=\"curves\")'",
+        &["test -d \"$(hyper-flow runs path)\""],
+        "trackio may not be here",
+    ),
+    stand_in("trackio show --project curves", &["hyper-flow runs path"], "as before"),
 ];
