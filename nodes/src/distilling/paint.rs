@@ -10,7 +10,7 @@ use hyper_flow_spec::kinds;
 use tch::{Kind, Tensor};
 
 use crate::NodeError;
-use crate::training::Conditioned;
+use crate::training::{Conditioned, Gallery};
 
 /// A distance of the library.
 pub(crate) fn distance(distance: kinds::Distance) -> Distance {
@@ -88,11 +88,40 @@ impl Few<'_> {
     /// Pictures from the showcase's noise and captions.
     pub(crate) fn showcase(&self, data: &Conditioned, adapters: &Adapters<'_>, seed: u64) -> Result<Tensor, NodeError> {
         let (noise, conditions) = data.showcase(seed)?;
+        self.draw_in_chunks(&noise, &conditions, adapters)
+    }
+
+    /// What is shown of a training: some pictures of each of some captions, as `pictures` makes them of samples.
+    pub(crate) fn gallery(
+        &self,
+        data: &Conditioned,
+        adapters: &Adapters<'_>,
+        seed: u64,
+        pictures: impl Fn(&Tensor) -> Tensor,
+    ) -> Result<Gallery, NodeError> {
+        let (noise, captions) = data.gallery(seed);
+        let each = noise.size()[0] / captions.len().max(1) as i64;
+        let rows: Vec<i64> = captions.iter().flat_map(|&caption| vec![caption; each as usize]).collect();
+        let drawn = pictures(&self.draw_in_chunks(&noise, &data.conditions(&rows)?, adapters)?);
+        let row = |(i, caption): (i64, &i64)| {
+            let caption = data.captions[*caption as usize].as_str();
+            let caption = if caption.is_empty() { "(no caption)" } else { caption };
+            (caption.to_owned(), drawn.narrow(0, i * each, each))
+        };
+        Ok((0..).zip(&captions).map(row).collect())
+    }
+
+    fn draw_in_chunks(
+        &self,
+        noise: &Tensor,
+        conditions: &Conditions,
+        adapters: &Adapters<'_>,
+    ) -> Result<Tensor, NodeError> {
         let draw = |rows: Vec<i64>| {
             let noise = noise.narrow(0, rows[0], rows.len() as i64);
             self.draw(&noise, &conditions.select(&rows), adapters)
         };
-        let drawn: Result<Vec<_>, _> = chunks(&noise).into_iter().map(draw).collect();
+        let drawn: Result<Vec<_>, _> = chunks(noise).into_iter().map(draw).collect();
         Ok(Tensor::cat(&drawn?, 0))
     }
 

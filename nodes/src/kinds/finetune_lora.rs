@@ -11,7 +11,7 @@ use crate::artifacts::model::Model;
 use crate::distilling::distillation::Distillation;
 use crate::distilling::paint::{Few, SHOWN_STEPS, snr_weighting};
 use crate::distilling::student::Student;
-use crate::training::{Conditioned, Draw, Losses, Recipe, Told, train};
+use crate::training::{Conditioned, Draw, Gallery, Losses, Recipe, Told, train};
 use crate::worker::Context;
 
 struct Finetuning<'a> {
@@ -46,10 +46,11 @@ impl Recipe for Finetuning<'_> {
         self.params.precision
     }
 
-    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+    fn sample(&self) -> Result<Option<Gallery>, NodeError> {
         let few = Few { denoiser: self.model.denoiser(), steps: SHOWN_STEPS };
-        let drawn = few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?;
-        Ok(Some(self.model.decoder()?.pictures(&drawn)))
+        let decoder = self.model.decoder()?;
+        let adapters = Adapters::one(&self.student.average);
+        few.gallery(self.data, &adapters, self.seed, |drawn| decoder.pictures(drawn)).map(Some)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::distilling::guard::{Guard, Subject};
 use crate::distilling::paint::Few;
 use crate::distilling::perception::Perception;
 use crate::distilling::student::Student;
-use crate::training::{Conditioned, Draw, Losses, Recipe, Told, train};
+use crate::training::{Conditioned, Draw, Gallery, Losses, Recipe, Told, train};
 use crate::worker::Context;
 
 struct Feedback<'a> {
@@ -113,11 +113,11 @@ impl Recipe for Feedback<'_> {
         self.params.precision
     }
 
-    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+    fn sample(&self) -> Result<Option<Gallery>, NodeError> {
         let adapters = Adapters::one(self.frozen).with(&self.delta.average, 1.0);
         let steps = self.params.rollouts.iter().map(|steps| steps.index()).min().unwrap_or(1);
-        let drawn = Few { denoiser: self.denoiser, steps }.showcase(self.data, &adapters, self.seed)?;
-        Ok(Some(self.decoder.pictures(&drawn)))
+        let few = Few { denoiser: self.denoiser, steps };
+        few.gallery(self.data, &adapters, self.seed, |drawn| self.decoder.pictures(drawn)).map(Some)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::distilling::adversary::{Adversary, DISCRIMINATOR, Noising};
 use crate::distilling::distillation::Distillation;
 use crate::distilling::paint::{Few, distance, weighting};
 use crate::distilling::student::Student;
-use crate::training::{Conditioned, Draw, Losses, Recipe, Told, train};
+use crate::training::{Conditioned, Draw, Gallery, Losses, Recipe, Told, train};
 use crate::worker::Context;
 
 struct Stage<'a> {
@@ -110,10 +110,11 @@ impl Recipe for Stage<'_> {
         self.params.precision
     }
 
-    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+    fn sample(&self) -> Result<Option<Gallery>, NodeError> {
         let few = Few { denoiser: self.denoiser, steps: self.params.segments.index() };
-        let drawn = few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?;
-        Ok(Some(self.teacher.decoder()?.pictures(&drawn)))
+        let decoder = self.teacher.decoder()?;
+        let adapters = Adapters::one(&self.student.average);
+        few.gallery(self.data, &adapters, self.seed, |drawn| decoder.pictures(drawn)).map(Some)
     }
 }
 

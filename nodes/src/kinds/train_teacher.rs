@@ -16,7 +16,7 @@ use crate::NodeError;
 use crate::artifacts::dataset::{Dataset, Shape, tell_long};
 use crate::artifacts::model::{self, Parts};
 use crate::distilling::paint::{Few, SHOWN_STEPS, snr_weighting};
-use crate::training::{Conditioned, Draw, Group, Losses, Recipe, Told, Twin, train};
+use crate::training::{Conditioned, Draw, Gallery, Group, Losses, Recipe, Told, Twin, train};
 use crate::worker::Context;
 
 struct Denoising<'a> {
@@ -44,14 +44,14 @@ impl Recipe for Denoising<'_> {
         Ok(vec![("denoising".into(), loss)])
     }
 
-    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+    fn sample(&self) -> Result<Option<Gallery>, NodeError> {
         let denoiser = Denoiser { unet: &self.twin.average, schedule: self.schedule };
         let few = Few { denoiser, steps: SHOWN_STEPS };
-        let samples = few.showcase(self.data, &Adapters::none(), self.seed)?;
-        Ok(Some(match self.vae {
-            Some(vae) => no_grad(|| vae.to_pictures(&samples)),
-            None => samples,
-        }))
+        let pictures = |samples: &Tensor| match self.vae {
+            Some(vae) => no_grad(|| vae.to_pictures(samples)),
+            None => samples.shallow_clone(),
+        };
+        few.gallery(self.data, &Adapters::none(), self.seed, pictures).map(Some)
     }
 }
 

@@ -10,10 +10,10 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::NodeError;
 use crate::artifacts::dataset::{Dataset, Split};
 use crate::distilling::paint;
-use crate::training::{Draw, Group, Losses, Recipe, by_name, train};
+use crate::training::{Draw, Gallery, Group, Losses, Recipe, by_name, train};
 use crate::worker::Context;
 
-/// Pictures that a sample of the training shows, each beside what comes back of it.
+/// Pictures that a sample of the training shows, each above what comes back of it.
 const SHOWN: usize = 10;
 
 struct Autoencoding<'a> {
@@ -38,12 +38,12 @@ impl Recipe for Autoencoding<'_> {
         Ok(vec![("reconstruction".into(), reconstruction), ("kl".into(), kl * self.kl)])
     }
 
-    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+    fn sample(&self) -> Result<Option<Gallery>, NodeError> {
         let held_out = &self.data.held_out;
         let shown: Vec<i64> = held_out.layout.by_file()[0].iter().copied().take(SHOWN).collect();
         let pictures = held_out.images(&shown, self.device)?;
         let decoded = no_grad(|| there_and_back(self.average, &pictures));
-        Ok(Some(Tensor::stack(&[pictures, decoded], 1).flatten(0, 1)))
+        Ok(Some(vec![("held-out pictures".to_owned(), pictures), ("what comes back of them".to_owned(), decoded)]))
     }
 }
 

@@ -14,6 +14,8 @@ const BACKGROUND: Rgb<u8> = Rgb([255, 255, 255]);
 const INK: Rgb<u8> = Rgb([20, 20, 20]);
 /// Pictures smaller than this are enlarged by a whole factor, to be seen.
 const VISIBLE: i64 = 64;
+/// Characters that a label has room for, however few the pictures below it.
+const LABEL: usize = 40;
 /// White between pictures.
 pub(crate) const GAP: u32 = 2;
 
@@ -47,20 +49,27 @@ impl Canvas {
         canvas
     }
 
-    /// Rows of pictures of one size, each under its label.
+    /// Rows of pictures of one size, each under its label. Few pictures make room for a label of some words.
     pub(crate) fn rows(rows: &[(String, Vec<RgbImage>)]) -> Self {
         let (width, height) = rows.iter().find_map(|(_, row)| row.first()).map_or((1, 1), RgbImage::dimensions);
         let zoom = magnification(i64::from(height));
         let (cell, line) = (width * zoom + GAP, GLYPH + 2 * GAP);
-        let below = line + height * zoom + GAP;
         let columns = rows.iter().map(|(_, row)| row.len()).max().unwrap_or(0) as u32;
-        let mut canvas = Self::new(columns * cell + GAP, rows.len() as u32 * below + GAP);
-        for (i, (label, row)) in rows.iter().enumerate() {
-            let top = i as u32 * below;
-            canvas.text(GAP, top + GAP, label, 1);
-            for (column, picture) in row.iter().enumerate() {
-                canvas.paste(GAP + column as u32 * cell, top + line, picture, zoom);
+        let longest = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0).min(LABEL) as u32;
+        let across = (columns * cell + GAP).max(longest * GLYPH + 2 * GAP);
+        let labels: Vec<Vec<&str>> = rows.iter().map(|(label, _)| wrap(label, (across / GLYPH) as usize)).collect();
+        let lines = labels.iter().map(Vec::len).sum::<usize>() as u32;
+        let mut canvas = Self::new(across, lines * line + rows.len() as u32 * (height * zoom + GAP) + GAP);
+        let mut top = 0;
+        for ((_, row), label) in rows.iter().zip(labels) {
+            for words in label {
+                canvas.text(GAP, top + GAP, words, 1);
+                top += line;
             }
+            for (column, picture) in row.iter().enumerate() {
+                canvas.paste(GAP + column as u32 * cell, top, picture, zoom);
+            }
+            top += height * zoom + GAP;
         }
         canvas
     }
@@ -93,6 +102,21 @@ impl Canvas {
             }
         }
     }
+}
+
+/// A text in lines of at most `width` characters, broken after spaces and hyphens where there are any.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<&str> {
+    let (mut lines, mut rest) = (Vec::new(), text);
+    while rest.chars().count() > width {
+        let end = rest.char_indices().nth(width).map_or(rest.len(), |(i, _)| i);
+        // A space after the last character that fits needs no room.
+        let room = &rest[..end + usize::from(rest[end..].starts_with(' '))];
+        let at = room.rfind([' ', '-']).map_or(end, |i| i + 1);
+        lines.push(rest[..at].trim_end());
+        rest = &rest[at..];
+    }
+    lines.push(rest);
+    lines
 }
 
 /// Pictures (n, c, h, w) in [−1, 1] as bytes; one channel is grey.
@@ -132,6 +156,27 @@ mod tests {
     fn small_pictures_are_enlarged_in_a_grid() {
         let grid = Canvas::grid(&to_bytes(&Tensor::ones([5, 1, 8, 8], (Kind::Float, Device::Cpu))));
         assert_eq!((grid.0.width(), grid.0.height()), (3 * 66 + 2, 2 * 66 + 2));
+    }
+
+    #[test]
+    fn rows_have_room_for_their_labels() {
+        let pictures = to_bytes(&Tensor::ones([2, 1, 64, 64], (Kind::Float, Device::Cpu)));
+        let size = |label: &str| {
+            let canvas = Canvas::rows(&[(label.to_owned(), pictures.clone()), ("b".to_owned(), pictures.clone())]);
+            (canvas.0.width(), canvas.0.height())
+        };
+        assert_eq!(size("a"), (2 * 66 + 2, 2 * (12 + 66) + 2));
+        assert_eq!(size(&"a".repeat(30)), (30 * 8 + 4, 2 * (12 + 66) + 2));
+        assert_eq!(size(&"a word ".repeat(10)), (40 * 8 + 4, 3 * 12 + 2 * 66 + 2), "in two lines");
+    }
+
+    #[test]
+    fn long_captions_are_wrapped() {
+        assert_eq!(wrap("seven", 8), ["seven"]);
+        assert_eq!(wrap("judge, medium-dark skin", 8), ["judge,", "medium-", "dark", "skin"]);
+        assert_eq!(wrap("mermaids swim", 8), ["mermaids", "swim"]);
+        assert_eq!(wrap("grandmother", 8), ["grandmot", "her"]);
+        assert_eq!(wrap("", 8), [""]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod remark;
 mod resize;
 mod several;
 
-pub(crate) use canvas::{Canvas, GAP, GLYPH, magnification, save, to_bytes, write_png};
+pub(crate) use canvas::{Canvas, GAP, GLYPH, magnification, save, to_bytes, wrap, write_png};
 pub(crate) use error::Unread;
 pub(crate) use line::{CAPTIONS, Line};
 pub(crate) use read::{EXTENSIONS, Picture, Wanted, read_file, read_picture};

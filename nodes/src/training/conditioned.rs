@@ -180,6 +180,18 @@ impl Conditioned {
         Ok((noise, self.conditions(&captions)?))
     }
 
+    /// What a training is looked at by while it goes on: captions, all of few or some of many, and noise for as many pictures
+    /// of each. The same at every call.
+    pub(crate) fn gallery(&self, seed: u64) -> (Tensor, Vec<i64>) {
+        let all = self.captions.len() as i64;
+        let shown = if all <= FEW { all } else { SOME };
+        let captions: Vec<i64> = (0..shown).map(|i| i * all / shown).collect();
+        let each = (SHOWCASE / shown.max(1)).min(ROW);
+        let [c, h, w] = self.sample_shape();
+        let noise = Rng::at(seed, "showcase", 0).randn(&[shown * each, c, h, w], (Kind::Float, self.device));
+        (noise, captions)
+    }
+
     /// (channels, height, width) of a sample; where there are several sizes, of the commonest.
     pub(crate) fn sample_shape(&self) -> [i64; 3] {
         self.shape_of(&[self.commonest()])
@@ -226,6 +238,10 @@ fn distinct(captions: &[String]) -> Vec<String> {
 
 /// Samples in a picture of a training.
 const SHOWCASE: i64 = 20;
+/// So many captions are all shown, of more so many, and no more pictures of one than in a row of this length.
+const FEW: i64 = 10;
+const SOME: i64 = 5;
+const ROW: i64 = 10;
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,6 @@ mod twin;
 
 pub(crate) use conditioned::{Conditioned, Told};
 pub(crate) use draw::Draw;
-pub(crate) use recipe::{Group, Losses, Recipe};
+pub(crate) use recipe::{Gallery, Group, Losses, Recipe};
 pub(crate) use trainer::train;
 pub(crate) use twin::{Twin, by_name};

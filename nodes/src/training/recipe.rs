@@ -15,6 +15,9 @@ use crate::NodeError;
 /// Loss terms by name, already weighted; their sum is minimised.
 pub(crate) type Losses = Vec<(Cow<'static, str>, Tensor)>;
 
+/// Rows of pictures (n, c, h, w) in [−1, 1], each with what it shows: its caption.
+pub(crate) type Gallery = Vec<(String, Tensor)>;
+
 /// Weights that are trained together by one optimiser.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -88,9 +91,9 @@ pub(crate) trait Recipe {
         false
     }
 
-    /// Pictures (n, c, h, w) in [−1, 1] of the model as it is being trained, always from the same noise and captions.
-    /// `None` where there is nothing to look at.
-    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+    /// Pictures of the model as it is being trained, always from the same noise and captions. `None` where there is nothing
+    /// to look at.
+    fn sample(&self) -> Result<Option<Gallery>, NodeError> {
         Ok(None)
     }
 }

@@ -213,10 +213,11 @@ impl<'a, R: Recipe> Trainer<'a, R> {
 
     /// Draws what is being trained, into the run's log.
     fn sample(&self, step: u64) -> Result<(), NodeError> {
-        let Some(pictures) = no_grad(|| self.recipe.sample())? else { return Ok(()) };
+        let Some(gallery) = no_grad(|| self.recipe.sample())? else { return Ok(()) };
+        let rows: Vec<_> = gallery.into_iter().map(|(caption, pictures)| (caption, to_bytes(&pictures))).collect();
         let path = PathBuf::from(format!("step-{step:06}.png"));
         let file = self.context.job.log.join(&path);
-        match files::make_parent(&file).and_then(|()| write_png(&file, &Canvas::grid(&to_bytes(&pictures)))) {
+        match files::make_parent(&file).and_then(|()| write_png(&file, &Canvas::rows(&rows))) {
             Ok(()) => self.context.reporter.event(&Event::Sample { step, path }),
             // It is for whoever watches: a full disk there is no reason to give up what was trained.
             Err(error) => self.warn(format!("the sample after step {step} is missing ({error})")),

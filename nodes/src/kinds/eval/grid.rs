@@ -6,7 +6,7 @@ use image::RgbImage;
 use tch::Tensor;
 
 use super::subject::{Easel, Subject};
-use crate::picture::{Canvas, GAP, GLYPH, magnification, to_bytes};
+use crate::picture::{Canvas, GAP, GLYPH, magnification, to_bytes, wrap};
 
 /// Columns at most.
 const COLUMNS: usize = 10;
@@ -82,21 +82,6 @@ fn spread<T: Copy>(columns: &[T]) -> Vec<T> {
     (0..shown).map(|i| columns[i * columns.len() / shown]).collect()
 }
 
-/// A text in lines of at most `width` characters, broken after spaces and hyphens where there are any.
-fn wrap(text: &str, width: usize) -> Vec<&str> {
-    let (mut lines, mut rest) = (Vec::new(), text);
-    while rest.chars().count() > width {
-        let end = rest.char_indices().nth(width).map_or(rest.len(), |(i, _)| i);
-        // A space after the last character that fits needs no room.
-        let room = &rest[..end + usize::from(rest[end..].starts_with(' '))];
-        let at = room.rfind([' ', '-']).map_or(end, |i| i + 1);
-        lines.push(rest[..at].trim_end());
-        rest = &rest[at..];
-    }
-    lines.push(rest);
-    lines
-}
-
 /// What all captions begin with, up to the end of a word.
 fn common_prefix<'a>(captions: &[&'a str]) -> &'a str {
     let Some((first, rest)) = captions.split_first() else { return "" };
@@ -107,22 +92,13 @@ fn common_prefix<'a>(captions: &[&'a str]) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use super::{common_prefix, spread, wrap};
+    use super::{common_prefix, spread};
 
     #[test]
     fn captions_share_whole_words() {
         assert_eq!(common_prefix(&["a digit six", "a digit seven"]), "a digit ");
         assert_eq!(common_prefix(&["a digit", "the digit"]), "");
         assert_eq!(common_prefix(&[]), "");
-    }
-
-    #[test]
-    fn long_captions_are_wrapped() {
-        assert_eq!(wrap("seven", 8), ["seven"]);
-        assert_eq!(wrap("judge, medium-dark skin", 8), ["judge,", "medium-", "dark", "skin"]);
-        assert_eq!(wrap("mermaids swim", 8), ["mermaids", "swim"]);
-        assert_eq!(wrap("grandmother", 8), ["grandmot", "her"]);
-        assert_eq!(wrap("", 8), [""]);
     }
 
     #[test]

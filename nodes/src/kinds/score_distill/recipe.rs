@@ -16,7 +16,7 @@ use crate::distilling::adversary::{Adversary, DISCRIMINATOR, Noising};
 use crate::distilling::feedback::Judges;
 use crate::distilling::paint::{Few, distance, snr_weighting, weighting};
 use crate::distilling::student::Student;
-use crate::training::{Conditioned, Draw, Losses, Recipe, Told};
+use crate::training::{Conditioned, Draw, Gallery, Losses, Recipe, Told};
 
 /// The group of the fake score, an online estimate of what the student draws.
 pub(super) const FAKE: &str = "fake";
@@ -193,10 +193,11 @@ impl Recipe for Score<'_> {
         self.params.precision
     }
 
-    fn sample(&self) -> Result<Option<Tensor>, NodeError> {
+    fn sample(&self) -> Result<Option<Gallery>, NodeError> {
         let steps = self.params.rollouts.iter().map(|steps| steps.index()).min().unwrap_or(1);
         let few = Few { denoiser: self.denoiser, steps };
-        let drawn = few.showcase(self.data, &Adapters::one(&self.student.average), self.seed)?;
-        Ok(Some(self.teacher.decoder()?.pictures(&drawn)))
+        let decoder = self.teacher.decoder()?;
+        let adapters = Adapters::one(&self.student.average);
+        few.gallery(self.data, &adapters, self.seed, |drawn| decoder.pictures(drawn)).map(Some)
     }
 }
