@@ -32,6 +32,13 @@ pub(super) struct Last {
     pub(super) inputs: BTreeMap<String, Key>,
 }
 
+impl Last {
+    /// In what a preimage differs from its own; nothing if that was lost.
+    pub(super) fn differences(&self, preimage: &[u8]) -> Vec<Difference> {
+        self.preimage.as_ref().map_or_else(Vec::new, |old| differences(old, preimage))
+    }
+}
+
 impl<'a> History<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, store: &'a Store) -> Self {
         Self {

@@ -25,5 +25,5 @@ pub(crate) use judge::shortfall;
 pub use planner::{Plan, Planned, State, plan};
 pub use preimage::Preimage;
 pub use provenance::Provenance;
-pub(crate) use reason::attempted;
+pub(crate) use reason::{attempted, starting};
 pub(crate) use text::ron;

@@ -1,6 +1,6 @@
 //! Why a node has its state, in one line.
 
-use hyper_flow_cache::{Key, Record, StoreError};
+use hyper_flow_cache::{Key, Record, Store, StoreError};
 
 use super::going_on;
 use super::history::{History, Last};
@@ -48,6 +48,16 @@ pub(super) fn running(
         _ => {}
     }
     Ok(join(reasons))
+}
+
+/// Why a node starts with this preimage, whose inputs were not known when it was planned.
+pub(crate) fn starting(pipeline: &Pipeline, store: &Store, node: &Node, preimage: &[u8]) -> Result<String, StoreError> {
+    let history = History::new(pipeline, store);
+    let Some(last) = history.last(&node.name)? else { return Ok(NEVER.to_owned()) };
+    let found = last.differences(preimage);
+    let told: Vec<String> =
+        found.iter().map(|difference| tell(&history, node, &last, difference)).collect::<Result<_, _>>()?;
+    Ok(join(told))
 }
 
 /// Why a node with inputs that are not known yet will or may run: what became of it, what changed in itself, and the inputs.

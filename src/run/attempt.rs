@@ -21,7 +21,7 @@ use super::resources::{Grant, Need};
 use super::{command, going_on, holder, worker};
 use crate::pipeline::Node;
 use crate::plan::going_on::course;
-use crate::plan::{Provenance, State};
+use crate::plan::{self, Provenance, State};
 
 /// A node whose inputs are there.
 #[derive(Debug)]
@@ -185,11 +185,12 @@ async fn attempt(
     let node = context.node(work.index);
     let job = prepare(context, work).await?;
     let started = Instant::now();
+    let reason = reason(context, work).await;
     context.emit(Event::NodeStarted {
         node: node.name.clone(),
         kind: node.kind.name(),
         key: work.key,
-        reason: reason(context, work.index),
+        reason,
         attempt: number,
         threads: work.need.threads,
         gpus: gpus.to_vec(),
@@ -215,10 +216,14 @@ async fn attempt(
     finish(context, work, job, ended, started).await
 }
 
-/// What the plan said, where it knew.
-fn reason(context: &Context, index: usize) -> Option<String> {
-    let planned = &context.plan.nodes[index];
-    (planned.state == State::Run).then(|| planned.reason.clone())
+/// What the plan said, where it knew; else in what the node differs from its last record, now that its inputs are there.
+async fn reason(context: &Arc<Context>, work: &Work) -> Option<String> {
+    let planned = &context.plan.nodes[work.index];
+    if planned.state == State::Run && planned.key.is_some() {
+        return Some(planned.reason.clone());
+    }
+    let (context, index, preimage) = (Arc::clone(context), work.index, work.preimage.clone());
+    blocking(move || plan::starting(&context.pipeline, &context.store, context.node(index), &preimage).ok()).await
 }
 
 async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Job, NodeError> {
