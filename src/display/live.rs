@@ -1,110 +1,114 @@
-//! A terminal: one line for each node that runs, with a bar, and above them what is done.
+//! A terminal: one line for each node that runs and one for the whole, and above them what happened.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use hyper_flow_spec::Event as Said;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::pace::Pace;
+use super::bar::Bar;
+use super::forecast::Forecast;
+use super::known::Known;
 use super::queue::Missed;
+use super::region::Region;
 use super::results::Results;
-use super::{Display, words};
-use crate::output::harmless;
+use super::whole::Whole;
+use super::{Display, fit, words};
 use crate::run::Event;
 
-/// How often a line that hears nothing shows that it still lives.
-const TICK: Duration = Duration::from_millis(200);
+/// How long a step that is done may wait to be shown.
+const SOON: Duration = Duration::from_millis(100);
 
-/// Draws on standard error; results go to standard output.
+/// Draws on a terminal; results go to standard output.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct Live<W: Write> {
     color: bool,
-    bars: MultiProgress,
-    running: BTreeMap<String, (ProgressBar, Option<Pace>)>,
+    size: fn() -> Option<(usize, usize)>,
+    region: Region<W>,
+    drawn: Instant,
+    running: BTreeMap<String, Bar>,
+    whole: Whole,
+    known: Known,
     results: Results,
 }
 
-impl Live {
-    /// With or without colours.
-    pub(super) fn new(color: bool) -> Live {
-        Live { color, bars: MultiProgress::new(), running: BTreeMap::new(), results: Results::default() }
-    }
-
-    fn start(&mut self, node: &str, kind: &str) {
-        self.end(node);
-        let bar = self.bar(node);
-        bar.set_message(kind.to_owned());
-        self.running.insert(node.to_owned(), (bar, None));
-    }
-
-    fn bar(&self, node: &str) -> ProgressBar {
-        let prefix = harmless(node, false).into_owned();
-        let bar = self.bars.add(ProgressBar::no_length().with_style(waiting()).with_prefix(prefix));
-        bar.enable_steady_tick(TICK);
-        bar
-    }
-
-    fn progress(&mut self, node: &str, event: &Said) {
-        let (Said::Step { step: done, of, .. } | Said::Progress { done, of, .. }) = event else { return };
-        if !self.running.contains_key(node) {
-            // That it started was left out.
-            self.start(node, "");
+impl<W: Write> Live<W> {
+    /// On `out`, which has so many columns and rows, with or without colours.
+    pub(super) fn new(out: W, size: fn() -> Option<(usize, usize)>, color: bool, forecast: Forecast) -> Live<W> {
+        Live {
+            color,
+            size,
+            region: Region::new(out),
+            drawn: Instant::now(),
+            running: BTreeMap::new(),
+            whole: Whole::new(forecast),
+            known: Known::default(),
+            results: Results::default(),
         }
-        let Some((bar, pace)) = self.running.get_mut(node) else { return };
+    }
+
+    /// What the lines at the bottom say from now on.
+    fn hear(&mut self, event: &Event) {
+        self.known.hear(event);
+        self.whole.hear(event);
         let now = Instant::now();
-        // A node may count one thing after another.
-        if pace.is_none() || bar.length() != Some(*of) || *done < bar.position() {
-            *pace = Some(Pace::from(*done, now));
-            bar.set_style(counting());
-            bar.set_length(*of);
+        match event {
+            Event::NodeStarted { node, kind, .. } => {
+                self.running.insert(node.clone(), Bar::new(node, kind, now));
+            }
+            Event::NodeRan { node, .. }
+            | Event::NodeFailed { node, .. }
+            | Event::NodeInterrupted { node, .. }
+            | Event::NodeRetried { node, .. } => drop(self.running.remove(node)),
+            Event::Worker { node, event: said @ (Said::Step { .. } | Said::Progress { .. }) } => {
+                // That it started may have been left out.
+                self.running.entry(node.clone()).or_insert_with(|| Bar::new(node, "", now)).progress(said, now);
+            }
+            _ => {}
         }
-        bar.set_position(*done);
-        let left = pace.and_then(|pace| pace.left(*done, *of, now));
-        bar.set_message(words::step(event, left).unwrap_or_default());
     }
 
-    fn end(&mut self, node: &str) {
-        if let Some((bar, _)) = self.running.remove(node) {
-            bar.finish_and_clear();
-        }
+    /// Shows `line`, for good, and what is so now.
+    fn draw(&mut self, line: Option<&words::Line>) {
+        let (columns, rows) = (self.size)().unwrap_or((80, 24));
+        let now = Instant::now();
+        // Narrow terminals are not drawn on in two ways: what has no room is cut off.
+        let room = rows.saturating_sub(3).max(1);
+        let mut lines: Vec<String> = self.running.values().take(room).map(|bar| bar.line(now, columns)).collect();
+        let more = self.running.len().saturating_sub(room);
+        let whole = self.whole.line(&self.running, more, now);
+        lines.extend(whole.map(|whole| fit::cut(&format!("  {whole}"), columns.saturating_sub(1))));
+        let above = line.map(|line| line.render_within(self.color, columns));
+        self.region.draw(above.as_deref(), &lines, columns);
+        self.drawn = now;
     }
 }
 
-impl Display for Live {
+impl<W: Write + Send> Display for Live<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        match event {
-            Event::NodeStarted { node, kind, .. } => {
-                self.start(node, kind);
-                return Ok(());
-            }
-            Event::NodeRan { node, .. } | Event::NodeFailed { node, .. } | Event::NodeInterrupted { node, .. } => {
-                self.end(node);
-            }
-            Event::Worker { node, event } => self.progress(node, event),
-            _ => {}
+        self.hear(event);
+        let line = words::line(event, &self.known);
+        if let Some(summary) = self.results.take(event) {
+            self.region.draw(None, &[], (self.size)().map_or(80, |size| size.0));
+            return self.results.print_all(summary);
         }
-        if let Some(line) = words::line(event) {
-            let _ = self.bars.println(line.render(self.color));
+        if line.is_some() || self.drawn.elapsed() >= SOON {
+            self.draw(line.as_ref());
         }
-        let Some(summary) = self.results.take(event) else { return Ok(()) };
-        let _ = self.bars.clear();
-        self.results.print_all(summary)
+        Ok(())
     }
 
     fn missed(&mut self, missed: &Missed) {
-        missed.ended.iter().for_each(|node| self.end(node));
-        let _ = self.bars.println(words::missed(missed).render(self.color));
+        missed.ended.iter().for_each(|node| drop(self.running.remove(node)));
+        self.draw(Some(&words::missed(missed)));
     }
-}
 
-fn waiting() -> ProgressStyle {
-    ProgressStyle::with_template("  {spinner} {prefix}  {msg}  {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
+    fn cached(&mut self, nodes: Vec<String>) {
+        self.whole.cached(nodes);
+        self.draw(None);
+    }
 
-fn counting() -> ProgressStyle {
-    let bar = ProgressStyle::with_template("  {spinner} {prefix}  {bar:24}  {msg}");
-    bar.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ ")
+    fn tick(&mut self) {
+        self.draw(None);
+    }
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use hyper_flow_spec::Event as Said;
 
+use super::known::Known;
 use super::pace::Pace;
 use super::queue::Missed;
 use super::results::Results;
-use super::{Display, words};
+use super::{Display, fit, words};
 use crate::output::harmless;
 use crate::run::Event;
 
@@ -21,13 +22,14 @@ const EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Plain {
     color: bool,
     progress: BTreeMap<String, (Pace, Instant)>,
+    known: Known,
     results: Results,
 }
 
 impl Plain {
     /// With or without colours.
     pub(super) fn new(color: bool) -> Plain {
-        Plain { color, progress: BTreeMap::new(), results: Results::default() }
+        Plain { color, progress: BTreeMap::new(), known: Known::default(), results: Results::default() }
     }
 
     /// The first step and the last have a line, and between them one now and then.
@@ -40,7 +42,7 @@ impl Plain {
             return;
         }
         self.progress.insert(node.to_owned(), (pace, now));
-        if let Some(text) = words::step(event, pace.left(*done, *of, now)) {
+        if let Some(text) = fit::step(event, pace.left(*done, *of, now)) {
             print(&format!("{:>11}  {}  {text}", "step", harmless(node, false)));
         }
     }
@@ -48,12 +50,13 @@ impl Plain {
 
 impl Display for Plain {
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.known.hear(event);
         match event {
             Event::Worker { node, event } => self.progress(node, event),
             Event::NodeRan { node, .. } | Event::NodeFailed { node, .. } => drop(self.progress.remove(node)),
             _ => {}
         }
-        if let Some(line) = words::line(event) {
+        if let Some(line) = words::line(event, &self.known) {
             print(&line.render(self.color));
         }
         match self.results.take(event) {

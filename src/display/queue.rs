@@ -19,6 +19,8 @@ pub(super) enum Item {
     Event(Box<Event>),
     /// What is not told any more.
     Missed(Missed),
+    /// Cached nodes of so many that they are only counted.
+    Cached(Vec<String>),
 }
 
 /// What was left out because nobody read for too long.
@@ -42,6 +44,7 @@ pub(super) struct Queue {
     /// How many lines there are.
     lines: usize,
     missed: Missed,
+    cached: Vec<String>,
     /// Whether there are so many nodes that cached ones are only counted.
     many: bool,
 }
@@ -57,6 +60,8 @@ enum Worth {
     Word,
     /// Until there is a newer one.
     Step,
+    /// It is only counted.
+    Count,
     /// Nobody is told.
     Nothing,
 }
@@ -70,6 +75,7 @@ impl Backlog for Queue {
         }
         match self.worth(event) {
             Worth::Nothing => return,
+            Worth::Count => return self.cached.extend(node(event).map(str::to_owned)),
             Worth::Step => {
                 let node = node(event).unwrap_or_default();
                 if let Some(waiting) = self.steps.get(node).and_then(|place| self.events.get_mut(place)) {
@@ -100,6 +106,9 @@ impl Backlog for Queue {
         if self.missed.lines > 0 {
             return Some(Item::Missed(std::mem::take(&mut self.missed)));
         }
+        if !self.cached.is_empty() {
+            return Some(Item::Cached(std::mem::take(&mut self.cached)));
+        }
         let (place, event) = self.events.pop_first()?;
         match self.worth(&event) {
             Worth::Word => {
@@ -108,7 +117,7 @@ impl Backlog for Queue {
             }
             Worth::Line => self.lines -= 1,
             Worth::Step => self.forget_step(&event, place),
-            Worth::All | Worth::Nothing => {}
+            Worth::All | Worth::Count | Worth::Nothing => {}
         }
         Some(Item::Event(event))
     }
@@ -118,10 +127,10 @@ impl Queue {
     fn worth(&self, event: &Event) -> Worth {
         match event {
             Event::Shown { .. } | Event::Summary(_) => Worth::All,
-            Event::NodeCached { .. } if self.many => Worth::Nothing,
+            Event::NodeCached { .. } if self.many => Worth::Count,
             Event::Worker { event, .. } => match event {
                 Said::Step { .. } | Said::Progress { .. } => Worth::Step,
-                Said::Message { .. } | Said::Resumed { .. } | Said::Metric { .. } => Worth::Word,
+                Said::Message { .. } | Said::Resumed { .. } | Said::Metric { .. } | Said::Sample { .. } => Worth::Word,
                 _ => Worth::Nothing,
             },
             _ => Worth::Line,
@@ -171,6 +180,7 @@ fn node(event: &Event) -> Option<&str> {
         | Event::NodeFailed { node, .. }
         | Event::NodeInterrupted { node, .. }
         | Event::NodeRetried { node, .. }
+        | Event::NodeCached { node, .. }
         | Event::Worker { node, .. } => Some(node),
         _ => None,
     }
@@ -209,6 +219,7 @@ mod tests {
             .map(|item| match item {
                 Item::Event(event) => serde_json::to_string(&event).unwrap().replace('"', ""),
                 Item::Missed(missed) => format!("missed {} of {:?}", missed.lines, missed.ended),
+                Item::Cached(nodes) => format!("cached {nodes:?}"),
             })
             .collect()
     }
@@ -258,7 +269,8 @@ mod tests {
         let digest = hyper_flow_cache::Digest::of(b"");
         let cached =
             || Event::NodeCached { node: "a".to_owned(), key: hyper_flow_cache::Key::derive(b""), artifact: digest };
-        assert_eq!(told(queue([started(FEW), cached()])).len(), 2);
-        assert_eq!(told(queue([started(FEW + 1), cached()])).len(), 1);
+        assert!(told(queue([started(FEW), cached()]))[1].contains("node_cached"));
+        let many = told(queue([started(FEW + 1), cached(), cached()]));
+        assert_eq!((many.len(), many[0].as_str()), (2, "cached [\"a\", \"a\"]"));
     }
 }

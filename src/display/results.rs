@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use hyper_flow_spec::metrics::Metrics;
 
+use super::known::Known;
 use super::queue::Missed;
 use super::{Display, words};
 use crate::output::{Harmless, Paint, Room, cut, evaluation, harmless, standard};
@@ -95,7 +96,7 @@ pub(super) struct Quiet {
 
 impl Display for Quiet {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        if let (Event::NodeFailed { .. }, Some(line)) = (event, words::line(event)) {
+        if let (Event::NodeFailed { .. }, Some(line)) = (event, words::line(event, &Known::default())) {
             let _ = writeln!(io::stderr(), "{}", line.render(false));
         }
         match self.results.take(event) {

@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 
 use crate::run::Event;
 
+/// How often what is shown is to be seen to live, when nothing happens.
+const TICK: Duration = Duration::from_millis(200);
+
 /// Where an event is in the log of the run; none if it could not be written.
 pub(super) type Place = Option<Range<u64>>;
 
@@ -52,20 +55,22 @@ pub enum Shown {
 }
 
 impl Screen {
-    /// Starts a display that shows with `show` what waits in `backlog`. At the end it is waited for as long as the reader
-    /// takes something within `patience`.
+    /// Starts a display that shows with `show` what waits in `backlog`; as long as there is nothing, it is called with
+    /// none, every [`TICK`]. At the end it is waited for as long as the reader takes something within `patience`.
     pub(super) fn start<B: Backlog + 'static>(
         backlog: B,
         patience: Duration,
         progress: Progress,
-        mut show: impl FnMut(B::Item) -> io::Result<()> + Send + 'static,
+        mut show: impl FnMut(Option<B::Item>) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Screen> {
         let shared = Arc::new(Shared { waiting: Mutex::new(Waiting { backlog, closed: false }), more: Condvar::new() });
         let (sender, ended) = oneshot::channel();
         let (reader, counter) = (Arc::clone(&shared), progress.clone());
         std::thread::Builder::new().name("display".to_owned()).spawn(move || {
             let all = std::iter::from_fn(|| reader.next()).try_for_each(|item| {
-                counter.made();
+                if item.is_some() {
+                    counter.made();
+                }
                 show(item)
             });
             drop(show);
@@ -116,16 +121,16 @@ struct Waiting<B> {
 }
 
 impl<B: Backlog> Shared<B> {
-    /// Waits for what is next; `None` at the end.
-    fn next(&self) -> Option<B::Item> {
+    /// Waits for what is next, which is nothing if it takes too long; `None` at the end.
+    fn next(&self) -> Option<Option<B::Item>> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut item = None;
         let next = |waiting: &mut Waiting<B>| {
             item = waiting.backlog.pop();
             item.is_none() && !waiting.closed
         };
-        drop(self.more.wait_while(waiting, next).unwrap_or_else(PoisonError::into_inner));
-        item
+        let waited = self.more.wait_timeout_while(waiting, TICK, next).unwrap_or_else(PoisonError::into_inner);
+        if item.is_none() && waited.0.closed { None } else { Some(item) }
     }
 }
 
@@ -156,7 +161,7 @@ mod tests {
     async fn all_is_shown_before_the_end() {
         let (sender, shown) = mpsc::channel();
         let show = move |item| {
-            if let Item::Event(_) = item {
+            if let Some(Item::Event(_)) = item {
                 sender.send(()).unwrap();
             }
             Ok(())
@@ -169,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_display_that_fails_is_told() {
-        let show = |_| Err(io::ErrorKind::StorageFull.into());
+        let show = |item: Option<Item>| item.map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()));
         let screen = Screen::start(Queue::default(), Duration::from_secs(60), Progress::default(), show).unwrap();
         (0..10).for_each(|_| screen.tell(&event(), None));
         assert!(matches!(screen.end().await, Shown::All(Err(error)) if error.kind() == io::ErrorKind::StorageFull));
@@ -178,8 +183,8 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_waited_for_who_takes_nothing() {
         let (take, taken) = mpsc::channel::<()>();
-        let show = move |_| {
-            let _ = taken.recv();
+        let show = move |item: Option<Item>| {
+            let _ = item.map(|_| taken.recv());
             Ok(())
         };
         let screen = Screen::start(Queue::default(), Duration::from_millis(50), Progress::default(), show).unwrap();

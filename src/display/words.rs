@@ -1,9 +1,9 @@
 //! Events as lines for people.
 
-use std::time::Duration;
-
 use hyper_flow_spec::{Event as Said, Level};
+use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
+use super::known::Known;
 use super::queue::Missed;
 use crate::output::harmless;
 use crate::output::units::{bytes, count, memory, number, seconds};
@@ -35,6 +35,11 @@ impl Line {
 
     /// For a terminal with or without colours. Nothing that a node is called or says does anything to it.
     pub(super) fn render(&self, color: bool) -> String {
+        self.render_within(color, usize::MAX)
+    }
+
+    /// The same, broken between words where there are more columns than these.
+    pub(super) fn render_within(&self, color: bool, columns: usize) -> String {
         let code = match self.tone {
             Tone::Plain => "2",
             Tone::Good => "32",
@@ -44,17 +49,26 @@ impl Line {
         let verb = format!("{:>11}", self.verb);
         let verb = if color { format!("\x1b[{code}m{verb}\x1b[0m") } else { verb };
         let gap = if self.text.is_empty() || self.node.is_empty() { "" } else { "  " };
-        let mut text = format!("{verb}  {}{gap}{}", harmless(&self.node, false), indented(&self.text));
-        for line in &self.below {
-            text.push_str("\n             ");
-            text.push_str(&indented(line));
-        }
-        text
+        let text = format!("{}{gap}{}", self.node, self.text);
+        let lines = std::iter::once(&text).chain(&self.below).map(|line| indented(line, columns));
+        format!("{verb}  {}", lines.collect::<Vec<_>>().join(INDENT))
     }
 }
 
-fn indented(text: &str) -> String {
-    harmless(text, false).replace('\n', "\n             ")
+/// A line feed, and what is below the verbs.
+const INDENT: &str = "\n             ";
+
+/// Below its first line everything is indented. Words that have no room in a line stay whole: they may be paths.
+fn indented(text: &str, columns: usize) -> String {
+    let text = harmless(text, false);
+    let width = columns.saturating_sub(INDENT.len() - 1).max(INDENT.len());
+    let options = textwrap::Options::new(width).break_words(false).word_separator(WordSeparator::AsciiSpace);
+    let options = options.word_splitter(WordSplitter::NoHyphenation).wrap_algorithm(WrapAlgorithm::FirstFit);
+    let lines = text.split('\n').flat_map(|line| match columns {
+        usize::MAX => vec![line.into()],
+        _ => textwrap::wrap(line, &options),
+    });
+    lines.collect::<Vec<_>>().join(INDENT)
 }
 
 /// That nobody read for too long.
@@ -67,7 +81,7 @@ pub(super) fn missed(missed: &Missed) -> Line {
 }
 
 /// What a person is told at once. Steps and progress are shown otherwise, results at the end.
-pub(super) fn line(event: &Event) -> Option<Line> {
+pub(super) fn line(event: &Event, known: &Known) -> Option<Line> {
     let line = match event {
         Event::RunStarted { run, pipeline, nodes, .. } => {
             Line::new(Tone::Plain, "run", "", format!("{run}: {}, {}", pipeline, count(*nodes as u64, "node")))
@@ -85,6 +99,7 @@ pub(super) fn line(event: &Event) -> Option<Line> {
         Event::NodeRan { node, bytes: size, files, seconds: taken, memory: had, .. } => {
             let mut text = format!("{}, {} in {}", count(*files, "file"), bytes(*size), seconds(*taken));
             text.extend(had.map(|had| format!(" with {}", memory(had))));
+            text.extend(known.loss(node).map(|loss| format!(", last loss {}", number(loss))));
             Line::new(Tone::Good, "done", node, text)
         }
         Event::NodeFailed { node, message, output, log } => failed(node, message, output.as_deref(), log.as_deref()),
@@ -96,7 +111,11 @@ pub(super) fn line(event: &Event) -> Option<Line> {
             Line::new(Tone::Warning, "stopping", "", format!("waiting for {text}"))
         }
         Event::Stopping { now: true, .. } => Line::new(Tone::Warning, "stopping", "", "killing what still runs"),
+        Event::Changed { message } => Line::new(Tone::Warning, "changed", "", message),
         Event::Warning { message } => Line::new(Tone::Warning, "warning", "", message),
+        Event::Worker { node, event: Said::Sample { step, path } } => {
+            Line::new(Tone::Plain, "drew", node, format!("after step {step}: {}", known.sample(node, path).display()))
+        }
         Event::Worker { node, event } => return said(node, event),
         Event::Shown { .. } | Event::Summary(_) => return None,
     };
@@ -135,23 +154,6 @@ fn started(kind: &str, threads: usize, gpus: &[String], attempt: u32, reason: Op
 
 fn stopped(checkpoint: Option<u64>) -> String {
     checkpoint.map_or_else(String::new, |step| format!("the next run goes on after step {step}"))
-}
-
-/// A step of a training: `120/1200  loss 0.1234  64 samples/s  1 min 5 s left`.
-pub(super) fn step(event: &Said, left: Option<Duration>) -> Option<String> {
-    let mut parts = match event {
-        Said::Step { step, of, losses, speed, .. } => {
-            let total: f64 = losses.values().sum();
-            let mut parts = vec![format!("{step}/{of}"), format!("loss {}", number(total))];
-            parts.extend(speed.map(|speed| format!("{} samples/s", number(speed))));
-            parts
-        }
-        Said::Progress { done, of, unit } if unit == "bytes" => vec![format!("{} of {}", bytes(*done), bytes(*of))],
-        Said::Progress { done, of, unit } => vec![format!("{done}/{of} {}", harmless(unit, false))],
-        _ => return None,
-    };
-    parts.extend(left.map(|left| format!("{} left", seconds(left.as_secs_f64()))));
-    Some(parts.join("  "))
 }
 
 /// What the run came to, in one line.

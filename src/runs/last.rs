@@ -39,7 +39,12 @@ pub(crate) struct Open {
 impl<'a> LastKeys<'a> {
     /// Of a pipeline.
     pub fn of(pipeline: &Pipeline, store: &'a Store) -> LastKeys<'a> {
-        LastKeys { store, origin: Origin::of(&pipeline.path, store), read: RefCell::default() }
+        LastKeys::of_origin(Origin::of(&pipeline.path, store), store)
+    }
+
+    /// Of the pipeline of this file.
+    pub fn of_origin(origin: Origin, store: &'a Store) -> LastKeys<'a> {
+        LastKeys { store, origin, read: RefCell::default() }
     }
 
     /// The key of a node in the newest run in which it was done.
