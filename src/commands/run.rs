@@ -9,11 +9,13 @@ use hyper_flow_cache::{Store, StoreError, StoreLock};
 use crate::commands::context::{Context, Format};
 use crate::commands::plan::state;
 use crate::commands::source::{self, Overriding};
-use crate::display::{self, Shown};
+use crate::commands::watch;
+use crate::display::{self, Forecast, Shown};
 use crate::error::Failure;
 use crate::output::report::Planned;
-use crate::plan::{self, Classes};
-use crate::run::{self, Finished, Machine, Options, RunError};
+use crate::pipeline::Pipeline;
+use crate::plan::{self, Classes, Plan};
+use crate::run::{self, Finished, Machine, Options, Orders, RunError};
 
 /// Runs the nodes whose results are not in the store
 ///
@@ -38,17 +40,22 @@ pub struct Args {
     #[arg(value_name = "FILE|NODE")]
     words: Vec<String>,
     #[command(flatten)]
-    overriding: Overriding,
+    pub(super) overriding: Overriding,
     /// After a failure, goes on with the nodes that do not need the failed one.
     #[arg(long, short)]
     keep_going: bool,
     /// Runs this node, though the store may have what it yields; may be given several times. The new result
     /// takes the place of the old one when it is there, and if it is the same, nothing after it runs.
     #[arg(long, value_name = "NODE")]
-    force: Vec<String>,
+    pub(super) force: Vec<String>,
     /// Says what would run, and why, and runs nothing: the same as `plan`.
     #[arg(long)]
     dry_run: bool,
+    /// Runs again whenever the pipeline file, the file of `--params`, or a file or folder that a node reads is saved, until
+    /// Ctrl-C. If what runs then is as before, it is let finish first; if not, it stops with a checkpoint. A mistake in the
+    /// file is told, and waited on; what runs goes on. What changes nothing that is run, as a comment, starts nothing.
+    #[arg(long, short, conflicts_with = "dry_run")]
+    watch: bool,
     /// CPU threads that nodes may take together [default: the machine's cores].
     #[arg(long, short = 'j', visible_alias = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -66,22 +73,53 @@ pub struct Args {
 /// Carries the command out.
 pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let (file, targets) = source::split(&args.words, &args.overriding, context)?;
+    if args.watch {
+        return watch::watch(args, &file, targets, context);
+    }
     let pipeline = args.overriding.load(&file, context).map_err(Failure::user)?;
     context.warn(&pipeline.warnings);
     let store = if args.dry_run { context.look_into_store()? } else { context.open_store()? };
     context.warn_if_missing(&store);
-    // Before the plan, so that nothing is collected between looking it up and using it.
-    let _lock = if args.dry_run { None } else { Some(lock(&store, context)?) };
-    let classes = Classes::of(&pipeline, &store)?;
-    let mut plan = plan::plan(&pipeline, &store, targets, classes)?;
-    let forced = plan.force(&pipeline, &args.force)?;
     if args.dry_run {
+        let Ready { pipeline, plan, .. } = ready(pipeline, store, targets, &args.force)?;
         let report = Planned { pipeline: pipeline.name, nodes: plan.nodes.iter().map(state).collect() };
         return context.print(|output, out| output.planned(out, &report));
     }
-    let display = |log| display::start(context, log);
-    let finished = run::execute((pipeline, plan), targets, store.clone(), args.options(forced), display)?;
+    // Before the plan, so that nothing is collected between looking it up and using it.
+    let _lock = lock(&store, context)?;
+    let finished = go(ready(pipeline, store, targets, &args.force)?, args, targets, run::helm().1, context)?;
     exit(finished, context.format)
+}
+
+/// What can be run.
+pub(super) struct Ready {
+    pub(super) pipeline: Pipeline,
+    pub(super) store: Store,
+    pub(super) plan: Plan,
+    forced: BTreeSet<String>,
+}
+
+/// Plans; the nodes that are `forced` run in any case.
+pub(super) fn ready(pipeline: Pipeline, store: Store, targets: &[String], forced: &[String]) -> Result<Ready, Failure> {
+    let classes = Classes::of(&pipeline, &store)?;
+    let mut plan = plan::plan(&pipeline, &store, targets, classes)?;
+    let forced = plan.force(&pipeline, forced)?;
+    Ok(Ready { pipeline, store, plan, forced })
+}
+
+/// Runs it.
+pub(super) fn go(
+    ready: Ready,
+    args: &Args,
+    targets: &[String],
+    orders: Orders,
+    context: &Context,
+) -> Result<Finished, Failure> {
+    let Ready { pipeline, store, plan, forced } = ready;
+    let options = args.options(forced);
+    let forecast = Forecast::new(&pipeline, &plan, &store, &options.machine);
+    let display = |log| display::start(context, forecast, log);
+    Ok(run::execute((pipeline, plan), targets, store, options, orders, display)?)
 }
 
 impl Args {
@@ -94,7 +132,8 @@ impl Args {
     }
 }
 
-fn exit(finished: Finished, format: Format) -> Result<(), Failure> {
+/// What the command ends with.
+pub(super) fn exit(finished: Finished, format: Format) -> Result<(), Failure> {
     let Finished { summary, interrupted, fatal, shown } = finished;
     let unread = matches!(shown, Shown::Unread);
     let ended = match fatal {

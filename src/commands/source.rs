@@ -30,6 +30,11 @@ pub struct Overriding {
 }
 
 impl Overriding {
+    /// The file of parameters.
+    pub(crate) fn params(&self) -> Option<&Path> {
+        self.params.as_deref()
+    }
+
     /// Reads and checks the pipeline.
     pub fn load(&self, path: &Path, context: &Context) -> Result<Pipeline, PipelineErrors> {
         let pipeline = match &self.run {

@@ -47,7 +47,7 @@ pub enum Event {
         kind: &'static str,
         /// Its key.
         key: Key,
-        /// Why it was planned to run; none if only an input that came out different made it run.
+        /// Why it runs; none if nothing is known of that.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
         /// Which attempt this is, from 1.
@@ -124,6 +124,11 @@ pub enum Event {
         now: bool,
         /// Nodes whose processes are stopped.
         running: usize,
+    },
+    /// What is run was changed meanwhile.
+    Changed {
+        /// How, and what becomes of the run.
+        message: String,
     },
     /// Something about the run as a whole that is probably not what was meant.
     Warning {

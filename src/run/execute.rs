@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 use super::context::{Context, Options, blocking};
 use super::error::RunError;
 use super::event::{Event, Outcome, Summary};
+use super::helm::Orders;
 use super::limits::{self, FILE_THREADS};
 use super::log::RunLog;
 use super::scheduler::{Ends, Scheduler};
@@ -33,13 +34,14 @@ pub struct Finished {
     pub shown: Shown,
 }
 
-/// Runs a plan. The store is to be held ([`Store::lock_shared`]) since before it was planned. `display` starts one, and is
-/// given the log of the run to read in.
+/// Runs a plan, hearing `orders`. The store is to be held ([`Store::lock_shared`]) since before it was planned. `display`
+/// starts one, and is given the log of the run to read in.
 pub fn execute(
     (pipeline, plan): (Pipeline, Plan),
     targets: &[String],
     store: Store,
     mut options: Options,
+    orders: Orders,
     display: impl FnOnce(File) -> io::Result<Screen>,
 ) -> Result<Finished, RunError> {
     let place = place_for_log(&store, &plan)?;
@@ -55,7 +57,7 @@ pub fn execute(
         options.machine.nodes = limits::room_for(wanted);
         let few = (options.machine.nodes < wanted).then_some(options.machine.nodes);
         let context = Context::new((pipeline, plan), store, options, stop, log, screen);
-        Ok(run(Arc::new(context), few).await)
+        Ok(run(Arc::new(context), few, orders).await)
     });
     // Beside the store, what is to be looked at stays, and nothing else.
     if let Some(aside) = aside.filter(|aside| !show::folder(aside).exists()) {
@@ -74,7 +76,7 @@ fn place_for_log(store: &Store, plan: &Plan) -> Result<PathBuf, RunError> {
     }
 }
 
-async fn run(context: Arc<Context>, few: Option<usize>) -> Finished {
+async fn run(context: Arc<Context>, few: Option<usize>, orders: Orders) -> Finished {
     context.emit(Event::RunStarted {
         run: context.run.clone(),
         pipeline: context.pipeline.name.clone(),
@@ -85,7 +87,7 @@ async fn run(context: Arc<Context>, few: Option<usize>) -> Finished {
         let message = format!("no more than {nodes} at once: more files may not be open (`ulimit -n`)");
         context.emit(Event::Warning { message });
     }
-    let ends = Scheduler::new(Arc::clone(&context)).drive().await;
+    let ends = Scheduler::new(Arc::clone(&context), orders).drive().await;
     tell_skipped(&context, &ends);
     let Ends { outcomes, records, fatal } = ends;
     let shown = Arc::clone(&context);

@@ -15,6 +15,7 @@ use super::attempt::{Step, Work, look_again, look_up, perform};
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::{Event, Outcome};
+use super::helm::{Order, Orders};
 use super::log::node_directory;
 use super::resources::{Grant, Pool};
 use super::stop::{Stop, Urgency};
@@ -43,7 +44,8 @@ pub(super) struct Scheduler {
     ready: BTreeSet<usize>,
     looking: BTreeSet<usize>,
     waiting: BTreeMap<usize, Box<Work>>,
-    grants: HashMap<usize, Grant>,
+    /// What each node that runs was given, and its key.
+    grants: HashMap<usize, (Grant, Key)>,
     pool: Pool,
     /// The node that is at a key, and those that will take what it yields.
     leaders: HashMap<Key, (usize, BTreeSet<usize>)>,
@@ -56,13 +58,14 @@ pub(super) struct Scheduler {
     told_waiting: BTreeMap<usize, String>,
     tasks: JoinSet<(usize, Step)>,
     stop: Stop,
+    orders: Orders,
     urgency: Urgency,
-    /// Whether a failure keeps more nodes from starting.
+    /// Whether a failure or an order keeps more nodes from starting.
     halted: bool,
 }
 
 impl Scheduler {
-    pub(super) fn new(context: Arc<Context>) -> Scheduler {
+    pub(super) fn new(context: Arc<Context>, orders: Orders) -> Scheduler {
         let graph = &context.plan.graph;
         let open: Vec<usize> = (0..graph.len()).map(|index| graph.dependencies(index).len()).collect();
         let ready = (0..graph.len()).filter(|index| open[*index] == 0).collect();
@@ -87,6 +90,7 @@ impl Scheduler {
             told_waiting: BTreeMap::new(),
             tasks: JoinSet::new(),
             stop: context.stop.clone(),
+            orders,
             urgency: Urgency::None,
             halted: false,
             context,
@@ -108,6 +112,7 @@ impl Scheduler {
             tokio::select! {
                 Some(done) = self.tasks.join_next() => self.joined(done),
                 () = self.stop.reaches(more_than(self.urgency)), if self.urgency < Urgency::Now => self.stopping(),
+                order = self.orders.next() => self.obey(order),
             }
         }
         self.touch().await;
@@ -172,7 +177,8 @@ impl Scheduler {
             return self.failed(index, NodeError::Store(error));
         }
         self.pool.take(&grant);
-        self.grants.insert(index, grant.clone());
+        self.orders.begin(work.key);
+        self.grants.insert(index, (grant.clone(), work.key));
         let context = Arc::clone(&self.context);
         self.tasks.spawn(async move { (index, perform(context, work, grant).await) });
     }
@@ -186,7 +192,8 @@ impl Scheduler {
 
     fn apply(&mut self, index: usize, step: Step) {
         self.looking.remove(&index);
-        if let Some(grant) = self.grants.remove(&index) {
+        if let Some((grant, key)) = self.grants.remove(&index) {
+            self.orders.end(&key);
             self.pool.give_back(&grant);
         }
         match self.judged(index, step) {
@@ -340,6 +347,20 @@ impl Scheduler {
         if self.open[index] == 0 {
             // Another node had it repaired meanwhile.
             self.ready.insert(index);
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Tell(message) => self.context.emit(Event::Warning { message }),
+            Order::Finish(message) => {
+                self.halted = true;
+                self.context.emit(Event::Changed { message });
+            }
+            Order::Stop(message) => {
+                self.context.emit(Event::Changed { message });
+                self.context.stop.ask();
+            }
         }
     }
 

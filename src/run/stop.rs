@@ -1,6 +1,7 @@
 //! Being asked to stop: by a person, by a terminal that closes, by what manages the jobs of a machine.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,10 @@ pub(super) fn asks(signal: i32) -> bool {
 
 /// Where to learn that the run is to stop. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Stop(watch::Receiver<Urgency>);
+pub(crate) struct Stop {
+    urgency: watch::Receiver<Urgency>,
+    ask: Option<watch::Sender<Urgency>>,
+}
 
 impl Stop {
     /// Listens to the signals that ask a program to end, but for those that were ignored when it started.
@@ -53,17 +57,24 @@ impl Stop {
                 }
             });
         }
-        Ok(Stop(receiver))
+        Ok(Stop { urgency: receiver, ask: Some(sender) })
+    }
+
+    /// Asks the run to stop, as a signal does.
+    pub(super) fn ask(&self) {
+        if let Some(ask) = &self.ask {
+            ask.send_modify(|now| *now = Urgency::Gracefully.max(*now));
+        }
     }
 
     /// Nobody asks: signals do what they do.
     pub(crate) fn never() -> Stop {
-        Stop(watch::channel(Urgency::None).1)
+        Stop { urgency: watch::channel(Urgency::None).1, ask: None }
     }
 
     /// How urgent it is now.
     pub(super) fn urgency(&self) -> Urgency {
-        *self.0.borrow()
+        *self.urgency.borrow()
     }
 
     /// Comes back when somebody asks who has not asked before.
@@ -77,10 +88,30 @@ impl Stop {
 
     /// Comes back when it is at least so urgent.
     pub(super) async fn reaches(&mut self, urgency: Urgency) {
-        if self.0.wait_for(|now| *now >= urgency).await.is_err() {
+        if self.urgency.wait_for(|now| *now >= urgency).await.is_err() {
             // The listener is gone, so nobody can ask any more.
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Whether anybody has asked the process to stop, for who does not listen all the time.
+#[derive(Debug)]
+pub(crate) struct Asked(Arc<AtomicBool>);
+
+impl Asked {
+    /// From now on: none of the signals that ask ends the process any more.
+    pub(crate) fn from_now_on() -> io::Result<Asked> {
+        let (asked, ignored) = (Arc::new(AtomicBool::new(false)), Ignored::now());
+        for asks in ASK.into_iter().filter(|signal| !ignored.holds(*signal)) {
+            signal_hook::flag::register(asks.as_raw(), Arc::clone(&asked))?;
+        }
+        Ok(Asked(asked))
+    }
+
+    /// Whether anybody has.
+    pub(crate) fn is(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
