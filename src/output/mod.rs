@@ -14,11 +14,13 @@ mod room;
 mod shown;
 mod sink;
 mod standard;
+pub(crate) mod width;
 
 pub(crate) use ask::ask;
 pub(crate) use evaluation::evaluation;
 pub(crate) use harmless::{Harmless, harmless};
 pub(crate) use human::{Paint, units};
+pub(crate) use logged::{message, step};
 pub use room::Room;
 pub(crate) use room::cut;
 pub use sink::{Output, output};

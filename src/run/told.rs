@@ -25,15 +25,21 @@ impl NodeEvents {
         NodeEvents { path: run.join("events.jsonl"), mark }
     }
 
+    /// The name of the event in a line, if it is one of the node.
+    pub(crate) fn name<'a>(&self, line: &'a [u8]) -> Option<&'a str> {
+        memmem::find(line, &self.mark)?;
+        quoted(&line[memmem::find(line, EVENT)? + EVENT.len()..])
+    }
+
     /// Gives the name and the line of each event to `visit`, which may end it. A log that cannot be read has none.
     pub(crate) fn each<E>(&self, mut visit: impl FnMut(&str, &[u8]) -> Result<(), E>) -> Result<(), E> {
         let Ok(file) = File::open(&self.path) else { return Ok(()) };
-        let (mark, event) = (memmem::Finder::new(&self.mark), memmem::Finder::new(b"\"event\":\""));
+        let (mark, event) = (memmem::Finder::new(&self.mark), memmem::Finder::new(EVENT));
         let mut lines = BufReader::with_capacity(BUFFER, file);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
             if mark.find(&line).is_some()
-                && let Some(name) = event.find(&line).and_then(|at| quoted(&line[at + event.needle().len()..]))
+                && let Some(name) = event.find(&line).and_then(|at| quoted(&line[at + EVENT.len()..]))
             {
                 visit(name, &line)?;
             }
@@ -42,6 +48,9 @@ impl NodeEvents {
         Ok(())
     }
 }
+
+/// What is before the name of an event.
+const EVENT: &[u8] = b"\"event\":\"";
 
 /// The text before the next quote.
 fn quoted(text: &[u8]) -> Option<&str> {

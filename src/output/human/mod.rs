@@ -1,12 +1,15 @@
 //! For people.
 
 mod compare;
+mod curve;
 mod fitted;
+mod log;
 mod metrics;
 mod node;
 mod paint;
 mod pins;
 mod plan;
+mod plot;
 mod printer;
 mod runs;
 mod shown;

@@ -22,6 +22,11 @@ impl Paint {
         self.with("2", text)
     }
 
+    /// A line of a drawing.
+    pub(super) fn curve(self, text: &str) -> String {
+        self.with("36", text)
+    }
+
     /// A state, or text about it, in the state's colour.
     pub(crate) fn state(self, state: State, text: &str) -> String {
         let code = match state {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Paint, compare, node, pins, plan, runs, shown, store};
+use super::{Paint, compare, log, node, pins, plan, runs, shown, store};
 use crate::output::Output;
 use crate::output::report::{
     Collected, Compared, Drawn, Exported, Forgotten, Initialised, Listed, ListedRuns, Logged, Pins, Planned, Rebuilt,
@@ -42,7 +42,7 @@ impl Output for Human {
     }
 
     fn logged(&self, out: &mut dyn Write, report: &Logged) -> io::Result<()> {
-        node::logged(out, self.paint, report)
+        log::logged(out, self.paint, report)
     }
 
     fn exported(&self, out: &mut dyn Write, report: &Exported) -> io::Result<()> {

@@ -66,6 +66,12 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
+/// A number of a training in its unit, which its name tells: what is called memory is bytes.
+pub(crate) fn named_number(name: &str, value: f64) -> String {
+    let is_bytes = name == "memory" || name.starts_with("memory.");
+    if is_bytes && value >= 0.0 { bytes(value as u64) } else { number(value) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
