@@ -45,6 +45,7 @@
 //! | what `show` tells of an artifact of some type, from its files | [`look`], and `output/human/shown/` for how it is told |
 //! | how a terminal draws pictures, and where copies of them can be opened | `pictures` |
 //! | how the numbers of an `Eval` are told to people, everywhere | [`output::evaluation`] |
+//! | a number of a training, to be seen by `log` | a field of the `step` event in `nodes/spec/src/protocol.rs`; where it stands and its unit, `src/output/` |
 //! | a subcommand | one file in [`commands`], and its line in [`cli`] |
 //! | a command line that is advised | `commands/again.rs`, which repeats what was said on this one |
 //! | what an editor is told, of text that is being written | `lsp`, over the types in `pipeline::language` |

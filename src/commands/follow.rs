@@ -195,7 +195,7 @@ impl<'a> Screen<'a> {
             Some("node_ran") => "done",
             Some("node_failed") => "failed",
             Some("node_interrupted") => "interrupted",
-            _ => "not ended: it was cached or not started, or its engine was killed",
+            _ => "it has not ended: it was cached or not started, or the engine was killed",
         };
         self.say(how)
     }

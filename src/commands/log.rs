@@ -185,6 +185,7 @@ fn logged(store: &Store, found: &Found, name: &str, plot: bool, columns: usize) 
         went_on_from: runs[..runs.len() - 1].iter().map(|earlier| earlier.run.id()).collect(),
         sheet: Sheet { columns, ascii: width::is_ascii() },
         plot,
+        running: runs::goes_on(store, &found.run.id()) && !follow::is_over(&events),
         ..Logged::default()
     };
     let Ok(()) = events.each(|name, line| {

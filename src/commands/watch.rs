@@ -29,10 +29,11 @@ pub(super) fn watch(args: &Args, file: &Path, targets: &[String], context: &Cont
         watch.see(watch.roots())?;
         match watch.round(last.as_ref())? {
             Round::Same => {}
-            Round::Mistaken => watch.say("it is waited for a change of it"),
+            Round::Mistaken => watch.say(&format!("waiting until {} is saved; Ctrl-C ends", file.display())),
+            Round::Over(_, _) if asked.is() => return Err(Failure::Interrupted),
             Round::Over(made, changed) => {
                 last = Some(made);
-                if changed && !asked.is() {
+                if changed {
                     continue;
                 }
                 watch.say(&format!("watching {}, and what it reads; Ctrl-C ends", file.display()));
@@ -40,6 +41,8 @@ pub(super) fn watch(args: &Args, file: &Path, targets: &[String], context: &Cont
         }
         while !watch.saved.wait(OFTEN) {
             if asked.is() {
+                // After the `^C` of the terminal.
+                watch.say("");
                 return Err(Failure::Interrupted);
             }
         }

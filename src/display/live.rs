@@ -72,7 +72,7 @@ impl<W: Write> Live<W> {
     fn draw(&mut self, line: Option<&words::Line>) {
         let (columns, rows) = (self.size)().unwrap_or((80, 24));
         let now = Instant::now();
-        // Narrow terminals are not drawn on in two ways: what has no room is cut off.
+        // What is printed above has to come from somewhere: not all rows are taken.
         let room = rows.saturating_sub(3).max(1);
         let mut lines: Vec<String> = self.running.values().take(room).map(|bar| bar.line(now, columns)).collect();
         let more = self.running.len().saturating_sub(room);

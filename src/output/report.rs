@@ -133,8 +133,10 @@ pub struct Logged {
     pub went_on_from: Vec<String>,
     /// Where all of its log is.
     pub directory: PathBuf,
-    /// How it ended: `node_ran`, `node_failed`, `node_interrupted`; none while it goes on.
+    /// How it ended: `node_ran`, `node_failed`, `node_interrupted`; none while it goes on, or if the engine was killed.
     pub ended: Option<String>,
+    /// Whether it goes on.
+    pub running: bool,
     /// How long it took, if it was done.
     pub seconds: Option<f64>,
     /// The most memory that its worker has had, as far as it said.

@@ -4,7 +4,6 @@ use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::lora::Adapters;
 use hyper_flow_diffusion::losses::denoising_loss;
 use hyper_flow_spec::kinds::{FinetuneLora, Precision};
-use tch::Tensor;
 
 use crate::NodeError;
 use crate::artifacts::model::Model;

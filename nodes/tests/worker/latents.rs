@@ -254,7 +254,12 @@ fn models_of_latents_are_distilled_on_them() {
             assert!(losses.iter().flat_map(BTreeMap::values).all(|loss| loss.is_finite()), "{losses:?}");
             assert!(lora_norm(&work.files()) > 1000, "{kind} {family:?}");
             let sample = image::load_from_memory(&work.sample(2)).unwrap();
-            assert_eq!(sample.width(), 5 * 66 + 2, "{kind}: twenty pictures of 64 pixels, decoded");
+            let size = (6 * 66 + 2, 3 * (66 + 12) + 2);
+            assert_eq!(
+                (sample.width(), sample.height()),
+                size,
+                "{kind}: six pictures of each of three captions, decoded"
+            );
         }
     }
 }

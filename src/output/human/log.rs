@@ -43,7 +43,8 @@ fn ended(report: &Logged) -> String {
         Some("node_ran") => "done",
         Some("node_failed") => "failed",
         Some("node_interrupted") => "interrupted",
-        _ => "not ended",
+        _ if report.running => "running",
+        _ => "cut off, for the engine was killed",
     };
     let mut text = how.to_owned();
     text.extend(report.seconds.map(|time| format!(" in {}", seconds(time))));
