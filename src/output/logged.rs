@@ -159,7 +159,8 @@ impl Step {
     /// if there are several of it.
     pub(crate) fn named(&self) -> Vec<(String, f64)> {
         const ORDER: [&str; 4] = ["lr", "grad_norm", "speed", "memory"];
-        let sum = (self.losses.len() > 1).then(|| ("loss".to_owned(), self.losses.values().sum()));
+        let several = self.losses.len() > 1 && !self.losses.contains_key("loss");
+        let sum = several.then(|| ("loss".to_owned(), self.losses.values().sum()));
         let losses = self.losses.iter().map(|(name, loss)| (name.clone(), *loss));
         let mut rest: Vec<(&String, &Value)> = self.numbers.iter().collect();
         rest.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len()));

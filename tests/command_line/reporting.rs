@@ -285,7 +285,7 @@ fn show_says_when_an_artifact_is_an_old_one() {
 }
 
 #[test]
-fn log_shows_the_last_run_in_which_a_node_was_started() {
+fn log_shows_the_run_that_made_the_artifact() {
     let scene = Scene::new();
     let _filters = filters();
     scene.ok("run test.ron");
@@ -300,8 +300,8 @@ fn log_shows_the_last_run_in_which_a_node_was_started() {
     assert_eq!(scene.ok("log a -q"), "said\n");
     insta::assert_snapshot!(scene.fails("log z"), @r"
     exit 2
-      × node `z` of [DIR]/test.ron was not started in any run that is kept
-      help: `hyper-flow ls` lists the nodes; `hyper-flow run` starts those that are not cached
+      × there is no node `z` in [DIR]/test.ron
+      help: did you mean `a`?
     ");
 }
 
