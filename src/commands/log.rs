@@ -80,7 +80,8 @@ impl Search<'_> {
     /// The run that is meant, or else the newest of the pipeline, if it goes on and the node is not over in it.
     fn going_on(&self) -> Option<Run> {
         let origin = Origin::of(self.file, self.store);
-        let newest = || runs::newest_first(self.store).into_iter().find(|run| run.origin().is_some_and(|of| of.is(&origin)));
+        let newest =
+            || runs::newest_first(self.store).into_iter().find(|run| run.origin().is_some_and(|of| of.is(&origin)));
         let run = self.meant.clone().or_else(newest)?;
         (runs::goes_on(self.store, &run.id()) && !follow::is_over(&run.events(self.name))).then_some(run)
     }
