@@ -95,6 +95,8 @@ enum Command {
     Store(commands::store::Args),
     Lsp(commands::lsp::Args),
     Completions(commands::completions::Args),
+    Report(commands::report::Args),
+    Ui(commands::ui::Args),
 }
 
 /// Runs the command line; errors are printed, and become the exit code.
@@ -139,6 +141,8 @@ impl Command {
             Command::Store(args) => commands::store::execute(args, context),
             Command::Lsp(args) => commands::lsp::execute(args, context),
             Command::Completions(args) => commands::completions::execute(args, context),
+            Command::Report(args) => commands::report::execute(args, context),
+            Command::Ui(args) => commands::ui::execute(args, context),
         }
     }
 }

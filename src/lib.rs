@@ -41,6 +41,7 @@
 //! | how processes are started, watched and stopped | [`run`] |
 //! | what is known of earlier runs, and which pipeline they ran | [`runs`] |
 //! | what TensorBoard shows of a run | `src/tensorboard/`, which sees only what the worker says; `tests/tensorboard.py` asks TensorBoard |
+//! | what a browser shows of runs, in one file or served | [`page`], which only reads; its front end is `src/page/web/` |
 //! | what is on the screen during a run | [`display`], which sees only events |
 //! | what `show` tells of an artifact of some type, from its files | [`look`], and `output/human/shown/` for how it is told |
 //! | how a terminal draws pictures, and where copies of them can be opened | `pictures` |
@@ -108,6 +109,7 @@ pub mod error;
 pub mod look;
 mod lsp;
 pub mod output;
+pub mod page;
 mod pictures;
 pub mod pipeline;
 pub mod plan;

@@ -13,6 +13,7 @@ mod command_line {
     mod hub;
     mod keeping;
     mod looking_back;
+    mod paging;
     mod reporting;
     mod scene;
     mod sharing;
