@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hyper_flow_spec::Event as Said;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-use crate::output::harmless;
 use crate::output::units::{bytes, number, seconds};
+use crate::output::{cut, harmless};
 
 /// A piece of a line. Where there is no room, those of least worth go first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,23 +79,6 @@ fn bar(done: f64, width: usize) -> String {
     format!("{}{}{}", "━".repeat(full), "╸".repeat(tip), " ".repeat(width - full - tip))
 }
 
-/// At most so many columns of a text, with `…` where something is left out.
-pub(super) fn cut(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
-        return text.to_owned();
-    }
-    let mut left = columns.saturating_sub(1);
-    let fits = |char: &char| {
-        let width = char.width().unwrap_or(0);
-        let fits = width <= left;
-        left = left.saturating_sub(width);
-        fits
-    };
-    let mut shown: String = text.chars().take_while(fits).collect();
-    shown.extend((columns > 0).then_some('…'));
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -131,12 +114,6 @@ mod tests {
                 assert!(shown.width() < columns, "{columns}: {shown}");
             }
         }
-    }
-
-    #[test]
-    fn a_text_is_cut_between_characters() {
-        assert_eq!(["abc", "abcd", "字字字"].map(|text| cut(text, 3)), ["abc", "ab…", "字…"]);
-        assert_eq!(cut("abc", 0), "");
     }
 
     #[test]

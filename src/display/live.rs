@@ -13,7 +13,8 @@ use super::queue::Missed;
 use super::region::Region;
 use super::results::Results;
 use super::whole::Whole;
-use super::{Display, fit, words};
+use super::{Display, words};
+use crate::output::cut;
 use crate::run::Event;
 
 /// How long a step that is done may wait to be shown.
@@ -77,7 +78,7 @@ impl<W: Write> Live<W> {
         let mut lines: Vec<String> = self.running.values().take(room).map(|bar| bar.line(now, columns)).collect();
         let more = self.running.len().saturating_sub(room);
         let whole = self.whole.line(&self.running, more, now);
-        lines.extend(whole.map(|whole| fit::cut(&format!("  {whole}"), columns.saturating_sub(1))));
+        lines.extend(whole.map(|whole| cut(&format!("  {whole}"), columns.saturating_sub(1))));
         let above = line.map(|line| line.render_within(self.color, columns));
         self.region.draw(above.as_deref(), &lines, columns);
         self.drawn = now;

@@ -1,6 +1,6 @@
 //! How wide what people read may be.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::pictures::Window;
 
@@ -62,19 +62,21 @@ pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// The beginning of a text, in at most this width.
+/// At most so many columns of a text, with `…` where something is left out.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();
     }
-    let mut shown = String::new();
-    for char in text.chars() {
-        if width(&shown) + width(char.encode_utf8(&mut [0; 4])) + 1 > most {
-            break;
-        }
-        shown.push(char);
-    }
-    shown + "…"
+    let mut left = most.saturating_sub(1);
+    let fits = |char: &char| {
+        let width = char.width().unwrap_or(0);
+        let fits = width <= left;
+        left = left.saturating_sub(width);
+        fits
+    };
+    let mut shown: String = text.chars().take_while(fits).collect();
+    shown.extend((most > 0).then_some('…'));
+    shown
 }
 
 #[cfg(test)]
@@ -87,6 +89,11 @@ mod tests {
         assert_eq!(wrap("/a/long/path then", 6), ["/a/long/path", "then"]);
         assert_eq!(wrap("", 6), [""]);
         assert_eq!(wrap("字字 字", 5), ["字字", "字"]);
-        assert_eq!((cut("字字字", 5), cut("abc", 3), cut("abcd", 3)), ("字字…".into(), "abc".into(), "ab…".into()));
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(["abc", "abcd", "字字字"].map(|text| cut(text, 3)), ["abc", "ab…", "字…"]);
+        assert_eq!((cut("字字字", 5), cut("abc", 0)), ("字字…".into(), String::new()));
     }
 }
