@@ -9,17 +9,18 @@ use crate::commands::context::Context;
 use crate::completing::VARIABLE;
 use crate::error::Failure;
 
+const INSTALLING: &str = "\
+The shell asks the installed `hyper-flow` each time, so that it knows what is there now. To have it in every new shell:
+
+    bash        echo 'source <(hyper-flow completions bash)' >> ~/.bashrc
+    zsh         echo 'source <(hyper-flow completions zsh)' >> ~/.zshrc     # after compinit
+    fish        hyper-flow completions fish > ~/.config/fish/completions/hyper-flow.fish
+    elvish      echo 'eval (hyper-flow completions elvish | slurp)' >> ~/.elvish/rc.elv
+    powershell  hyper-flow completions powershell >> $PROFILE";
+
 /// Prints what makes a shell complete: commands, kinds, nodes of the pipeline, their fields after `--set`, runs
-///
-/// The shell asks the installed `hyper-flow` each time, so that it knows what is there now. To have it in every new shell:
-///
-///     bash        echo 'source <(hyper-flow completions bash)' >> ~/.bashrc
-///     zsh         echo 'source <(hyper-flow completions zsh)' >> ~/.zshrc     # after compinit
-///     fish        hyper-flow completions fish > ~/.config/fish/completions/hyper-flow.fish
-///     elvish      echo 'eval (hyper-flow completions elvish | slurp)' >> ~/.elvish/rc.elv
-///     powershell  hyper-flow completions powershell >> $PROFILE
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = INSTALLING)]
 pub struct Args {
     /// The shell.
     shell: Shell,

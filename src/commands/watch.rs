@@ -72,10 +72,13 @@ enum Round {
     Over(Made, bool),
 }
 
+/// What a node is made of: its kind with its parameters, settings, inputs and files.
+type Part = (Value, Settings, BTreeMap<String, String>, BTreeMap<String, PathBuf>);
+
 /// All that a run is made of: where it is the same, nothing has to be run.
 #[derive(Clone, PartialEq)]
 struct Made {
-    nodes: BTreeMap<String, (Value, Settings, BTreeMap<String, String>, BTreeMap<String, PathBuf>)>,
+    nodes: BTreeMap<String, Part>,
     seed: u64,
     exact: bool,
     sources: BTreeMap<PathBuf, Digest>,

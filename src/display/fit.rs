@@ -95,11 +95,11 @@ mod tests {
         let shown = |columns| line('⠙', "teacher", Some(0.1), parts(), columns);
         insta::assert_snapshot!([120, 80, 60, 40, 30, 20, 8, 1].map(shown).join("|\n"), @r"
           ⠙ teacher  ━━╸                       120/1200  loss 0.1234  64.00 samples/s  1 min 5 s left|
-          ⠙ teacher  ━╸          120/1200  loss 0.1234  1 min 5 s left|
+          ⠙ teacher  ━╸          120/1200  loss 0.1234  64.00 samples/s  1 min 5 s left|
           ⠙ teacher  ━╸          120/1200  loss 0.1234|
           ⠙ teacher  ━╸          120/1200|
           ⠙ teacher  120/1200|
-          ⠙ teacher  120/12…|
+          ⠙ teacher  120/1…|
           ⠙ te…|
         ");
     }

@@ -146,7 +146,7 @@ impl Reader<'_> {
             items.push(item);
             let comma = self.peek(0) == Some(What::Comma);
             // A comma may be missing yet.
-            if !comma && !(self.begins_entry() && !self.of_outside(open)) {
+            if !comma && (!self.begins_entry() || self.of_outside(open)) {
                 self.open.pop();
                 return Value { range: start..self.close(open, until), name, form: Form::Inside(open, items) };
             }

@@ -55,7 +55,7 @@ impl Run {
         NodeEvents::of(&self.path, node)
     }
 
-    /// Whether its engine lives, as [`goes_on`].
+    /// Whether its engine lives; yes as long as nothing shows that it does not.
     pub fn goes_on(&self) -> bool {
         keys::is_open(&self.path).unwrap_or(true)
     }

@@ -278,8 +278,8 @@ fn advice_repeats_the_command_line() {
     "#);
     insta::assert_snapshot!(scene.fails("log p.ron --store kept nobody"), @r"
     exit 2
-      × node `nobody` of [DIR]/p.ron was not started in any run that is kept
-      help: `hyper-flow ls p.ron --store kept` lists the nodes; `hyper-flow run p.ron --store kept` starts those that are not cached
+      × there is no node `nobody` in [DIR]/p.ron
+      help: the nodes are `loud`, `say`
     ");
 }
 

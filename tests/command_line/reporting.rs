@@ -301,7 +301,7 @@ fn log_shows_the_run_that_made_the_artifact() {
     insta::assert_snapshot!(scene.fails("log z"), @r"
     exit 2
       × there is no node `z` in [DIR]/test.ron
-      help: did you mean `a`?
+      help: the nodes are `a`, `b`, `c`, `merged`
     ");
 }
 

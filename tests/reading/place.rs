@@ -11,9 +11,11 @@ use crate::markdown::root;
 use crate::small::small;
 
 /// Files and folders of the reader, and of programs that need a network, empty: as far as `check` and `plan` look at them.
-const BROUGHT: [&str; 10] = [
+const BROUGHT: [&str; 12] = [
     "data/ImageReward.safetensors",
     "data/my-style/0.png",
+    "my-pictures/0.png",
+    "my-pictures/0.txt",
     "data/pictures/0.png",
     "pipelines/cutouts/0.png",
     "pipelines/data/emoji/metadata.jsonl",
@@ -31,7 +33,9 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new() -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap() };
-        for part in ["Makefile", ".ci", "pipelines", "tests/parity", "tests/reading", "nodes/libtorch"] {
+        for part in
+            ["Makefile", ".ci", "pipelines", "tests/parity", "tests/reading", "nodes/libtorch", "src/lsp/vscode"]
+        {
             copy(&root().join(part), &place.path(part));
         }
         for file in BROUGHT {

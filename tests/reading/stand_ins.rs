@@ -105,4 +105,26 @@ pub(crate) const STAND_INS: &[StandIn] = &[
         "trackio may not be here",
     ),
     stand_in("trackio show --project curves", &["hyper-flow runs path"], "as before"),
+    stand_in("hyper-flow ui", &["hyper-flow ui --help"], "it serves until it is stopped; tests/page drives it"),
+    stand_in(
+        "ssh -L 8123:127.0.0.1:8123 HOST hyper-flow ui --port 8123",
+        &["hyper-flow ui --help"],
+        "there is no other machine",
+    ),
+    stand_in("npm ci", &["python3 -m json.tool src/lsp/vscode/package-lock.json"], "it needs a network"),
+    stand_in(
+        "npx @vscode/vsce package --allow-missing-repository",
+        &["python3 -m json.tool src/lsp/vscode/package.json"],
+        "it needs a network",
+    ),
+    stand_in(
+        "code --install-extension hyper-flow-0.1.0.vsix",
+        &["test -e src/lsp/vscode/extension.js"],
+        "no editor is here",
+    ),
+    stand_in(
+        "echo 'source <(hyper-flow completions bash)' >> ~/.bashrc",
+        &["hyper-flow completions bash"],
+        "it is for a shell that somebody uses",
+    ),
 ];

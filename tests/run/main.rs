@@ -23,5 +23,6 @@ mod six_rows;
 mod sources;
 mod terminal;
 mod two_runs;
+mod typing;
 mod watching;
 mod workers;

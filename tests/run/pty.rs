@@ -1,7 +1,7 @@
 //! A terminal of our own.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 /// A terminal. Dropped, it is closed, as when its window or the program around it ends.
 pub(crate) struct Pty {
-    reader: File,
+    pub(crate) reader: File,
     path: PathBuf,
 }
 
@@ -31,27 +31,6 @@ impl Pty {
         let name = ptsname(&reader, Vec::new()).unwrap();
         let path = Path::new(std::ffi::OsStr::from_bytes(name.to_bytes())).to_owned();
         Pty { reader: File::from(reader), path }
-    }
-
-    /// As if somebody typed it.
-    pub(crate) fn type_in(&self, keys: &[u8]) {
-        (&self.reader).write_all(keys).unwrap();
-    }
-
-    /// As if somebody dragged the border of its window.
-    pub(crate) fn resize(&self, columns: u16, rows: u16) {
-        tcsetwinsize(&self.reader, Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    }
-
-    /// What is printed on it until that contains `text`.
-    pub(crate) fn read_until(&self, text: &str) -> String {
-        let (mut all, mut piece) = (Vec::new(), [0; 4096]);
-        while !String::from_utf8_lossy(&all).contains(text) {
-            let count = (&self.reader).read(&mut piece).unwrap_or(0);
-            assert!(count > 0, "{text} never comes: {}", String::from_utf8_lossy(&all));
-            all.extend_from_slice(&piece[..count]);
-        }
-        String::from_utf8_lossy(&all).into_owned()
     }
 
     /// Starts a command on it.

@@ -17,11 +17,14 @@ use crate::artifacts::lora::LORA_FILE;
 use crate::artifacts::rewritten::norm;
 use crate::worker::Context;
 
+type Write = fn(&Lora, &Path, Map<String, Value>) -> Result<(), DiffusionError>;
+type Read = fn(&Path, &[LoraTarget]) -> Result<Lora, DiffusionError>;
+
 /// A format of LoRA files.
 pub(super) struct Format {
     file: &'static str,
-    write: fn(&Lora, &Path, Map<String, Value>) -> Result<(), DiffusionError>,
-    read: fn(&Path, &[LoraTarget]) -> Result<Lora, DiffusionError>,
+    write: Write,
+    read: Read,
 }
 
 pub(super) const KOHYA: Format = Format {
