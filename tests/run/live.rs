@@ -132,10 +132,11 @@ fn the_time_that_is_left_is_what_earlier_runs_took() {
     std::fs::remove_file(shop.lab.path("go")).unwrap();
     shop.lab.write("does.sh", &(shop.lab.read("does.sh") + "\n# another one"));
     let terminal = Pty::new();
-    let run = terminal.start(&mut shop.command(&["run", "p.ron", "-j", "1"]));
+    let mut run = terminal.start(&mut shop.command(&["run", "p.ron", "-j", "1"]));
     let text = terminal.read_until("about 10 s left");
     assert!(text.contains("1/3 nodes · about 10 s left"), "{text}");
-    kill_process(Pid::from_child(&run), Signal::KILL).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
 }
 
 #[test]
