@@ -1,6 +1,5 @@
 //! What a terminal shows while a run goes on, as somebody in front of it sees it.
 
-use rustix::process::{Pid, Signal, kill_process};
 use unicode_width::UnicodeWidthStr;
 
 use crate::lab::{Lab, sh};
