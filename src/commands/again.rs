@@ -7,10 +7,7 @@ use crate::commands::source::{Overriding, file_of};
 
 /// `hyper-flow COMMAND`, in the same store.
 pub(crate) fn command(context: &Context, command: &str, words: &[&str]) -> String {
-    line(
-        ["hyper-flow", command].into_iter().map(str::to_owned).chain(words.iter().map(|&word| word.to_owned())),
-        context,
-    )
+    line(command, words.iter().map(|&word| word.to_owned()), store_of(context))
 }
 
 /// `hyper-flow COMMAND`, about the same pipeline, changed in the same way, in the same store. `given` are the words of this
@@ -22,24 +19,25 @@ pub(crate) fn about(
     command: &str,
     words: &[&str],
 ) -> String {
-    let start = ["hyper-flow", command].map(str::to_owned).into_iter();
     let words = words.iter().map(|&word| word.to_owned());
-    line(start.chain(file_of(given).cloned()).chain(words).chain(overriding.words()), context)
+    line(command, file_of(given).cloned().into_iter().chain(words).chain(overriding.words()), store_of(context))
 }
 
-fn line(words: impl Iterator<Item = String>, context: &Context) -> String {
-    let store = is_said(context).then(|| ["--store".to_owned(), text(&context.store)]);
-    let words: Vec<String> = words.chain(store.into_iter().flatten()).map(|word| quoted(&word)).collect();
-    words.join(" ")
+/// `hyper-flow COMMAND WORDS --store STORE`, as a shell takes it.
+pub(crate) fn line(command: &str, words: impl IntoIterator<Item = String>, store: Option<&Path>) -> String {
+    let start = ["hyper-flow", command].map(str::to_owned).into_iter();
+    let store = store.map(|store| ["--store".to_owned(), text(store)]);
+    let words = start.chain(words).chain(store.into_iter().flatten());
+    words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the store has to be named on another command line: what the environment says holds there, too.
-fn is_said(context: &Context) -> bool {
+/// The store, if it has to be named on another command line: what the environment says holds there, too.
+pub(crate) fn store_of(context: &Context) -> Option<&Path> {
     let by_environment = std::env::var_os("HYPER_FLOW_STORE").is_some_and(|store| store == *context.store.as_os_str());
-    context.store_is_named && !by_environment
+    (context.store_is_named && !by_environment).then_some(context.store.as_path())
 }
 
-pub(super) fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hyper_flow_cache::{Record, Store};
 
+use crate::commands::again::{line, store_of, text};
 use crate::commands::context::Context;
 use crate::commands::source::{Loaded, Overriding};
 use crate::output::report::Remake;
@@ -26,17 +27,13 @@ pub(super) fn of(
     };
     let gone = || "with the settings of then: the log of its run is gone".to_owned();
     let note = note.or_else(|| settings.is_none().then(gone));
-    let words = [&file.to_string_lossy(), node];
-    Remake { command: line("run", &words, &settings.unwrap_or_default(), store_of(context)), note }
+    let words = [text(file), node.to_owned()].into_iter().chain(settings.unwrap_or_default());
+    Remake { command: line("run", words, store_of(context)), note }
 }
 
 /// This command line once more.
 pub(super) fn again(words: &[&str], overriding: &Overriding, context: &Context) -> String {
-    line("show", words, &overriding.words(), store_of(context))
-}
-
-fn store_of(context: &Context) -> Option<&Path> {
-    context.store_is_named.then_some(context.store.as_path())
+    line("show", words.iter().map(|&word| word.to_owned()).chain(overriding.words()), store_of(context))
 }
 
 /// Of what is pinned: as the run had it that made it.
@@ -45,8 +42,8 @@ pub(super) fn of_run(store: &Store, record: &Record) -> Option<Remake> {
     let run = Run { path: store.runs().join(&made.run) }.description()?;
     let file = run.origin.find(store).unwrap_or_else(|| run.origin.path().to_owned());
     let (settings, note) = then(store, record, &file);
-    let words = [&file.to_string_lossy(), made.node.as_str()];
-    Some(Remake { command: line("run", &words, &settings?, Some(store.root())), note })
+    let words = [text(&file), made.node].into_iter().chain(settings?);
+    Some(Remake { command: line("run", words, Some(store.root())), note })
 }
 
 /// The settings of the run that made it, and whether its file is another now.
@@ -60,15 +57,4 @@ fn then(store: &Store, record: &Record, file: &Path) -> (Option<Vec<String>>, Op
     let differs = std::fs::read(&text).ok().zip(std::fs::read(file).ok()).is_none_or(|(then, now)| then != now);
     let note = differs.then(|| format!("if the file is what it was then: {}", text.display()));
     (Some(set.chain(params.into_iter().flatten()).collect()), note)
-}
-
-/// As a shell takes it.
-fn line(command: &str, given: &[&str], settings: &[String], store: Option<&Path>) -> String {
-    let given = ["hyper-flow", command].into_iter().chain(given.iter().copied()).map(str::to_owned);
-    let mut words: Vec<String> = given.chain(settings.iter().cloned()).collect();
-    if let Some(store) = store {
-        words.extend(["--store".to_owned(), store.to_string_lossy().into_owned()]);
-    }
-    let quoted = |word: &String| shlex::try_quote(word).map_or_else(|_| word.clone(), |quoted| quoted.into_owned());
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
