@@ -31,6 +31,11 @@ pub(crate) const STAND_INS: &[StandIn] = &[
         "two steps or three say as much",
     ),
     stand_in(
+        "hyper-flow fmt --check pipelines/*.ron",
+        &["hyper-flow fmt --check pipelines/hello.ron"],
+        "the others are made shorter here, by no formatter; tests/command_line/editing.rs checks all that ship",
+    ),
+    stand_in(
         "nohup hyper-flow run pipelines/digits.ron &",
         &["nohup hyper-flow run pipelines/digits.ron"],
         "what is left running would be in the way of what follows",
