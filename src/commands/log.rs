@@ -124,7 +124,7 @@ impl Search<'_> {
         let origin = Origin::of(self.file, self.store);
         runs::newest_first(self.store).into_iter().find_map(|run| {
             let by_name = run.origin().is_some_and(|of| of.is(&origin)).then(|| self.name.clone());
-            let by_key = || started_as(&run, &key?);
+            let by_key = || run.use_of(&key?).filter(|(_, began)| *began).map(|(node, _)| node);
             let started = |node: &String| was_started(&run.events(node));
             let node = by_name.filter(started).or_else(|| by_key().filter(started))?;
             Some(Found { run, node })
@@ -142,18 +142,13 @@ fn was_started(events: &NodeEvents) -> bool {
     comes_upon(events, &["node_started"]).is_some()
 }
 
-/// What a run calls the node that it started with this key, if it started one.
-fn started_as(run: &Run, key: &Key) -> Option<String> {
-    run.use_of(key).filter(|(_, began)| *began).map(|(node, _)| node)
-}
-
 /// The runs in which what a run goes on from was done, the first one first, and that run.
 fn stitched(store: &Store, found: &Found) -> Vec<Found> {
     let mut all = vec![Found { run: found.run.clone(), node: found.node.clone() }];
     let key = key(&found.run.events(&found.node));
-    let before = runs::newest_first(store).into_iter().filter(|run| run.id() < found.run.id());
-    let before = before.filter_map(|run| Some(Found { node: started_as(&run, &key?)?, run }));
-    for earlier in before {
+    let before = key.iter().flat_map(|key| runs::using(store, key));
+    let before = before.filter(|using| using.began && using.run.id() < found.run.id());
+    for earlier in before.map(|using| Found { run: using.run, node: using.node }) {
         let latest = &all[all.len() - 1];
         // A start that came to nothing, neither from a checkpoint nor from the beginning, hides none before it.
         if comes_upon(&latest.run.events(&latest.node), &["resumed", "step", "node_ran"])
