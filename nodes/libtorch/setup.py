@@ -3,7 +3,8 @@
 
 The wheel of torch holds libtorch itself, so one pinned download serves every Linux and macOS
 machine with Python, and no Torch is installed for any Python. Wheels are pinned by version and hash in
-the files beside this script. On a machine without an NVIDIA driver the CUDA libraries are left out.
+the files beside this script. On a machine without an NVIDIA driver the CUDA libraries are left out;
+with one that this libtorch cannot use (driver.py) nothing is brought, and it is said why.
 
 Nothing is changed until everything is there: files are unpacked beside the final place and renamed as
 the last step, so an interrupted download is simply started again.
@@ -18,10 +19,21 @@ import sys
 import tempfile
 import zipfile
 
+import driver
+
 HERE = pathlib.Path(__file__).resolve().parent
 TARGET = HERE.parent.parent / ".libtorch"
 # Of the CPU build: what only CUDA or Python needs.
 CUDA_ONLY = ("libtorch_cuda", "libc10_cuda", "libtorch_nvshmem", "libcaffe2_nvrtc", "libtorch_python")
+
+
+def wants_cuda(asked: str, found: driver.Driver) -> bool:
+    """Whether the libtorch with CUDA is brought: where there is a driver, unless somebody says what is wanted."""
+    if asked != "auto":
+        return asked == "1"
+    if found.there and (fault := found.fault()):
+        sys.exit(f"libtorch: {fault}; or take the one without CUDA: HYPER_FLOW_CUDA=0 make")
+    return found.there
 
 
 def variant() -> str:
@@ -30,9 +42,7 @@ def variant() -> str:
         return "macos-arm64"
     if system != "Linux" or machine not in ("x86_64", "aarch64"):
         sys.exit(f"no pinned libtorch for {system} {machine}: install libtorch 2.11 and set LIBTORCH to it")
-    wants_cuda = os.environ.get("HYPER_FLOW_CUDA", "auto")
-    has_driver = os.path.exists("/proc/driver/nvidia/version") or shutil.which("nvidia-smi") is not None
-    cuda = has_driver if wants_cuda == "auto" else wants_cuda == "1"
+    cuda = wants_cuda(os.environ.get("HYPER_FLOW_CUDA", "auto"), driver.of())
     if cuda and machine == "aarch64":
         sys.exit("no pinned CUDA libtorch for aarch64: set LIBTORCH to one, or HYPER_FLOW_CUDA=0")
     return f"linux-{machine}-{'cuda' if cuda else 'cpu'}"
