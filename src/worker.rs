@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use hyper_flow_cache::{Digest, Store};
-use hyper_flow_spec::{Description, Device, PROTOCOL, VERSION};
+use hyper_flow_spec::{Description, Device, Kind, PROTOCOL, VERSION};
 use miette::Diagnostic;
 
 use crate::error::Failure;
@@ -114,10 +114,11 @@ pub(crate) async fn describe_during(
     Ok(description)
 }
 
-/// The class of the device that a node with these settings computes on: where equal keys give equal bytes.
-pub fn class(description: &Description, settings: &Settings) -> Result<String, WorkerError> {
+/// The class of the device that a node of this kind, with these settings, computes on: where equal keys give equal bytes.
+pub fn class(description: &Description, kind: &Kind, settings: &Settings) -> Result<String, WorkerError> {
     let gpu = |index: u32| description.gpus.get(index as usize);
     let device = match settings.device {
+        _ if !kind.computes_on_gpu() => None,
         Device::Cpu => None,
         Device::Auto => gpu(0),
         Device::Cuda(index) => Some(gpu(index).ok_or(WorkerError::NoGpu { index, seen: description.gpus.len() })?),
@@ -167,7 +168,7 @@ fn stamp(worker: &Path) -> Digest {
         worker,
         metadata.map(|m| m.len()),
         modified.map(|time| time.as_nanos().to_string()),
-        ["ATEN_CPU_CAPABILITY", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"].map(variable),
+        ["ATEN_CPU_CAPABILITY", "CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"].map(variable),
         std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default(),
         processor(),
     );

@@ -20,8 +20,9 @@ impl Classes {
             return Ok(Classes::default());
         }
         let description = worker::describe(&worker::find()?, store)?;
-        let class =
-            |node: &crate::pipeline::Node| Ok((node.name.clone(), worker::class(&description, &node.settings)?));
+        let class = |node: &crate::pipeline::Node| {
+            Ok((node.name.clone(), worker::class(&description, &node.kind, &node.settings)?))
+        };
         Ok(Classes(nodes.map(class).collect::<Result<_, WorkerError>>()?))
     }
 

@@ -12,6 +12,7 @@ use super::attempt::{Attempt, Report};
 use super::capture::{Capture, LogFile};
 use super::error::NodeError;
 use super::event::Event;
+use super::gpus;
 use super::process::{End, Process, signal_name, signal_of};
 use crate::pipeline::is_on_path;
 
@@ -62,6 +63,8 @@ fn environment(attempt: &Attempt<'_>, command: &Command) -> Vec<(String, std::ff
     }
     if !attempt.gpus.is_empty() {
         variables.push(("CUDA_VISIBLE_DEVICES".into(), attempt.gpus.join(",").into()));
+        let (name, order) = gpus::order();
+        variables.push((name.into(), order));
     }
     variables.push(("FLOW_OUT".into(), attempt.job.out().into()));
     variables

@@ -8,6 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::ChildStdout;
 
 use super::capture::{Capture, LogFile};
+use super::gpus;
 use super::guard::Guard;
 use super::process::{End, Limits, Process, at_most};
 use super::stop::Stop;
@@ -36,7 +37,7 @@ pub(crate) async fn ask(worker: &Path, guard: &Guard, stop: Stop) -> Result<Vec<
 
 async fn ask_within(limit: Duration, worker: &Path, guard: &Guard, stop: Stop) -> Result<Vec<u8>, Unanswered> {
     let mut command = tokio::process::Command::new(worker);
-    command.arg("describe").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg("describe").envs([gpus::order()]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process::start(&mut command, guard).map_err(failed)?;
     let mut stdout = process.child.stdout.take().expect("it is a pipe");
     let complaint = process.child.stderr.take().map(|stream| Capture::of(stream, LogFile::none()));

@@ -54,6 +54,13 @@ pub(super) enum NodeError {
     Start { program: String, source: io::Error },
     #[error("{what}{}", goes_on(*.checkpoint))]
     Ended { what: String, output: Option<String>, checkpoint: Option<u64> },
+    #[error("{what}{}", goes_on(*.checkpoint))]
+    OutOfMemory { what: String, output: Option<String>, checkpoint: Option<u64> },
+    #[error(
+        "by `reproducibility: Exact` its key is of `{keyed}`, and it would be computed on `{used}`: say which device in \
+         `settings`, as `device: Cpu` or `device: Cuda(0)`"
+    )]
+    OtherDevice { keyed: String, used: String },
     #[error(
         "it ran longer than its timeout of {} and was killed, with all processes that it had started{}; raise \
          `timeout` in `settings`, or find out why it hangs",
@@ -98,6 +105,7 @@ impl NodeError {
     pub(super) fn output(&self) -> Option<&str> {
         match self {
             NodeError::Ended { output, .. }
+            | NodeError::OutOfMemory { output, .. }
             | NodeError::TimedOut { output, .. }
             | NodeError::WroteNothing { output, .. } => output.as_deref(),
             _ => None,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use hyper_flow_spec::{Device, Kind};
 
+use super::gpus;
 use crate::pipeline::Node;
 use crate::worker;
 
@@ -28,7 +28,7 @@ impl Machine {
         Machine {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             memory: memory().unwrap_or(u64::MAX).min(memory_of_group().unwrap_or(u64::MAX)),
-            gpus: visible_gpus().unwrap_or_else(|| (0..gpu_count()).map(|i| i.to_string()).collect()),
+            gpus: gpus::found(),
             nodes: usize::MAX,
         }
     }
@@ -45,26 +45,6 @@ fn memory() -> Option<u64> {
 /// What a container may take of it.
 fn memory_of_group() -> Option<u64> {
     fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
-}
-
-/// What the environment already restricts us to.
-fn visible_gpus() -> Option<Vec<String>> {
-    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok()?;
-    let gpus = visible.split(',').map(str::trim).take_while(|gpu| !gpu.is_empty() && *gpu != "-1");
-    Some(gpus.map(str::to_owned).collect())
-}
-
-/// The driver lists its GPUs; containers may show only the device files.
-fn gpu_count() -> usize {
-    let entries = |path: &str| fs::read_dir(Path::new(path)).into_iter().flatten().flatten();
-    match entries("/proc/driver/nvidia/gpus").count() {
-        0 => entries("/dev").filter(|entry| is_gpu_device(&entry.file_name().to_string_lossy())).count(),
-        listed => listed,
-    }
-}
-
-fn is_gpu_device(name: &str) -> bool {
-    name.strip_prefix("nvidia").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Which GPUs a node wants.
@@ -93,6 +73,7 @@ impl Need {
         let gpus = match (&node.kind, settings.device) {
             (Kind::Command(_), _) => Gpus::Any(wanted.unwrap_or(0)),
             (_, Device::Cpu) => Gpus::Any(0),
+            (kind, _) if !kind.computes_on_gpu() => Gpus::Any(0),
             (_, Device::Cuda(index)) => Gpus::This(index as usize),
             (_, Device::Auto) => Gpus::Any(wanted.unwrap_or(machine.gpus.len().min(1))),
         };

@@ -16,10 +16,10 @@ use super::command::how;
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::Event;
-use super::going_on;
 use super::lines;
 use super::log::{io_error, write_json};
 use super::process::{End, Process, at_most};
+use super::{exactness, going_on, gpus};
 use crate::tensorboard::{Curve, Source};
 
 /// After that many lines that are no events, the rest of them goes only to the log.
@@ -31,6 +31,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Runs the node in a worker.
 pub(super) async fn run(attempt: &Attempt<'_>) -> Result<Report, NodeError> {
+    exactness::check_grant(attempt)?;
     let worker = attempt.context.worker().await?;
     write_job(attempt)?;
     let mut process = start(attempt, &worker)?;
@@ -50,7 +51,9 @@ pub(super) async fn run(attempt: &Attempt<'_>) -> Result<Report, NodeError> {
         Some(capture) => capture.end().await,
         None => None,
     };
-    conclude(end, heard, output)
+    let report = conclude(end, heard, output)?;
+    exactness::check_report(attempt, &report)?;
+    Ok(report)
 }
 
 fn conclude(end: End, heard: Heard, output: Option<String>) -> Result<Report, NodeError> {
@@ -68,7 +71,11 @@ fn conclude(end: End, heard: Heard, output: Option<String>) -> Result<Report, No
         }
         End::Exited(status) | End::Stopped(status) => {
             let what = heard.error.unwrap_or_else(|| how(status));
-            Err(NodeError::Ended { what, output, checkpoint })
+            Err(if heard.out_of_memory {
+                NodeError::OutOfMemory { what, output, checkpoint }
+            } else {
+                NodeError::Ended { what, output, checkpoint }
+            })
         }
     }
 }
@@ -85,12 +92,13 @@ fn write_job(attempt: &Attempt<'_>) -> Result<(), NodeError> {
         output: attempt.job.out(),
         scratch: going_on::scratch(attempt)?,
         log: samples,
-        device: device(node.settings.device),
+        device: device(attempt.gpus),
         threads: attempt.threads,
         seed: attempt.seed(),
         sample_every: node.settings.sample_every,
         checkpoint_seconds: node.settings.checkpoint_seconds,
         course: attempt.course.map(|course| course.to_string()),
+        exact: attempt.context.pipeline.exact,
     };
     let path = attempt.job.file();
     Ok(write_json(&path, &job).map_err(io_error("write", &path))?)
@@ -101,12 +109,10 @@ fn as_job(kind: &Kind) -> Kind {
     Kind::from_json(kind.name(), kind.value().to_job()).expect("parameters of a checked node are read back")
 }
 
-/// The one GPU that a job is given is the first that its worker sees.
-fn device(asked: Device) -> Device {
-    match asked {
-        Device::Cuda(_) => Device::Cuda(0),
-        other => other,
-    }
+/// The GPU that a job is given is the first that its worker sees. One that is given and cannot be used is an error there:
+/// nobody must wait for a CPU who counts on a GPU.
+fn device(gpus: &[String]) -> Device {
+    if gpus.is_empty() { Device::Cpu } else { Device::Cuda(0) }
 }
 
 fn start<'a>(attempt: &Attempt<'a>, worker: &Path) -> Result<Process<'a>, NodeError> {
@@ -120,9 +126,14 @@ fn start<'a>(attempt: &Attempt<'a>, worker: &Path) -> Result<Process<'a>, NodeEr
         // Threads that wait by spinning take the cores from each other as soon as anything else runs on the machine.
         .env("OMP_WAIT_POLICY", std::env::var_os("OMP_WAIT_POLICY").unwrap_or_else(|| "passive".into()))
         .env("CUDA_VISIBLE_DEVICES", attempt.gpus.join(","))
+        .envs([gpus::order()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    if attempt.context.pipeline.exact {
+        // Without it NVIDIA's products may differ from run to run.
+        command.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+    }
     let program = worker.display().to_string();
     Process::spawn(&mut command, attempt).map_err(|source| NodeError::Start { program, source })
 }
@@ -133,6 +144,7 @@ struct Heard {
     report: Report,
     checkpoint: Option<u64>,
     interrupted: bool,
+    out_of_memory: bool,
     error: Option<String>,
     stray: usize,
 }
@@ -150,6 +162,7 @@ impl Heard {
                 self.interrupted = true;
                 self.checkpoint = (*step > 0).then_some(*step);
             }
+            Said::OutOfMemory {} => self.out_of_memory = true,
             Said::Memory(memory) => self.report.memory = Some(*memory),
             Said::Metric { name, value } => drop(self.report.said.metrics.insert(name.clone(), *value)),
             Said::Show { path } => self.report.said.show.push(path.to_string_lossy().into_owned()),

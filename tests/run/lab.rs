@@ -109,7 +109,7 @@ impl Lab {
         let mut command = Command::new("env");
         command.arg("--default-signal").args(program).args(arguments);
         command.current_dir(self.dir.path()).env("HOME", self.dir.path()).stdin(Stdio::null());
-        for variable in ["HYPER_FLOW_STORE", "HYPER_FLOW_WORKER", "CUDA_VISIBLE_DEVICES"] {
+        for variable in ["HYPER_FLOW_STORE", "HYPER_FLOW_WORKER", "CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES"] {
             command.env_remove(variable);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

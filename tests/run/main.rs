@@ -6,6 +6,7 @@ mod failures;
 mod faults;
 mod forcing;
 mod foreign;
+mod gpus;
 mod graphs;
 mod hello;
 mod hub;
