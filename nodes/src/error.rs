@@ -42,6 +42,14 @@ pub enum NodeError {
     /// Parameters that do not fit the inputs.
     #[error("{0}")]
     Unfit(String),
+    /// A GPU without room for what the node needs.
+    #[error("the GPU has no room for it: {said}. {advice}")]
+    OutOfMemory {
+        /// What libtorch said.
+        said: String,
+        /// What to change.
+        advice: String,
+    },
     /// A loss or gradient that is not a finite number.
     #[error(
         "step {step}: {term} is {value}; nothing after step {checkpoint} is kept. Lower `lr` or `grad_clip`, or look at the data"

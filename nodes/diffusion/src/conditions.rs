@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::send;
 use crate::unet::AddedConditions;
 
 /// What a model is conditioned on besides the timestep, one row a sample.
@@ -38,7 +39,7 @@ impl TimeIds {
     /// For each of `rows` samples (rows, 6), float32.
     pub fn tensor(&self, rows: i64, device: Device) -> Tensor {
         let all = [self.original, self.crop, self.target].concat();
-        Tensor::from_slice(&all).to_kind(Kind::Float).to_device(device).expand([rows, 6], false)
+        send(&Tensor::from_slice(&all).to_kind(Kind::Float), device).expand([rows, 6], false)
     }
 }
 
@@ -53,7 +54,7 @@ impl Conditions {
     /// # Panics
     /// On a position that is not there, as plain tensor operations do: see [`catch`](crate::catch).
     pub fn select(&self, rows: &[i64]) -> Self {
-        let rows = Tensor::from_slice(rows).to_device(self.text.device());
+        let rows = send(&Tensor::from_slice(rows), self.text.device());
         self.map(|t| t.index_select(0, &rows))
     }
 

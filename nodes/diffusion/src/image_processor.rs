@@ -1,7 +1,7 @@
 //! Pictures as a network that was trained on photographs wants them: resized, cropped and normalised as in bytes, but for the
 //! rounding. With gradient.
 
-use crate::DiffusionError;
+use crate::{DiffusionError, send};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
@@ -38,7 +38,7 @@ impl ImageProcessor {
     /// is cut off, as a file would: no reward is to be had there.
     pub fn forward(&self, pictures: &Tensor) -> Tensor {
         let channels = |values: &[f64; 3]| {
-            Tensor::from_slice(values).to_kind(Kind::Float).to_device(pictures.device()).reshape([1, 3, 1, 1])
+            send(&Tensor::from_slice(values).to_kind(Kind::Float), pictures.device()).reshape([1, 3, 1, 1])
         };
         let unit = (pictures.to_kind(Kind::Float).clamp(-1.0, 1.0) + 1.0) / 2.0;
         let square = center_crop(&resize(&unit, self.shortest_edge, [0.0, 1.0]), self.crop_size);

@@ -32,6 +32,7 @@ mod model_index;
 #[cfg(test)]
 #[path = "../tests/parity/support.rs"]
 mod parity_support;
+mod sending;
 mod tape;
 mod text_encoders;
 
@@ -40,5 +41,6 @@ pub use conditions::{Conditions, TimeIds};
 pub use error::{DiffusionError, KeyReport, ShapeMismatch, catch};
 pub use model_folder::ModelSource;
 pub use model_index::ModelIndex;
+pub use sending::send;
 pub use tape::Tape;
 pub use text_encoders::TextEncoders;

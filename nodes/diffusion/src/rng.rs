@@ -10,6 +10,8 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::send;
+
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A stream of random numbers. Equal (seed, purpose, step) give equal streams; others are unrelated.
@@ -88,7 +90,7 @@ impl Rng {
     /// Uniform whole numbers of `low..high` of the given shape, as int64.
     pub fn randint(&mut self, low: i64, high: i64, shape: &[i64], device: Device) -> Tensor {
         let values: Vec<_> = (0..count(shape)).map(|_| self.below(low, high)).collect();
-        Tensor::from_slice(&values).reshape(shape).to_device(device)
+        send(&Tensor::from_slice(&values).reshape(shape), device)
     }
 
     /// The numbers `0..n` in random order (Fisher–Yates): the data order of an epoch, whose number is the stream's step.
@@ -121,7 +123,7 @@ fn count(shape: &[i64]) -> usize {
 }
 
 fn tensor(values: &[f32], shape: &[i64], (kind, device): (Kind, Device)) -> Tensor {
-    Tensor::from_slice(values).reshape(shape).to_kind(kind).to_device(device)
+    send(&Tensor::from_slice(values).reshape(shape).to_kind(kind), device)
 }
 
 #[cfg(test)]

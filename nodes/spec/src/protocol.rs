@@ -41,7 +41,7 @@ pub struct Job {
     pub scratch: PathBuf,
     /// Where samples of a training are written; belongs to the run, not to the artifact.
     pub log: PathBuf,
-    /// Where to compute.
+    /// Where to compute. The engine says the CPU or the GPU that it granted, never [`Device::Auto`].
     pub device: Device,
     /// Threads for computing.
     pub threads: usize,
@@ -55,6 +55,9 @@ pub struct Job {
     /// checkpoint of a shorter training of the same course is one of this training, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course: Option<String>,
+    /// Whether the same bits must come out each time: of a pipeline with `reproducibility: Exact`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
 }
 
 /// A job that names a port it does not fill.
@@ -98,8 +101,8 @@ pub enum Level {
 pub struct Memory {
     /// Bytes of the machine's: the high-water mark of what was resident, shared libraries included.
     pub peak: u64,
-    /// Bytes of the GPU's, where it computes on one: what libtorch took from the driver, of which it gives nothing back,
-    /// and the driver's own share.
+    /// Bytes of the GPU's, where it computes on one: what libtorch took from the driver, of which it gives nothing back. The
+    /// driver's own share, some hundred MiB, is not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<u64>,
 }
@@ -120,7 +123,7 @@ pub struct Held {
 pub enum Event {
     /// The worker has begun: where it computes.
     Started {
-        /// `cpu:avx2x2`, `cuda:sm_90x1`: the class in which equal keys give equal bytes.
+        /// `cpu:avx2x2`, `cuda:sm_90(NVIDIA H200)x1`: the class in which equal keys give equal bytes.
         device: String,
         /// Version of libtorch.
         libtorch: String,
@@ -192,6 +195,8 @@ pub enum Event {
     },
     /// The most memory that the worker has had so far: after a training's first step, and when all is done.
     Memory(Memory),
+    /// The GPU had no room for what the node needs: the same again would end alike. A message says more.
+    OutOfMemory {},
     /// Words for the user.
     Message {
         /// How much it matters.
@@ -224,7 +229,7 @@ pub struct Description {
     pub libtorch: String,
     /// The class of the CPU, `cpu:avx512`, `cpu:avx2(bf16,fp16 in fp32)`.
     pub cpu: String,
-    /// The classes of the GPUs, `cuda:sm_90`.
+    /// The classes of the GPUs, `cuda:sm_90(NVIDIA H200)`.
     pub gpus: Vec<String>,
 }
 

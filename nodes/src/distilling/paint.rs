@@ -49,7 +49,7 @@ pub(crate) fn sampler(sampler: kinds::Sampler) -> Sampler {
 /// A dtype of the tensor library.
 pub(crate) fn kind(precision: kinds::Precision) -> Kind {
     match precision {
-        kinds::Precision::Fp32 => Kind::Float,
+        kinds::Precision::Fp32 | kinds::Precision::Tf32 => Kind::Float,
         kinds::Precision::Fp16 => Kind::Half,
         kinds::Precision::Bf16 => Kind::BFloat16,
     }

@@ -30,6 +30,7 @@ fn run(kind: &str, params: Value, port: &str, path: &Path) -> Result<(), String>
         device: hyper_flow_spec::Device::Cpu,
         threads: 1,
         seed: 1,
+        exact: false,
         sample_every: 0,
         checkpoint_seconds: 60.0,
         course: None,

@@ -24,6 +24,7 @@ fn good() -> Job {
         device: hyper_flow_spec::Device::Cuda(0),
         threads: 2,
         seed: 7,
+        exact: false,
         sample_every: 10,
         checkpoint_seconds: 60.0,
         course: None,

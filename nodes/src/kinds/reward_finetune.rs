@@ -4,7 +4,7 @@ use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{Denoiser, Distance, Rollout};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::schedulers::Sampler;
-use hyper_flow_diffusion::{Conditions, Tape};
+use hyper_flow_diffusion::{Conditions, Tape, send};
 use hyper_flow_spec::kinds::{GradientStep, Precision, RewardFinetune};
 use tch::Tensor;
 
@@ -77,7 +77,7 @@ impl Recipe for Feedback<'_> {
         let slots = self.data.slots(draw);
         let conditions = self.data.conditions_of(&slots)?;
         let Told { conditions, own: told } = self.data.with_empty(conditions, self.params.empty_captions, draw);
-        let captions = Tensor::from_slice(&self.data.caption_indices_of(&slots)).to_device(draw.device());
+        let captions = send(&Tensor::from_slice(&self.data.caption_indices_of(&slots)), draw.device());
         let noise = draw.randn("noise", &self.data.shape_of(&slots));
         let (own, before) = self.samples(&noise, &conditions, draw, tape)?;
         let pictures = self.decoder.pictures_on(tape, &own);

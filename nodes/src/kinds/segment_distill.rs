@@ -63,9 +63,9 @@ impl Stage<'_> {
     }
 
     /// The timesteps that the discriminator sees jumps at, and the noise that moves them there.
-    fn noised(&self, jumps: &Jumps, draw: &Draw<'_>) -> Result<(Tensor, Tensor), NodeError> {
-        let to = self.grid.noised(&jumps.end, &draw.uniform("adversarial/timesteps", 0.0, 1.0))?;
-        Ok((to, draw.randn("adversarial/noise", &jumps.goal.size()[1..])))
+    fn noised(&self, jumps: &Jumps, draw: &Draw<'_>) -> (Tensor, Tensor) {
+        let to = self.grid.noised(&jumps.end, &draw.uniform("adversarial/timesteps", 0.0, 1.0));
+        (to, draw.randn("adversarial/noise", &jumps.goal.size()[1..]))
     }
 
     /// Real are the target's points, fake the student's.
@@ -76,7 +76,7 @@ impl Stage<'_> {
         tape: &Tape<'t>,
     ) -> Result<Losses, NodeError> {
         let (jumps, conditions) = no_grad(|| self.jumps(&self.consistency(draw), draw, tape))?;
-        let (to, noise) = self.noised(&jumps, draw)?;
+        let (to, noise) = self.noised(&jumps, draw);
         let noising = Noising { from: &jumps.end, to: &to, noise: &noise, conditions: &conditions };
         Ok(adversary.discriminator_losses(tape, &jumps.goal, &jumps.prediction, noising))
     }
@@ -95,7 +95,7 @@ impl Recipe for Stage<'_> {
         let (jumps, conditions) = self.jumps(&of, draw, tape)?;
         let mut losses: Losses = vec![("consistency".into(), of.between(&jumps))];
         if let Some(adversary) = &self.adversary {
-            let (to, noise) = self.noised(&jumps, draw)?;
+            let (to, noise) = self.noised(&jumps, draw);
             let noising = Noising { from: &jumps.end, to: &to, noise: &noise, conditions: &conditions };
             losses.push(("adversarial".into(), adversary.generator_loss(tape, &jumps.prediction, noising)));
         }

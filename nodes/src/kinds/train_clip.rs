@@ -1,10 +1,10 @@
 //! `TrainClip`: a small CLIP.
 
-use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::clip::{
     self, ClipConfig, ClipModel, ClipTextConfig, ClipTokenizer, ClipVisionConfig, Pretrained,
 };
 use hyper_flow_diffusion::losses::contrastive_loss;
+use hyper_flow_diffusion::{Tape, send};
 use hyper_flow_spec::kinds::TrainClip;
 use tch::Tensor;
 
@@ -31,7 +31,7 @@ impl Recipe for Contrast<'_> {
         let slots = draw.slots(self.data.layout.slots());
         let of = |&slot: &i64| self.captions[self.data.layout.slots().sample(slot) as usize];
         let captions: Vec<i64> = slots.iter().map(of).collect();
-        let captions = Tensor::from_slice(&captions).to_device(draw.device());
+        let captions = send(&Tensor::from_slice(&captions), draw.device());
         let pictures = self.data.drawn(&slots, draw.device())?;
         // Pictures are told from those of the same part: with `accumulate`, not the loss of the batch as a whole.
         let output = self.clip.forward(&self.ids.index_select(0, &captions), &pictures);

@@ -1,8 +1,7 @@
 //! `TrainJudge`: a small classifier of the real pictures.
 
-use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::layers::init_weights;
-use hyper_flow_diffusion::{Classifier, ClassifierConfig};
+use hyper_flow_diffusion::{Classifier, ClassifierConfig, Tape, send};
 use hyper_flow_spec::kinds::TrainJudge;
 use tch::Tensor;
 
@@ -30,7 +29,7 @@ impl Recipe for Judge<'_> {
         let classes: Vec<i64> = slots.iter().map(of).collect();
         let pictures = shifted(&self.data.drawn(&slots, draw.device())?, self.shift, draw);
         let logits = self.classifier.logits(&self.classifier.features(&pictures));
-        let classes = Tensor::from_slice(&classes).to_device(draw.device());
+        let classes = send(&Tensor::from_slice(&classes), draw.device());
         Ok(vec![("cross_entropy".into(), logits.cross_entropy_for_logits(&classes))])
     }
 }

@@ -34,7 +34,7 @@ impl Numbers {
     }
 }
 
-/// How often the GPU's driver is asked: another program is started for it.
+/// How often the most memory so far is told: it seldom changes.
 const ASK: Duration = Duration::from_secs(60);
 
 /// The norms of adapters are told so often in a training, or less: a large model has a thousand of them.

@@ -112,6 +112,7 @@ fn context(folder: &Path, cancel: &Cancel) -> Context {
         device: hyper_flow_spec::Device::Cpu,
         threads: 1,
         seed: 3,
+        exact: false,
         sample_every: 0,
         checkpoint_seconds: 0.0,
         course: None,

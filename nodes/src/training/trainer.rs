@@ -10,12 +10,12 @@ use hyper_flow_diffusion::optim::{
 use hyper_flow_diffusion::{DiffusionError, Tape};
 use hyper_flow_spec::kinds::{LrDecay, Precision, Training};
 use hyper_flow_spec::{Event, Level};
-use tch::{Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use super::checkpoint::{self, Begin, Checkpoint, Generations};
 use super::draw::Orders;
 use super::numbers::{Gauge, Means, Numbers, norms};
-use super::{Draw, Group, Recipe};
+use super::{Draw, Group, Losses, Recipe};
 use crate::picture::{Canvas, to_bytes, write_png};
 use crate::worker::Context;
 use crate::{NodeError, files};
@@ -32,6 +32,12 @@ pub(crate) fn train(
     recipe: &impl Recipe,
 ) -> Result<(), NodeError> {
     Trainer::new(context, training, groups, averages, recipe).run()
+}
+
+/// The values of losses. They are read together, because the host waits each time for all that a GPU has still to do.
+fn values(losses: &Losses) -> Result<Vec<f64>, NodeError> {
+    let values: Vec<Tensor> = losses.iter().map(|(_, loss)| loss.detach().to_kind(Kind::Double)).collect();
+    Ok(Vec::try_from(Tensor::stack(&values, 0).to_device(Device::Cpu))?)
 }
 
 struct Trainer<'a, R> {
@@ -196,9 +202,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             };
             let tape = if self.recipe.checkpointing() { Tape::new() } else { Tape::off() };
             let losses = self.recipe.losses(group.name, &draw, &tape)?;
-            for (name, loss) in &losses {
+            for ((name, _), value) in losses.iter().zip(values(&losses)?) {
                 let name = if prefixed { format!("{}.{name}", group.name) } else { name.to_string() };
-                let value = loss.double_value(&[]);
                 if !value.is_finite() {
                     let term = format!("the loss term `{name}`");
                     return Err(NodeError::NonFinite { step, term, value, checkpoint: self.kept });

@@ -1,23 +1,47 @@
-//! Where a job computes, and the class of machine in which equal keys give equal bytes.
+//! Where a job computes, how, and the class of machine in which equal keys give equal bytes.
 
 use hyper_flow_diffusion::half::HalfCompute;
-use hyper_flow_spec::Device as Asked;
+use hyper_flow_spec::kinds::Precision;
+use hyper_flow_spec::{Device as Asked, Job};
 use tch::{Cuda, Device, Kind};
 
+use super::driver::{self, Means};
 use crate::NodeError;
 
-/// The device of libtorch that a job asks for.
-pub(super) fn choose(asked: Asked) -> Result<Device, NodeError> {
-    match asked {
-        Asked::Cpu => Ok(Device::Cpu),
-        Asked::Auto => Ok(Device::cuda_if_available()),
-        Asked::Cuda(index) if i64::from(index) < Cuda::device_count() => Ok(Device::Cuda(index as usize)),
-        Asked::Cuda(index) => Err(NodeError::Unfit(format!(
-            "there is no GPU {index}: {} seen by this worker. Build it against a CUDA libtorch on a machine with an \
-             NVIDIA driver, or use `device: Cpu`",
-            Cuda::device_count()
-        ))),
+/// The device of libtorch that a job asks for, set to compute as the job wants.
+pub(super) fn choose(job: &Job) -> Result<Device, NodeError> {
+    let device = find(job.device)?;
+    if matches!(device, Device::Cuda(_)) {
+        set(job).map_err(|error| NodeError::Unfit(format!("the GPU cannot be set up: {error}")))?;
     }
+    Ok(device)
+}
+
+fn find(asked: Asked) -> Result<Device, NodeError> {
+    let index = match asked {
+        Asked::Cpu => return Ok(Device::Cpu),
+        Asked::Auto if Cuda::device_count() == 0 => return Ok(Device::Cpu),
+        Asked::Auto => 0,
+        Asked::Cuda(index) => index,
+    };
+    let fault = Means::here().fault();
+    let is_there = i64::from(index) < Cuda::device_count();
+    match fault {
+        None if is_there => Ok(Device::Cuda(index as usize)),
+        fault => {
+            let cause = fault.unwrap_or_else(|| format!("libtorch sees {} of them", Cuda::device_count()));
+            Err(NodeError::Unfit(format!(
+                "it was given a GPU, and GPU {index} of this worker cannot be used: {cause}. Or let it compute on the CPU: \
+                 `device: Cpu` in `settings`, or `--gpus 0`"
+            )))
+        }
+    }
+}
+
+/// Float32 means float32: libtorch by itself rounds convolutions on a GPU to TF32, and products not.
+fn set(job: &Job) -> Result<(), hyper_flow_torch_ext::TorchError> {
+    hyper_flow_torch_ext::set_tf32(job.kind.precision() == Some(Precision::Tf32))?;
+    hyper_flow_torch_ext::set_deterministic(job.exact)
 }
 
 /// The instruction set that libtorch's kernels use here, and the 16-bit formats whose layers compute in float32:
@@ -43,16 +67,13 @@ fn in_fp32(formats: &[&str]) -> String {
     if formats.is_empty() { String::new() } else { format!("({} in fp32)", formats.join(",")) }
 }
 
-/// The classes of the GPUs, `cuda:sm_90`, as the driver names them.
+/// The classes of the GPUs that this worker could use, as their driver names them.
 pub(super) fn gpu_classes() -> Vec<String> {
-    let asked =
-        std::process::Command::new("nvidia-smi").args(["--query-gpu=compute_cap", "--format=csv,noheader"]).output();
-    let Ok(answer) = asked else { return Vec::new() };
-    let text = String::from_utf8_lossy(&answer.stdout).into_owned();
-    text.lines().map(|line| format!("cuda:sm_{}", line.trim().replace('.', ""))).collect()
+    let means = Means::here();
+    if means.fault().is_some() { Vec::new() } else { means.gpus().iter().map(driver::class).collect() }
 }
 
-/// The class of a job: `cpu:avx512x2`, `cuda:sm_90x1`.
+/// The class of a job: `cpu:avx512x2`, `cuda:sm_90(NVIDIA H200)x1`.
 pub(super) fn class(device: Device, threads: usize) -> String {
     match device {
         Device::Cuda(index) => {

@@ -1,7 +1,5 @@
 //! The memory that this process has, and the most that it has had.
 
-use std::process::Command;
-
 use hyper_flow_spec::Memory;
 use tch::Device;
 
@@ -31,26 +29,9 @@ fn bytes(status: &str, name: &str) -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
 
-/// What the driver gave this process. libtorch keeps what it once had, so that asking late is enough.
+/// What libtorch took from the driver, as it says itself.
 fn of_gpu(index: usize) -> Option<u64> {
-    let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-    let name = visible.split(',').nth(index).filter(|name| !name.is_empty()).map_or(index.to_string(), str::to_owned);
-    let query = ["--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"];
-    let answer = Command::new("nvidia-smi").args(query).arg(format!("--id={name}")).output().ok()?;
-    of_process(&String::from_utf8_lossy(&answer.stdout), std::process::id())
-}
-
-/// The share of a process in lines of a number and MiB. In a container its number is another: there the only one on the
-/// GPU must be it.
-fn of_process(lines: &str, process: u32) -> Option<u64> {
-    let parse = |line: &str| {
-        let (pid, mib) = line.split_once(',')?;
-        Some((pid.trim().parse().ok()?, mib.trim().parse::<u64>().ok()? << 20))
-    };
-    let shares: Vec<(u32, u64)> = lines.lines().filter_map(parse).collect();
-    let own = shares.iter().find(|(pid, _)| *pid == process);
-    let only = shares.first().filter(|_| shares.len() == 1);
-    own.or(only).map(|(_, bytes)| *bytes)
+    Some(hyper_flow_torch_ext::device_memory(index).ok()?.reserved)
 }
 
 #[cfg(test)]
@@ -68,15 +49,5 @@ mod tests {
         assert!(after.peak >= before.max(200 << 20), "{} then {}", before, after.peak);
         assert_eq!(after.gpu, None);
         assert_eq!(bytes("Name:\tx\nVmHWM:\t  116 kB\n", PEAK), Some(116 << 10));
-    }
-
-    #[test]
-    fn a_share_of_the_gpu_is_that_of_the_process_or_of_the_only_one() {
-        let two = "17, 300\n4, 20\n";
-        assert_eq!(of_process(two, 4), Some(20 << 20));
-        assert_eq!(of_process(two, 5), None);
-        assert_eq!(of_process("17, 300\n", 5), Some(300 << 20));
-        assert_eq!(of_process("17, [N/A]\n", 17), None);
-        assert_eq!(of_process("", 17), None);
     }
 }

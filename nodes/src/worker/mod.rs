@@ -7,7 +7,9 @@ mod context;
 mod describe;
 mod device;
 mod download;
+mod driver;
 pub(crate) mod memory;
+mod out_of_memory;
 mod reporter;
 mod run;
 

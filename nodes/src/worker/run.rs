@@ -7,7 +7,7 @@ use hyper_flow_spec::{Event, Job, Level, PROTOCOL, VERSION};
 use serde::Deserialize;
 
 use super::describe::LIBTORCH;
-use super::{Cancel, Context, Reporter, device};
+use super::{Cancel, Context, Reporter, device, out_of_memory};
 use crate::{NodeError, files};
 
 /// How a job ended.
@@ -37,6 +37,9 @@ pub(crate) fn run(job: &Path, kinds: fn(&Context) -> Result<(), NodeError>) -> O
             Outcome::Interrupted
         }
         Err(error) => {
+            if matches!(error, NodeError::OutOfMemory { .. }) {
+                reporter.event(&Event::OutOfMemory {});
+            }
             reporter.message(Level::Error, error.to_string());
             Outcome::Failed
         }
@@ -56,7 +59,7 @@ fn start(path: &Path, reporter: &Reporter) -> Result<Context, NodeError> {
     // Before the first tensor: libtorch sizes its pools once.
     tch::set_num_threads(i32::try_from(job.threads).unwrap_or(i32::MAX));
     tch::set_num_interop_threads(1);
-    let device = device::choose(job.device)?;
+    let device = device::choose(&job)?;
     reporter.event(&Event::Started {
         device: device::class(device, job.threads),
         libtorch: LIBTORCH.to_owned(),
@@ -69,5 +72,6 @@ fn start(path: &Path, reporter: &Reporter) -> Result<Context, NodeError> {
 fn guarded(context: &Context, kinds: fn(&Context) -> Result<(), NodeError>) -> Result<(), NodeError> {
     let ended = catch(|| Ok(kinds(context)));
     let _ = context.report_memory();
-    ended?
+    let ended = ended.map_err(NodeError::from).flatten();
+    ended.map_err(|error| out_of_memory::told(error, &context.job.kind))
 }

@@ -39,6 +39,7 @@ impl Work {
             device: Device::Cpu,
             threads: 1,
             seed: 7,
+            exact: false,
             sample_every: 0,
             checkpoint_seconds: 1e9,
             course: None,

@@ -30,6 +30,7 @@ mod numbers;
 mod odd_folders;
 mod pairs;
 mod perception;
+mod placement;
 mod precision;
 mod pretrained_lora;
 mod resume;

@@ -3,6 +3,7 @@
 use super::{BetaSchedule, PredictionType, SchedulerConfig};
 use crate::DiffusionError;
 use crate::computing::{computing_kind, wide};
+use crate::sending::Constant;
 use tch::{Device, Kind, Tensor};
 
 /// Timesteps of a batch: one for all, or one per sample as an int64 tensor of shape (B).
@@ -44,8 +45,8 @@ pub struct Prediction {
 /// flow through every tensor argument.
 #[derive(Debug)]
 pub struct NoiseSchedule {
-    /// ᾱ_final, ᾱ_0, …, ᾱ_{T−1} in float64 on the CPU.
-    table: Tensor,
+    /// ᾱ_final, ᾱ_0, …, ᾱ_{T−1} in float64.
+    table: Constant,
     values: Vec<f64>,
     prediction_type: PredictionType,
     /// Whether ᾱ_{T−1} is 0.
@@ -73,7 +74,7 @@ impl NoiseSchedule {
         let last = if config.set_alpha_to_one { 1.0 } else { alphas_cumprod[0] };
         let values: Vec<f64> = std::iter::once(last).chain(alphas_cumprod).collect();
         let zero_terminal = config.rescale_betas_zero_snr;
-        let table = Tensor::from_slice(&values);
+        let table = Constant::new(Tensor::from_slice(&values));
         Ok(Self { table, values, prediction_type: config.prediction_type, zero_terminal })
     }
 
@@ -221,14 +222,14 @@ impl NoiseSchedule {
     /// ᾱ in float64, of shape (1, 1, …) or (B, 1, …), on the device of `like`.
     fn lookup(&self, t: Timesteps<'_>, like: &Tensor) -> Tensor {
         let index = column(t, like).clamp_min(-1) + 1;
-        self.table.to_device(like.device()).take(&index)
+        self.table.on(like.device()).take(&index)
     }
 }
 
 /// Timesteps as int64 of shape (1, 1, …) or (B, 1, …), on the device of `like`.
 fn column(t: Timesteps<'_>, like: &Tensor) -> Tensor {
     let t = match t {
-        Timesteps::All(t) => Tensor::from_slice(&[t]),
+        Timesteps::All(t) => Tensor::full([1], t, (Kind::Int64, like.device())),
         Timesteps::Each(t) => t.to_kind(Kind::Int64),
     };
     let mut shape = vec![1; like.dim().max(1)];

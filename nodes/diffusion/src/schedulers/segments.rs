@@ -1,8 +1,8 @@
 //! The solver grid of trajectory segmented consistency distillation (TSCD), cut into segments.
 
-use crate::{DiffusionError, rng::Rng};
+use crate::{DiffusionError, rng::Rng, send};
 use std::ops::RangeInclusive;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// N + 1 timesteps `g_0 = 0, g_i = round(i·T/N) − 1`, cut into k segments at the indices `⌈j·N/k⌉`.
 ///
@@ -100,7 +100,7 @@ impl SegmentGrid {
             (0..batch).map(|i| self.draw_one(rng, i as f64 / batch as f64, 1.0 / batch as f64, last)).collect();
         let pick = |index: fn(&(usize, usize)) -> usize| {
             let timesteps: Vec<_> = indices.iter().map(|pair| self.points[index(pair)]).collect();
-            Tensor::from_slice(&timesteps).to_device(device)
+            send(&Tensor::from_slice(&timesteps), device)
         };
         SegmentDraw { start: pick(|&(n, _)| n), previous: pick(|&(n, _)| n - 1), end: pick(|&(_, e)| e) }
     }
@@ -126,21 +126,23 @@ impl SegmentGrid {
     /// A negative `end`, that of the trajectory, counts as 0.
     pub fn noise_range(&self, end: i64) -> RangeInclusive<i64> {
         let (train, from) = (self.train(), end.max(0));
-        from..=(from + (train as u64).div_ceil(self.segments as u64) as i64).min(train) - 1
+        from..=(from + self.segment_length()).min(train) - 1
     }
 
-    /// A timestep of [`SegmentGrid::noise_range`] for each end (b), int64, by uniform numbers (b) of [0, 1).
-    ///
-    /// # Errors
-    /// [`DiffusionError::Tensor`] if one of them is no list of numbers.
-    pub fn noised(&self, ends: &Tensor, uniform: &Tensor) -> Result<Tensor, DiffusionError> {
-        let pick = |(end, unit): (i64, f64)| {
-            let (from, to) = self.noise_range(end).into_inner();
-            // Below 1 in float64, a number may be 1 in the float32 that it came in.
-            from + ((unit * (to - from + 1) as f64) as i64).min(to - from)
-        };
-        let pairs = Vec::try_from(ends)?.into_iter().zip(Vec::try_from(uniform)?);
-        Ok(Tensor::from_slice(&pairs.map(pick).collect::<Vec<_>>()).to_device(ends.device()))
+    /// A timestep of [`SegmentGrid::noise_range`] for each end (b), int64, by uniform numbers (b) of [0, 1). The host learns
+    /// nothing of them.
+    pub fn noised(&self, ends: &Tensor, uniform: &Tensor) -> Tensor {
+        let (train, length) = (self.train(), self.segment_length());
+        let from = ends.clamp_min(0);
+        let count = (&from + length).clamp_max(train) - &from;
+        let passed = (uniform.to_kind(Kind::Double) * &count).floor().to_kind(Kind::Int64);
+        // Below 1 in float64, a number may be 1 in the float32 that it came in.
+        from + passed.minimum(&(count - 1))
+    }
+
+    /// ⌈T/k⌉.
+    fn segment_length(&self) -> i64 {
+        (self.train() as u64).div_ceil(self.segments as u64) as i64
     }
 }
 

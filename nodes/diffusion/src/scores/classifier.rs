@@ -3,6 +3,7 @@
 use super::{Captions, Score};
 use crate::classifier::{Classifier, ClassifierConfig};
 use crate::error::DiffusionError;
+use crate::send;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -43,7 +44,7 @@ impl Score for ClassifierScore {
             })
         };
         let classes = captions.iter().map(class).collect::<Result<Vec<_>, _>>()?;
-        Ok(Captions(Tensor::from_slice(&classes).to_device(self.device)))
+        Ok(Captions(send(&Tensor::from_slice(&classes), self.device)))
     }
 
     fn score(&self, pictures: &Tensor, captions: &Captions) -> Tensor {

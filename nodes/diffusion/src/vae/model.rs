@@ -9,6 +9,7 @@ use crate::Tape;
 use crate::error::DiffusionError;
 use crate::layers::{Conv2d, ConvConfig};
 use crate::lora::Adapters;
+use crate::send;
 use tch::{Kind, Tensor, nn};
 
 /// Pictures in [-1, 1] to latents and back. Its weights are frozen unless it is [`trainable`](Self::trainable): gradients
@@ -179,7 +180,7 @@ impl AutoencoderKl {
     fn mean_and_std(&self, like: &Tensor) -> Option<(Tensor, Tensor)> {
         let channels = |values: &Vec<f64>| {
             let values: Vec<_> = values.iter().map(|&value| value as f32).collect();
-            Tensor::from_slice(&values).reshape([1, -1, 1, 1]).to_device(like.device()).to_kind(like.kind())
+            send(&Tensor::from_slice(&values).reshape([1, -1, 1, 1]), like.device()).to_kind(like.kind())
         };
         let (mean, std) = self.config.latents_mean.as_ref().zip(self.config.latents_std.as_ref())?;
         Some((channels(mean), channels(std)))

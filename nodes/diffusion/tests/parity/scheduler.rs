@@ -458,7 +458,7 @@ proptest! {
         let uniform = Rng::at(seed, "uniform", 0).uniform(0.0, 1.0, &[16], (Kind::Float, Device::Cpu));
         // Both ends; a number just below 1 may be 1 in float32.
         uniform.narrow(0, 0, 2).copy_(&Tensor::from_slice(&[0f32, 1.0]));
-        let noised = Vec::<i64>::try_from(grid.noised(&ends, &uniform).unwrap()).unwrap();
+        let noised = Vec::<i64>::try_from(grid.noised(&ends, &uniform)).unwrap();
         let ends = Vec::<i64>::try_from(ends).unwrap();
         for (&t, &end) in noised.iter().zip(&ends) {
             prop_assert!(grid.noise_range(end).contains(&t), "{} for {}", t, end);

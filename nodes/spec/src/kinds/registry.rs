@@ -34,6 +34,16 @@ pub trait KindSpec: Serialize + DeserializeOwned + JsonSchema + Into<Kind> {
         None
     }
 
+    /// Whether it computes on a GPU where there is one: as trainings do. Others only read, move and write, and are given none.
+    fn computes_on_gpu(&self) -> bool {
+        self.training().is_some()
+    }
+
+    /// The number format of its frozen networks; none of a kind that leaves no choice, which is float32.
+    fn precision(&self) -> Option<Precision> {
+        None
+    }
+
     /// Whether its nodes keep checkpoints though they train nothing.
     const CHECKPOINTS: bool = false;
 
@@ -116,6 +126,16 @@ macro_rules! kinds {
                 match self { $(Kind::$name(params) => params.tied_to_steps(),)* }
             }
 
+            /// Whether it computes on a GPU where there is one.
+            pub fn computes_on_gpu(&self) -> bool {
+                match self { $(Kind::$name(params) => params.computes_on_gpu(),)* }
+            }
+
+            /// The number format of its frozen networks; none of a kind that leaves no choice.
+            pub fn precision(&self) -> Option<Precision> {
+                match self { $(Kind::$name(params) => KindSpec::precision(params),)* }
+            }
+
             /// What a measurement of what the node made must reach.
             pub fn bar(&self) -> Option<Bar> {
                 match self { $(Kind::$name(params) => KindSpec::bar(params),)* }
@@ -174,7 +194,9 @@ kinds! {
     ScoreModel 1 -> Scorer { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    EncodeLatents 1 -> Latents { const CHECKPOINTS: bool = true; },
+    EncodeLatents 1 -> Latents { const CHECKPOINTS: bool = true;
+        fn computes_on_gpu(&self) -> bool { true }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) } },
     TrainClip 1 -> Clip { fn training(&self) -> Option<Training> { Some(self.training()) }
         fn check(&self) -> Vec<Problem> {
         self.problems()
@@ -192,10 +214,12 @@ kinds! {
         self.problems()
     } },
     SegmentDistill 1 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     RewardFinetune 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn tied_to_steps(&self) -> Option<&'static str> {
         let guarded = self.guard.is_some().then_some("its `guard` looks at the last step, whichever that is");
         self.training().spreads_over_steps().or(guarded)
@@ -203,23 +227,29 @@ kinds! {
         fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    OdePairs 1 -> Pairs { const CHECKPOINTS: bool = true; },
+    OdePairs 1 -> Pairs { const CHECKPOINTS: bool = true;
+        fn computes_on_gpu(&self) -> bool { true }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) } },
     ScoreDistill 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     PretrainedLora 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    FinetuneLora 1 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) } },
+    FinetuneLora 1 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) } },
     LoraFuse 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    LoraExtract 1 -> Lora,
+    LoraExtract 1 -> Lora { fn computes_on_gpu(&self) -> bool { true } },
     LoraMerge 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Sample 1 -> Images { fn check(&self) -> Vec<Problem> {
+    Sample 1 -> Images { fn computes_on_gpu(&self) -> bool { true }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Export 2 -> Files { fn check(&self) -> Vec<Problem> {
@@ -228,7 +258,9 @@ kinds! {
     CommandScorer 1 -> CommandScorer { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Eval 4 -> Metrics { fn check(&self) -> Vec<Problem> {
+    Eval 4 -> Metrics { fn computes_on_gpu(&self) -> bool { true }
+        fn precision(&self) -> Option<Precision> { Some(self.precision) }
+        fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
     Gate 1 -> Report { fn check(&self) -> Vec<Problem> {

@@ -1,5 +1,6 @@
 //! What an epoch comes by.
 
+use hyper_flow_diffusion::send;
 use tch::Tensor;
 
 use super::Line;
@@ -68,7 +69,7 @@ impl Slots {
         if !mirrored.contains(&true) {
             return Ok(samples);
         }
-        let chosen = Tensor::from_slice(&mirrored).to_device(samples.device()).reshape([-1, 1, 1, 1]);
+        let chosen = send(&Tensor::from_slice(&mirrored), samples.device()).reshape([-1, 1, 1, 1]);
         Ok(samples.flip([3]).where_self(&chosen, &samples))
     }
 

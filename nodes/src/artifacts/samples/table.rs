@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::weights::WeightFile;
+use hyper_flow_diffusion::{DiffusionError, send};
 use tch::{Device, Kind, Tensor};
 
 use super::Layout;
@@ -72,6 +72,7 @@ impl Table {
             assert_eq!(own, file, "samples of two sizes do not make one tensor");
             row
         };
-        self.files[file].rows(self.key, &samples.iter().map(row).collect::<Vec<_>>(), kind, device)
+        let rows: Vec<_> = samples.iter().map(row).collect();
+        Ok(send(&self.files[file].rows(self.key, &rows, kind, Device::Cpu)?, device))
     }
 }

@@ -1,10 +1,10 @@
 //! Looking: the same noise and captions again and again.
 
-use hyper_flow_diffusion::Conditions;
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::Denoiser;
 use hyper_flow_diffusion::metrics::diversity;
 use hyper_flow_diffusion::rng::Rng;
+use hyper_flow_diffusion::{Conditions, send};
 use hyper_flow_spec::kinds::{self, Precision};
 use hyper_flow_spec::{Level, Steps};
 use tch::{Kind, Tensor};
@@ -188,7 +188,7 @@ impl<'a> Guard<'a> {
             let pictures = self.subject.decoder.pictures(&drawn);
             paint::check_finite(&pictures, "the student", steps as i64)?;
             let captions: Vec<i64> = rows.iter().map(|&row| self.captions[row as usize]).collect();
-            let captions = Tensor::from_slice(&captions).to_device(self.context.device);
+            let captions = send(&Tensor::from_slice(&captions), self.context.device);
             // Rewards see what they are trained on; the held-out score sees what a file would hold.
             seen.add(self.subject.judges.rewards(&pictures, &captions));
             let pictures = pictures.clamp(-1.0, 1.0);

@@ -3,7 +3,7 @@
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{Consistency, Denoiser, Scores, consistency_loss, denoising_loss, score_loss};
 use hyper_flow_diffusion::schedulers::SegmentGrid;
-use hyper_flow_diffusion::{Conditions, Tape};
+use hyper_flow_diffusion::{Conditions, Tape, send};
 use hyper_flow_spec::kinds::{Precision, ScoreDistill};
 use tch::{Kind, Tensor, no_grad};
 
@@ -68,7 +68,7 @@ impl Score<'_> {
         let slots = self.data.slots(draw);
         let conditions = self.data.conditions_of(&slots)?;
         let Told { conditions, own } = self.data.with_empty(conditions, self.params.empty_captions, draw);
-        let captions = Tensor::from_slice(&self.data.caption_indices_of(&slots)).to_device(draw.device());
+        let captions = send(&Tensor::from_slice(&self.data.caption_indices_of(&slots)), draw.device());
         let noise = draw.randn("one-step", &self.data.shape_of(&slots));
         let start = self.rollout.start(draw, &noise, &conditions, &Adapters::one(&self.student.lora))?;
         let x = self.rollout.picture(tape, &start, &conditions, student);

@@ -35,7 +35,7 @@ use formula::by_formula;
 macro_rules! pinned {
     ($($kind:ident)*) => {
         /// The kinds that have a test of their name.
-        const PINNED: &[&str] = &[$(stringify!($kind)),*];
+        pub(crate) const PINNED: &[&str] = &[$(stringify!($kind)),*];
 
         $(
             #[test]
@@ -73,6 +73,13 @@ fn made(kind: &str) -> &'static Made {
 }
 
 fn run(kind: &str) -> Made {
+    let work = work(kind);
+    let computed = describe::computed(&work, work.run().succeeded());
+    Made { computed, artifact: by_formula(kind, &work.job.output) }
+}
+
+/// The job whose results are pinned, not yet run.
+pub(crate) fn work(kind: &str) -> Work {
     let (kind, params, inputs) =
         jobs::all().into_iter().find(|(name, ..)| *name == kind).expect("every kind has a job");
     let work = Work::new(kind, params.clone());
@@ -83,8 +90,15 @@ fn run(kind: &str) -> Made {
         // Also what this kind takes from outside, another yields.
         work = work.input(port, artifact).file(port, artifact);
     }
-    let computed = describe::computed(&work, work.run().succeeded());
-    Made { computed, artifact: by_formula(kind, &work.job.output) }
+    work
+}
+
+/// Panics if a job that is this one, but where it computes, yields anything else than what is pinned.
+pub(crate) fn check_work(kind: &str, work: &Work) {
+    let computed = describe::computed(work, work.run().succeeded());
+    let pinned: Value = serde_json::from_str(&fs::read_to_string(path_of(kind)).unwrap()).unwrap();
+    let differences = compare::differences(&pinned, &computed);
+    assert!(differences.is_empty(), "{kind}: {}", differences.join("; "));
 }
 
 /// Panics with what is to be said of what a kind computed. In an update it is pinned, if its version was raised.

@@ -1,7 +1,7 @@
 //! Token ids of texts, begun, ended, cut and padded to one length.
 
 use super::words::{normalizer, pre_tokenizer};
-use crate::DiffusionError;
+use crate::{DiffusionError, send};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -103,7 +103,7 @@ impl ClipTokenizer {
     pub fn encode_batch<S: AsRef<str>>(&self, texts: &[S], device: Device) -> Result<Tensor, DiffusionError> {
         let rows: Result<Vec<_>, _> = texts.iter().map(|text| self.encode(text.as_ref())).collect();
         let shape = [texts.len() as i64, self.max_length() as i64];
-        Ok(Tensor::from_slice(&rows?.concat()).reshape(shape).to_device(device))
+        Ok(send(&Tensor::from_slice(&rows?.concat()).reshape(shape), device))
     }
 
     /// The length of every encoded text (`model_max_length`).

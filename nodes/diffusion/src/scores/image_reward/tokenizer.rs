@@ -1,6 +1,6 @@
 //! BERT's tokenizer (WordPiece), with the two tokens that BLIP adds, from `vocab.txt`.
 
-use crate::DiffusionError;
+use crate::{DiffusionError, send};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tch::{Device, Tensor};
@@ -91,7 +91,7 @@ impl BertTokenizer {
             mask.resize(max_length, 0);
             rows.extend(ids.into_iter().chain(mask));
         }
-        Ok(Tensor::from_slice(&rows).reshape([texts.len() as i64, 2, max_length as i64]).to_device(device))
+        Ok(send(&Tensor::from_slice(&rows).reshape([texts.len() as i64, 2, max_length as i64]), device))
     }
 
     /// One more than the highest id: a model's `vocab_size`.
