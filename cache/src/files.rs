@@ -41,8 +41,13 @@ pub(crate) fn seal(path: &Path) -> Result<()> {
 
 /// Makes the content and stamps of a file durable.
 pub(crate) fn sync_file(path: &Path) -> Result<()> {
-    let synced = fault::point("make a file durable").and_then(|()| File::open(path)?.sync_all());
-    synced.map_err(StoreError::io("write", path))
+    before_sync(path)?;
+    File::open(path).and_then(|file| file.sync_all()).map_err(StoreError::io("write", path))
+}
+
+/// Comes to the place at which a file is made durable, alone or with others.
+pub(crate) fn before_sync(path: &Path) -> Result<()> {
+    fault::point("make a file durable").map_err(StoreError::io("write", path))
 }
 
 /// The metadata of what is at `path` itself, or `None`.
@@ -106,9 +111,26 @@ pub(crate) fn make_dir(path: &Path) -> Result<()> {
     })
 }
 
+/// Comes to the place at which a directory is made durable, alone or with others.
+pub(crate) fn before_sync_dir(path: &Path) -> Result<()> {
+    fault::point("make a directory durable").map_err(StoreError::io("write", path))
+}
+
+/// Does what takes place in a directory, which is made if it is missing: most are there, and asking takes longer than failing.
+pub(crate) fn in_dir<T>(dir: &Path, mut work: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
+    match work() {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            make_dir(dir)?;
+            Ok(work())
+        }
+        done => Ok(done),
+    }
+}
+
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    match fault::point("make a directory durable").and_then(|()| File::open(path)?.sync_all()) {
+    before_sync_dir(path)?;
+    match File::open(path).and_then(|dir| dir.sync_all()) {
         // Some file systems cannot do this to a directory, and one may write to a directory that one
         // may not read; there is nothing better to do then.
         Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::PermissionDenied) => Ok(()),
@@ -118,15 +140,14 @@ pub(crate) fn sync_dir(path: &Path) -> Result<()> {
 
 /// A temporary file with this content, to be moved to its place.
 pub(crate) fn temp_file(tmp: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
-    make_dir(tmp)?;
-    let write = || {
-        let mode = Permissions::from_mode(READ_ONLY);
-        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(tmp)?;
+    let mode = Permissions::from_mode(READ_ONLY);
+    let made = in_dir(tmp, || tempfile::Builder::new().permissions(mode.clone()).tempfile_in(tmp))?;
+    let written = made.and_then(|mut file| {
         fault::point("write a file")?;
         file.write_all(bytes)?;
         Ok(file)
-    };
-    write().map_err(StoreError::io("write a file in", tmp))
+    });
+    written.map_err(StoreError::io("write a file in", tmp))
 }
 
 /// Writes `path` through a temporary file, replacing what is there: a reader sees the old or the

@@ -25,6 +25,12 @@ use crate::{fault, files};
 const PATIENCE: usize = 100;
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// Of so many keys it is remembered that they were all noted together, and for how long that is good enough.
+const MANY: usize = 64;
+const RECENT: Duration = Duration::from_secs(3600);
+/// The name of the memo about it.
+const TOUCHED: &[u8] = b"the keys that were last noted as used, 1";
+
 /// What a rebuild of the index found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RebuildReport {
@@ -82,17 +88,33 @@ fn is_circumstance(error: &io::Error) -> bool {
 
 impl Store {
     /// Notes that these keys were used now, for garbage collection. One batch a run, not one call a
-    /// key; where the index cannot be had nothing is noted and nothing fails.
-    pub fn touch<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) {
+    /// key; where the index cannot be had nothing is noted and nothing fails. If they are many, and just these were noted within
+    /// the hour, that stands: it takes longer than all else that a run does in which everything is cached.
+    pub fn touch(&self, keys: &[Key]) {
+        if keys.len() >= MANY && self.was_touched(keys) {
+            return;
+        }
         let now = to_bytes(SystemTime::now());
         let mut batch = sled::Batch::default();
         for key in keys {
             batch.insert(key.as_bytes(), &now);
         }
-        self.with_index(PATIENCE, |index| {
+        let noted = self.with_index(PATIENCE, |index| {
             index.used.apply_batch(batch.clone())?;
             index.flush()
         });
+        if noted.is_some() && keys.len() >= MANY {
+            let _ = self.set_memo(&Digest::of(TOUCHED), all(keys).as_bytes());
+        }
+    }
+
+    fn was_touched(&self, keys: &[Key]) -> bool {
+        let question = Digest::of(TOUCHED);
+        let age = self.memo_age(&question);
+        let noted = || self.memo(&question).ok().flatten();
+        self.index_path().exists()
+            && age.is_some_and(|age| age < RECENT)
+            && noted().is_some_and(|n| n == all(keys).as_bytes())
     }
 
     /// When each key was last used: as noted, or else when its record was written. A time in the future,
@@ -273,6 +295,17 @@ impl Index {
         }
         self.flush()
     }
+}
+
+/// A digest of all these keys, whatever their order.
+fn all(keys: &[Key]) -> Digest {
+    let mut sorted: Vec<&Key> = keys.iter().collect();
+    sorted.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    for key in sorted {
+        hasher.update(key.as_bytes());
+    }
+    hasher.finalize().into()
 }
 
 /// The later of two times, one that has not come yet only for want of a better.

@@ -16,7 +16,7 @@
 //! | `tmp/` | staging, in the same file system so that publishing is a rename |
 //! | `damaged/` | what was altered, set aside |
 //! | `exports/` | where [`Store::export`] has written, what, and for whom |
-//! | `memos/` | answers the caller remembers ([`Store::set_memo`]); can be deleted at any time |
+//! | `memos/` | answers the caller remembers ([`Store::set_memo`]), and what many records say; can be deleted at any time |
 //! | `pins/` | names under which keys are kept for good ([`Store::pin`]) |
 //! | `locks/` | files the operating system's locks are taken on |
 //! | `index/` | sled: last use, stat memo; can be deleted at any time |
@@ -28,15 +28,18 @@
 mod areas;
 mod clone;
 mod digest;
+mod durable;
 mod error;
 mod export;
 #[cfg_attr(debug_assertions, doc(hidden))]
 pub mod fault;
 mod files;
+mod filing;
 mod forget;
 mod format;
 mod gc;
 mod index;
+mod known;
 mod layout;
 mod ledger;
 mod link;
@@ -64,6 +67,7 @@ pub use digest::{Digest, Key, ParseDigestError};
 pub use error::{Result, StoreError};
 pub use export::{ExportOptions, Exported};
 pub use files::remove_tree;
+pub use filing::Unfiled;
 pub use format::Access;
 pub use index::RebuildReport;
 pub use link::{Linked, Reader};

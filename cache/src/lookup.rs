@@ -14,10 +14,9 @@ impl Store {
     /// objects have the right size and the fixed mtime. An object that differs in these is hashed:
     /// if only its stamps changed they are restored, otherwise it is set aside and this is a miss.
     pub fn lookup(&self, key: &Key) -> Result<Option<Record>> {
-        let Some(record) = self.record(key)? else { return Ok(None) };
-        let Some(tree) = self.find_tree(&record.artifact)? else { return Ok(None) };
-        for entry in tree.entries() {
-            if !self.holds(entry)? {
+        let Some((record, objects)) = self.find(key)? else { return Ok(None) };
+        for (digest, size) in objects {
+            if !self.holds(&digest, size)? {
                 return Ok(None);
             }
         }
@@ -76,7 +75,7 @@ impl Store {
         let missing = || StoreError::NoSuchFile { artifact: *artifact, path: path.to_owned() };
         let entry = tree.get(path).ok_or_else(missing)?;
         let object = self.object_path(&entry.digest);
-        if !self.holds(entry)? {
+        if !self.holds(&entry.digest, entry.size)? {
             return Err(StoreError::Damaged { artifact: *artifact, path: path.to_owned() });
         }
         files::open(&object).map_err(StoreError::io("read", &object))

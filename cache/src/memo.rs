@@ -1,6 +1,8 @@
 //! What the caller found out once and would rather not ask again.
 
+use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
 use crate::error::Result;
@@ -21,6 +23,12 @@ impl Store {
         }
         let held = [Digest::of(answer).to_string().as_bytes(), b"\n", answer].concat();
         files::write_atomic(&self.tmp(), &self.memo_path(question), &held)
+    }
+
+    /// How long an answer is remembered; none if there is none, or if it is of a time that has not come.
+    pub(crate) fn memo_age(&self, question: &Digest) -> Option<Duration> {
+        let noted = fs::metadata(self.memo_path(question)).and_then(|meta| meta.modified());
+        SystemTime::now().duration_since(noted.ok()?).ok()
     }
 
     fn memo_path(&self, question: &Digest) -> PathBuf {

@@ -9,17 +9,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::digest::Digest;
 use crate::error::{Result, StoreError};
 use crate::store::Store;
-use crate::tree::{Entry, Tree};
+use crate::tree::Tree;
 use crate::{fault, files};
 
 impl Store {
     /// Whether the object is there, judged by size and mtime; hashed where these differ.
-    pub(crate) fn holds(&self, entry: &Entry) -> Result<bool> {
-        let path = self.object_path(&entry.digest);
+    pub(crate) fn holds(&self, digest: &Digest, size: u64) -> Result<bool> {
+        let path = self.object_path(digest);
         match files::stat(&path)? {
             None => Ok(false),
-            Some(meta) if self.trusts_stamps && files::is_sealed(&meta, entry.size) => Ok(true),
-            Some(_) => self.holds_content(&entry.digest),
+            Some(meta) if self.trusts_stamps && files::is_sealed(&meta, size) => Ok(true),
+            Some(_) => self.holds_content(digest),
         }
     }
 

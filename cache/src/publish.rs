@@ -1,36 +1,22 @@
 //! Taking a finished directory into the store.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::panic::resume_unwind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use serde_json::Value;
 use tempfile::TempPath;
 
 use crate::digest::Key;
+use crate::durable::in_parallel;
 use crate::error::{Result, StoreError};
+use crate::files;
+use crate::filing::{Is, Move, New, Unfiled};
 use crate::record::Record;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 use crate::walk::{self, Found};
-use crate::{fault, files};
-
-/// Files are hashed and synced by so many threads: the file system syncs what comes together at
-/// once, so that publishing costs two waits for the disk however many files there are.
-const HANDS: usize = 8;
-
-/// A file on its way to its place in the store.
-struct Move {
-    from: PathBuf,
-    to: PathBuf,
-    /// Removes `from` if it is a copy of ours and never arrives.
-    copy: Option<TempPath>,
-    /// An executable, which an object is not.
-    exec: bool,
-}
 
 impl Store {
     /// Files the content of `dir` (best a [`Store::staging`] directory, whose files are moved, not
@@ -45,29 +31,37 @@ impl Store {
     /// A symbolic link, socket, fifo, device or name that is not UTF-8, named; a preimage of another
     /// key; whatever the file system refuses.
     pub fn publish(&self, key: &Key, preimage: &[u8], dir: &Path, meta: Value) -> Result<Record> {
-        check_preimage(key, preimage)?;
-        if let Some(first) = self.lookup(key)? {
-            return Ok(first);
-        }
-        self.take(key, preimage, dir, meta, Store::file)
+        self.publish_one(self.unfiled(key, preimage, dir, meta)?)
     }
 
     /// As [`Store::publish`], but the last writer wins: what the key had produced before gives way in the
     /// moment in which the new record is there.
     pub fn publish_anew(&self, key: &Key, preimage: &[u8], dir: &Path, meta: Value) -> Result<Record> {
-        check_preimage(key, preimage)?;
-        self.take(key, preimage, dir, meta, Store::file_over)
+        self.publish_one(self.unfiled_anew(key, preimage, dir, meta)?)
     }
 
-    /// Takes everything in, and then makes the record visible with `file`.
-    fn take(
-        &self,
-        key: &Key,
-        preimage: &[u8],
-        dir: &Path,
-        meta: Value,
-        file: impl FnOnce(&Store, Record, TempPath) -> Result<Record>,
-    ) -> Result<Record> {
+    fn publish_one(&self, one: Unfiled) -> Result<Record> {
+        self.publish_all(vec![one]).remove(0)
+    }
+
+    /// The first part of [`Store::publish`]: all that can be done for one artifact without waiting for the disk. The rest is
+    /// done for many at once by [`Store::publish_all`], until which `dir` stays.
+    pub fn unfiled(&self, key: &Key, preimage: &[u8], dir: &Path, meta: Value) -> Result<Unfiled> {
+        check_preimage(key, preimage)?;
+        match self.lookup(key)? {
+            Some(first) => Ok(Unfiled(Is::There(first))),
+            None => self.take(key, preimage, dir, meta, false),
+        }
+    }
+
+    /// The first part of [`Store::publish_anew`].
+    pub fn unfiled_anew(&self, key: &Key, preimage: &[u8], dir: &Path, meta: Value) -> Result<Unfiled> {
+        check_preimage(key, preimage)?;
+        self.take(key, preimage, dir, meta, true)
+    }
+
+    fn take(&self, key: &Key, preimage: &[u8], dir: &Path, meta: Value, over: bool) -> Result<Unfiled> {
+        self.inner.disk.open(self.root());
         let (tree, mut moves) = self.take_in(dir)?;
         let artifact = tree.digest();
         moves.extend(self.write(self.tree_path(&artifact), &tree.encode())?);
@@ -75,16 +69,11 @@ impl Store {
         let files = tree.entries().len() as u64;
         let record = Record { key: *key, artifact, bytes: tree.bytes(), files, meta };
         let last = files::temp_file(&self.tmp(), &record.encode())?.into_temp_path();
-        let published = self.settle(&moves, &last).and_then(|()| file(self, record, last));
-        published.inspect_err(|_| moves.iter().for_each(Move::give_back))
-    }
-
-    /// Makes everything durable, and all but the record visible.
-    fn settle(&self, moves: &[Move], last: &TempPath) -> Result<()> {
-        in_parallel(moves, |m| files::seal(&m.from))?;
-        let synced: Vec<&Path> = moves.iter().map(|m| m.from.as_path()).chain([&**last]).collect();
-        in_parallel(&synced, |path| files::sync_file(path))?;
-        moves.iter().try_for_each(Move::arrive)
+        if let Err(error) = moves.iter().try_for_each(|m| files::seal(&m.from)) {
+            moves.iter().for_each(Move::give_back);
+            return Err(error);
+        }
+        Ok(Unfiled(Is::New(Box::new(New { record, moves, last, over }))))
     }
 
     /// Digests the directory's files and says which of them are new objects.
@@ -140,76 +129,9 @@ impl Store {
         let copy = files::temp_file(&self.tmp(), bytes)?.into_temp_path();
         Ok(Some(Move { from: copy.to_path_buf(), to, copy: Some(copy), exec: false }))
     }
-
-    /// The last step, and the only one whose directory is synced: journals keep renames in order, so
-    /// the earlier ones are on disk then too, and where they are not, the record is a miss. A record
-    /// that is in the way is either another writer's, who was first, or one whose artifact is lost.
-    fn file(&self, record: Record, mut last: TempPath) -> Result<Record> {
-        let path = self.record_path(&record.key);
-        files::make_dir(files::parent(&path))?;
-        fault::point("file a record").map_err(StoreError::io("write", &path))?;
-        while let Err(refused) = last.persist_noclobber(&path) {
-            if refused.error.kind() != io::ErrorKind::AlreadyExists {
-                return Err(StoreError::io("write", &path)(refused.error));
-            }
-            if let Some(first) = self.lookup(&record.key)? {
-                return Ok(first);
-            }
-            self.move_aside(&path)?;
-            last = refused.path;
-        }
-        // A record that is not sure to stay must not be seen.
-        files::sync_dir(files::parent(&path)).inspect_err(|_| drop(fs::remove_file(&path)))?;
-        Ok(record)
-    }
-
-    /// The last step of publishing anew.
-    fn file_over(&self, record: Record, last: TempPath) -> Result<Record> {
-        let path = self.record_path(&record.key);
-        files::make_dir(files::parent(&path))?;
-        if files::stat(&path)?.is_some_and(|there| !there.is_file()) {
-            self.move_aside(&path)?;
-        }
-        last.persist(&path).map_err(|refused| StoreError::io("write", &path)(refused.error))?;
-        files::sync_dir(files::parent(&path))?;
-        Ok(record)
-    }
 }
 
 fn check_preimage(key: &Key, preimage: &[u8]) -> Result<()> {
     let derived = Key::derive(preimage);
     if derived == *key { Ok(()) } else { Err(StoreError::WrongPreimage { key: *key, derived }) }
-}
-
-impl Move {
-    fn arrive(&self) -> Result<()> {
-        files::make_dir(files::parent(&self.to))?;
-        let arrived = fault::point("rename into place").and_then(|()| fs::rename(&self.from, &self.to));
-        arrived.map_err(StoreError::io("write", &self.to))
-    }
-
-    /// Puts the file where it was, as far as that can be. An object that has arrived may be of use to others already, so that
-    /// it stays, unless it must be an executable again.
-    fn give_back(&self) {
-        if self.copy.is_some() {
-            return;
-        }
-        let linked = !self.exec && fs::hard_link(&self.to, &self.from).is_ok();
-        let there = linked || self.from.exists() || fs::rename(&self.to, &self.from).is_ok();
-        if there && self.exec {
-            let _ = fs::set_permissions(&self.from, Permissions::from_mode(0o755));
-        }
-    }
-}
-
-/// Does the same to all of them, and gives the results in their order.
-fn in_parallel<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let part = all.len().div_ceil(HANDS).max(1);
-    let some = |part: &[T]| part.iter().map(&work).collect::<Result<Vec<R>>>();
-    let done: Vec<_> = thread::scope(|scope| {
-        let hands: Vec<_> = all.chunks(part).map(|part| scope.spawn(|| some(part))).collect();
-        hands.into_iter().map(|hand| hand.join().unwrap_or_else(|p| resume_unwind(p))).collect()
-    });
-    let done = done.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(done.into_iter().flatten().collect())
 }

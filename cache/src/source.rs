@@ -214,7 +214,7 @@ impl Scan {
 
 /// Whether mtime and ctime lie so far back that a change from `when` on gives others. (ctime is the
 /// one that a program cannot set.)
-fn is_settled(meta: &Metadata, when: SystemTime) -> bool {
+pub(crate) fn is_settled(meta: &Metadata, when: SystemTime) -> bool {
     let now = when.duration_since(UNIX_EPOCH).unwrap_or_default();
     let latest = now.saturating_sub(GRAIN).as_secs() as i64;
     meta.mtime() < latest && meta.ctime() < latest
@@ -235,7 +235,10 @@ fn fingerprint<'a>(kind: SourceKind, seen: impl IntoIterator<Item = &'a Found>) 
 }
 
 /// Everything in a stat that a change of content or of the exec bit shows in.
-fn stamps(meta: &Metadata) -> [i64; 8] {
+pub(crate) type Stamps = [i64; 8];
+
+/// Of a file.
+pub(crate) fn stamps(meta: &Metadata) -> Stamps {
     [
         meta.dev() as i64,
         meta.ino() as i64,

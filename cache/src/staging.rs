@@ -14,11 +14,8 @@ pub struct Staging {
 
 impl Staging {
     pub(crate) fn new(tmp: &Path, prefix: &str) -> Result<Staging> {
-        files::make_dir(tmp)?;
-        let dir = tempfile::Builder::new()
-            .prefix(prefix)
-            .tempdir_in(tmp)
-            .map_err(StoreError::io("create a directory in", tmp))?;
+        let made = files::in_dir(tmp, || tempfile::Builder::new().prefix(prefix).tempdir_in(tmp))?;
+        let dir = made.map_err(StoreError::io("create a directory in", tmp))?;
         Ok(Staging { path: dir.keep(), keep: false })
     }
 

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::areas;
 use crate::digest::{Digest, Key};
+use crate::durable::Disk;
 use crate::error::{Result, StoreError};
 use crate::files;
 use crate::format::{Access, FORMAT, Version};
+use crate::known::Known;
 use crate::layout::AREAS;
 use crate::staging::Staging;
 
@@ -37,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) index: Mutex<()>,
     /// The stat memo, once it was needed.
     pub(crate) memo: Mutex<Option<HashMap<Digest, Digest>>>,
+    pub(crate) disk: Disk,
+    pub(crate) known: Known,
 }
 
 impl Store {
@@ -91,7 +95,9 @@ impl Store {
     }
 
     fn of(root: PathBuf, access: Access, there: bool) -> Store {
-        let inner = Inner { root, access, there, index: Mutex::default(), memo: Mutex::default() };
+        let (index, memo) = (Mutex::default(), Mutex::default());
+        let (disk, known) = (Disk::default(), Known::default());
+        let inner = Inner { root, access, there, index, memo, disk, known };
         Store { inner: Arc::new(inner), trusts_stamps: true }
     }
 

@@ -63,7 +63,10 @@ impl Screen {
         progress: Progress,
         mut show: impl FnMut(Option<B::Item>) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Screen> {
-        let shared = Arc::new(Shared { waiting: Mutex::new(Waiting { backlog, closed: false }), more: Condvar::new() });
+        let shared = Arc::new(Shared {
+            waiting: Mutex::new(Waiting { backlog, closed: false, idle: false }),
+            more: Condvar::new(),
+        });
         let (sender, ended) = oneshot::channel();
         let (reader, counter) = (Arc::clone(&shared), progress.clone());
         std::thread::Builder::new().name("display".to_owned()).spawn(move || {
@@ -118,6 +121,8 @@ struct Shared<B> {
 struct Waiting<B> {
     backlog: B,
     closed: bool,
+    /// Whether the display waits for something to show, and has to be woken.
+    idle: bool,
 }
 
 impl<B: Backlog> Shared<B> {
@@ -127,6 +132,7 @@ impl<B: Backlog> Shared<B> {
         let mut item = None;
         let next = |waiting: &mut Waiting<B>| {
             item = waiting.backlog.pop();
+            waiting.idle = item.is_none();
             item.is_none() && !waiting.closed
         };
         let waited = self.more.wait_timeout_while(waiting, TICK, next).unwrap_or_else(PoisonError::into_inner);
@@ -136,8 +142,11 @@ impl<B: Backlog> Shared<B> {
 
 impl<B: Backlog> Audience for Shared<B> {
     fn tell(&self, event: &Event, place: Place) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).backlog.push(event, place);
-        self.more.notify_one();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.backlog.push(event, place);
+        if std::mem::take(&mut waiting.idle) {
+            self.more.notify_one();
+        }
     }
 
     fn close(&self) {

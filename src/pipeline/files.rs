@@ -145,6 +145,20 @@ pub(crate) fn is_on_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
+/// The file that the system takes for a program of that name; none where that depends on the directory it is started in.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return None;
+    }
+    let path = std::env::var_os("PATH")?;
+    let mut folders = std::env::split_paths(&path).take_while(|folder| folder.is_absolute());
+    folders.find_map(|folder| Some(folder.join(program)).filter(|file| is_program(file)))
+}
+
+fn is_program(file: &Path) -> bool {
+    rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file()
+}
+
 /// An absolute path without symbolic links, as far as it is there.
 pub(super) fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

@@ -44,7 +44,7 @@ pub(crate) use about::of_lora;
 pub use describe::{Description, Field, KindDescription};
 pub use examples::{EXAMPLES, example};
 pub use file::json_schema;
-pub(crate) use files::is_on_path;
+pub(crate) use files::{is_on_path, on_path};
 pub use finding::{Branch, Finding, Label, PipelineErrors};
 pub use format::format;
 pub(crate) use language::{FieldType, Type, Variant, yields};

@@ -11,6 +11,7 @@ use super::history::{History, Last};
 use super::reason::tell;
 use super::{Difference, Part, Plan, Planned, State};
 use crate::pipeline::{Node, Pipeline};
+use crate::runs::LastKeys;
 
 /// Something in which a node differs from its last record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,7 +46,8 @@ pub struct Root {
 /// In what a node differs from its last record, its inputs followed to where the change began. Empty for a
 /// node that is cached, never ran, or lost its artifact.
 pub fn causes(pipeline: &Pipeline, store: &Store, plan: &Plan, node: &Node) -> Result<Vec<Cause>, StoreError> {
-    let history = History::new(pipeline, store);
+    let keys = LastKeys::of(pipeline, store);
+    let history = History::new(pipeline, store, &keys);
     let finder = Finder { history: &history, plan };
     let cached = plan.get(&node.name).is_none_or(|planned| planned.state == State::Cached);
     match history.last(&node.name)? {

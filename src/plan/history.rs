@@ -16,7 +16,7 @@ use crate::runs::{Attempt, LastKeys, Past, Run};
 pub(super) struct History<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) store: &'a Store,
-    keys: LastKeys<'a>,
+    keys: &'a LastKeys,
     /// What records say of themselves: the same ones go into many nodes.
     made: RefCell<HashMap<Key, Option<Rc<Provenance>>>>,
     /// Runs that were looked into: many nodes may have been interrupted in one.
@@ -40,14 +40,9 @@ impl Last {
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(pipeline: &'a Pipeline, store: &'a Store) -> Self {
-        Self {
-            pipeline,
-            store,
-            keys: LastKeys::of(pipeline, store),
-            made: RefCell::default(),
-            pasts: RefCell::default(),
-        }
+    /// Of a pipeline whose last keys are read from `keys`.
+    pub(super) fn new(pipeline: &'a Pipeline, store: &'a Store, keys: &'a LastKeys) -> Self {
+        Self { pipeline, store, keys, made: RefCell::default(), pasts: RefCell::default() }
     }
 
     /// The last record of a node, by its name.

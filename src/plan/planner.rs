@@ -10,7 +10,7 @@ use super::history::History;
 use super::reason;
 use super::{Classes, Graph, PlanError, Preimage, shortfall};
 use crate::pipeline::{Node, Pipeline};
-use crate::runs::Attempt;
+use crate::runs::{Attempt, LastKeys};
 
 /// What will become of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -83,10 +83,11 @@ pub fn plan(pipeline: &Pipeline, store: &Store, targets: &[String], classes: Cla
     let graph = Graph::new(pipeline, targets)?;
     let sources = digest_sources(pipeline, store, &graph)?;
     let nodes = Vec::with_capacity(graph.len());
+    let keys = LastKeys::of(pipeline, store);
     let mut planner = Planner {
         pipeline,
         store,
-        history: History::new(pipeline, store),
+        history: History::new(pipeline, store, &keys),
         plan: Plan { graph, nodes, sources, classes },
         running: BTreeMap::new(),
     };

@@ -5,10 +5,10 @@ use hyper_flow_cache::{Key, Record, Store, StoreError};
 use super::going_on;
 use super::history::{History, Last};
 use super::planner::relative;
-use super::{Difference, Part, Plan, Provenance, State};
+use super::{Difference, Part, Plan, State};
 use crate::output::units::ago;
 use crate::pipeline::{Node, Pipeline};
-use crate::runs::{Attempt, Attempted};
+use crate::runs::{Attempt, Attempted, LastKeys};
 
 /// More than so many reasons are counted, not told.
 const TOLD: usize = 3;
@@ -19,11 +19,9 @@ const NEVER: &str = "never ran";
 
 /// Why a node is cached: who made its artifact, if it was not the node itself.
 pub(super) fn cached(pipeline: &Pipeline, node: &Node, record: &Record) -> String {
-    match Provenance::of(record) {
-        Some(made) if made.pipeline != pipeline.name => {
-            format!("in the store, made by {} of pipeline {}", made.node, made.pipeline)
-        }
-        Some(made) if made.node != node.name => format!("in the store, made by {}", made.node),
+    match (record.meta["pipeline"].as_str(), record.meta["node"].as_str()) {
+        (Some(made), Some(by)) if made != pipeline.name => format!("in the store, made by {by} of pipeline {made}"),
+        (Some(_), Some(by)) if by != node.name => format!("in the store, made by {by}"),
         _ => "in the store".to_owned(),
     }
 }
@@ -51,8 +49,14 @@ pub(super) fn running(
 }
 
 /// Why a node starts with this preimage, whose inputs were not known when it was planned.
-pub(crate) fn starting(pipeline: &Pipeline, store: &Store, node: &Node, preimage: &[u8]) -> Result<String, StoreError> {
-    let history = History::new(pipeline, store);
+pub(crate) fn starting(
+    pipeline: &Pipeline,
+    store: &Store,
+    keys: &LastKeys,
+    node: &Node,
+    preimage: &[u8],
+) -> Result<String, StoreError> {
+    let history = History::new(pipeline, store, keys);
     let Some(last) = history.last(&node.name)? else { return Ok(NEVER.to_owned()) };
     let found = last.differences(preimage);
     let told: Vec<String> =

@@ -1,27 +1,27 @@
 //! One node from its key to its record.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hyper_flow_cache::{Key, KeyLock, Record, Store, StoreError};
+use hyper_flow_cache::{Key, KeyLock, Record, StoreError};
 use hyper_flow_spec::{Kind, Level, Memory, VERSION};
-use serde_json::Value;
 
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::Event;
+use super::filing::{self, Fresh, Held};
 use super::finished::{self, Finished};
 use super::job::{Job, Output};
 use super::log::{io_error, node_directory};
 use super::made::{Made, Said};
 use super::process::Limits;
 use super::resources::{Grant, Need};
-use super::{command, going_on, holder, worker};
+use super::{command, holder, worker};
 use crate::pipeline::Node;
 use crate::plan::going_on::course;
-use crate::plan::{self, Provenance, State};
+use crate::plan::{Provenance, State};
 
 /// A node whose inputs are there.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(super) enum Step {
     Miss(Box<Work>),
     /// Another run works on it.
     Busy(Box<Work>, String),
+    /// It ran, and nobody sees yet what it made.
+    Made(Box<Held>),
     /// It ran.
     Ran(Record),
     /// It came to nothing.
@@ -85,12 +87,14 @@ pub(super) async fn perform(context: Arc<Context>, work: Box<Work>, grant: Grant
         Err(error) => return Step::Failed(error.into()),
     };
     let gpus = grant.gpus.iter().map(|gpu| context.options.machine.gpus[*gpu].clone()).collect();
-    let step = match finished_before(&context, &work).await {
-        Ok(None) => attempts(&context, &work, &lock, gpus).await,
-        published => published.map(|record| record.expect("what is not none is a record")),
-    };
-    drop(lock);
-    step.map_or_else(Step::Failed, Step::Ran)
+    match finished_before(&context, &work).await {
+        Ok(Some(record)) => Step::Ran(record),
+        Ok(None) => match attempts(&context, &work, &lock, gpus).await {
+            Ok(fresh) => Step::Made(Box::new(Held { index: work.index, fresh, lock })),
+            Err(error) => Step::Failed(error),
+        },
+        Err(error) => Step::Failed(error),
+    }
 }
 
 enum Locked {
@@ -114,7 +118,7 @@ async fn lock(context: &Arc<Context>, index: usize, key: Key) -> Result<Locked, 
     .await
 }
 
-async fn attempts(context: &Arc<Context>, work: &Work, lock: &KeyLock, gpus: Vec<String>) -> Result<Record, NodeError> {
+async fn attempts(context: &Arc<Context>, work: &Work, lock: &KeyLock, gpus: Vec<String>) -> Result<Fresh, NodeError> {
     let node = context.node(work.index);
     let mut number = 1;
     loop {
@@ -181,11 +185,10 @@ async fn attempt(
     lock: &KeyLock,
     gpus: &[String],
     number: u32,
-) -> Result<Record, NodeError> {
+) -> Result<Fresh, NodeError> {
     let node = context.node(work.index);
-    let job = prepare(context, work).await?;
+    let Prepared { job, log, reason } = prepare(context, work).await?;
     let started = Instant::now();
-    let reason = reason(context, work).await;
     context.emit(Event::NodeStarted {
         node: node.name.clone(),
         kind: node.kind.name(),
@@ -195,8 +198,6 @@ async fn attempt(
         threads: work.need.threads,
         gpus: gpus.to_vec(),
     });
-    let log = node_directory(&context.directory, &node.name);
-    std::fs::create_dir_all(&log).map_err(io_error("create", &log))?;
     let attempt = Attempt {
         context,
         node,
@@ -216,29 +217,44 @@ async fn attempt(
     finish(context, work, job, ended, started).await
 }
 
+/// What is there before the process starts.
+struct Prepared {
+    job: Job,
+    /// Where its output is logged.
+    log: PathBuf,
+    reason: Option<String>,
+}
+
+async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Prepared, NodeError> {
+    let (context, index, key) = (Arc::clone(context), work.index, work.key);
+    let (inputs, preimage) = (work.inputs.clone(), work.preimage.clone());
+    blocking(move || {
+        let node = context.node(index);
+        let job = Job::prepare(&context.store, &key, node, &inputs, &context.plan.sources)?;
+        let log = node_directory(&context.directory, &node.name);
+        std::fs::create_dir_all(&log).map_err(io_error("create", &log))?;
+        Ok(Prepared { job, log, reason: reason(&context, index, &preimage) })
+    })
+    .await
+}
+
 /// What the plan said, where it knew; else in what the node differs from its last record, now that its inputs are there.
-async fn reason(context: &Arc<Context>, work: &Work) -> Option<String> {
-    let planned = &context.plan.nodes[work.index];
+fn reason(context: &Context, index: usize, preimage: &[u8]) -> Option<String> {
+    let planned = &context.plan.nodes[index];
     if planned.state == State::Run && planned.key.is_some() {
         return Some(planned.reason.clone());
     }
-    let (context, index, preimage) = (Arc::clone(context), work.index, work.preimage.clone());
-    blocking(move || plan::starting(&context.pipeline, &context.store, context.node(index), &preimage).ok()).await
+    context.difference(index, preimage)
 }
 
-async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Job, NodeError> {
-    let (context, index, key, inputs) = (Arc::clone(context), work.index, work.key, work.inputs.clone());
-    blocking(move || Job::prepare(&context.store, &key, context.node(index), &inputs, &context.plan.sources)).await
-}
-
-/// Whatever came of the process, its inputs are looked at; what it wrote is published if all is well.
+/// Whatever came of the process, its inputs are looked at; what it wrote is taken in if all is well.
 async fn finish(
     context: &Arc<Context>,
     work: &Work,
     job: Job,
     ended: Result<Report, NodeError>,
     started: Instant,
-) -> Result<Record, NodeError> {
+) -> Result<Fresh, NodeError> {
     let (context, index) = (Arc::clone(context), work.index);
     let (key, preimage, inputs) = (work.key, work.preimage.clone(), work.inputs.clone());
     let threads = work.need.threads;
@@ -251,34 +267,10 @@ async fn finish(
         let meta = made(&context, node, inputs, report, &job, threads, started.elapsed().as_secs_f64());
         let meta = serde_json::to_value(meta).expect("what is told of a record has only text for names");
         job.discard_all_but_output();
-        publish(&context, index, &key, &preimage, &job.out(), meta)
+        let unfiled = filing::unfiled(&context, index, &key, &preimage, &job.out(), &meta)?;
+        Ok(Fresh { key, preimage, meta, unfiled, job })
     })
     .await
-}
-
-/// What cannot be published for no fault of its own is kept for the next run.
-fn publish(
-    context: &Context,
-    index: usize,
-    key: &Key,
-    preimage: &[u8],
-    out: &Path,
-    meta: Value,
-) -> Result<Record, NodeError> {
-    let store = &context.store;
-    let publish = if context.is_forced(index) { Store::publish_anew } else { Store::publish };
-    match publish(store, key, preimage, out, meta.clone()) {
-        Ok(record) => {
-            let node = context.node(index);
-            course(&node.kind, preimage).iter().for_each(|course| going_on::keep(context, node, key, course));
-            store.clear_scratch(key)?;
-            Ok(record)
-        }
-        Err(error) => Err(match unkeepable(error, out) {
-            NodeError::Store(error) if finished::keep(store, key, out, &meta).is_ok() => NodeError::Kept(error),
-            other => other,
-        }),
-    }
 }
 
 /// Publishes what an earlier run could not.
@@ -289,7 +281,7 @@ async fn finished_before(context: &Arc<Context>, work: &Work) -> Result<Option<R
         let Some(Finished { out, meta }) = finished::find(&context.store, &key)? else { return Ok(None) };
         let text = "an earlier run had finished it and could not keep it, which is done now";
         context.emit(Event::message(context.name(index), Level::Info, text));
-        publish(&context, index, &key, &preimage, &out, meta).map(Some)
+        filing::publish_one(&context, index, &key, &preimage, &out, &meta).map(Some)
     })
     .await
 }
@@ -301,17 +293,6 @@ fn check_output(job: &Job, node: &Node, report: &Report) -> Result<(), NodeError
         Output::There => Ok(()),
         Output::Nothing => Err(NodeError::WroteNothing { place, output: report.output.clone() }),
         Output::Replaced => Err(NodeError::OutputReplaced),
-    }
-}
-
-/// Trouble with what the node wrote is the node's, any other the store's.
-fn unkeepable(error: StoreError, out: &Path) -> NodeError {
-    match &error {
-        StoreError::NotPlain { .. } | StoreError::NotUtf8 { .. } | StoreError::Loop { .. } => {
-            NodeError::Unkeepable(error)
-        }
-        StoreError::Io { path, .. } if path.starts_with(out) && !error.is_out_of_room() => NodeError::Unkeepable(error),
-        _ => NodeError::Store(error),
     }
 }
 

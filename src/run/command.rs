@@ -1,5 +1,6 @@
 //! `Command` nodes: any program, run by the engine itself.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -14,7 +15,7 @@ use super::error::NodeError;
 use super::event::Event;
 use super::gpus;
 use super::process::{End, Process, signal_name, signal_of};
-use crate::pipeline::is_on_path;
+use crate::pipeline::{is_on_path, on_path};
 
 /// Runs the program in the job's empty directory.
 pub(super) async fn run(attempt: &Attempt<'_>, command: &Command) -> Result<Report, NodeError> {
@@ -36,18 +37,25 @@ pub(super) async fn run(attempt: &Attempt<'_>, command: &Command) -> Result<Repo
     }
 }
 
+/// By the path of the program, so that the system needs no copy of the engine's memory to look for it. Where it is not to be found
+/// that way (it was just now removed, it is a script that does not say what reads it), the system looks.
 fn start<'a>(attempt: &Attempt<'a>, command: &Command) -> Result<Process<'a>, NodeError> {
     let (program, arguments) = command.program.split_first().expect("a checked command has a program");
-    let mut process = tokio::process::Command::new(program);
-    process
-        .args(arguments)
-        .current_dir(attempt.job.work())
-        .env_clear()
-        .envs(environment(attempt, command))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    Process::spawn(&mut process, attempt).map_err(|source| refused(program, source))
+    let start = |path: &OsStr| {
+        let mut process = tokio::process::Command::new(path);
+        process
+            .arg0(program)
+            .args(arguments)
+            .current_dir(attempt.job.work())
+            .env_clear()
+            .envs(environment(attempt, command))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Process::spawn(&mut process, attempt)
+    };
+    let found = on_path(program).and_then(|path| start(path.as_os_str()).ok());
+    found.map_or_else(|| start(program.as_ref()), Ok).map_err(|source| refused(program, source))
 }
 
 /// `PATH`, `HOME`, what the node lists, and where its inputs and its output are.

@@ -16,8 +16,8 @@ use super::resources::Machine;
 use super::stop::Stop;
 use crate::display::{Screen, Shown};
 use crate::pipeline::{Node, Pipeline};
-use crate::plan::Plan;
-use crate::runs::Use;
+use crate::plan::{self, Plan};
+use crate::runs::{LastKeys, Use};
 use crate::worker::{self, WorkerError};
 
 /// How to run.
@@ -46,6 +46,8 @@ pub(super) struct Context {
     pub(super) directory: PathBuf,
     reporter: Mutex<Reporter>,
     worker: OnceCell<Result<PathBuf, Arc<WorkerError>>>,
+    /// What the nodes yielded in earlier runs, read once for all of them.
+    last: Mutex<LastKeys>,
 }
 
 /// Everybody who is told what happens.
@@ -63,7 +65,9 @@ impl Context {
         log: RunLog,
         screen: Screen,
     ) -> Context {
+        let last = Mutex::new(LastKeys::of(&pipeline, &store));
         Context {
+            last,
             guard: Guard::new(options.grace),
             pipeline,
             plan,
@@ -79,10 +83,18 @@ impl Context {
 
     /// Tells everybody, the log first. Nobody is waited for.
     pub(super) fn emit(&self, event: Event) {
+        self.emit_all(&[event]);
+    }
+
+    /// Tells everybody of what happened at once.
+    pub(super) fn emit_all(&self, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
         let mut reporter = self.reporter.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = reporter.log.append(&event);
+        let places = reporter.log.append(events);
         if let Some(screen) = &reporter.screen {
-            screen.tell(&event, place);
+            events.iter().zip(places).for_each(|(event, place)| screen.tell(event, place));
         }
     }
 
@@ -117,6 +129,12 @@ impl Context {
 
     pub(super) fn node(&self, index: usize) -> &Node {
         &self.pipeline.nodes[self.name(index)]
+    }
+
+    /// In what a node differs from its last record, now that its inputs are there.
+    pub(super) fn difference(&self, index: usize, preimage: &[u8]) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        plan::starting(&self.pipeline, &self.store, &last, self.node(index), preimage).ok()
     }
 
     /// The worker, found and asked for its version when the first node needs it.

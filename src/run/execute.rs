@@ -12,7 +12,7 @@ use super::context::{Context, Options, blocking};
 use super::error::RunError;
 use super::event::{Event, Outcome, Summary};
 use super::helm::Orders;
-use super::limits::{self, FILE_THREADS};
+use super::limits::{self, FILE_THREADS, Room};
 use super::log::RunLog;
 use super::scheduler::{Ends, Scheduler};
 use super::show;
@@ -54,10 +54,10 @@ pub fn execute(
     let finished = runtime.block_on(async {
         let stop = Stop::on_signals().map_err(|source| RunError::System { doing: "listen to signals", source })?;
         let wanted = options.machine.threads.min(plan.graph.len());
-        options.machine.nodes = limits::room_for(wanted);
-        let few = (options.machine.nodes < wanted).then_some(options.machine.nodes);
+        let room = limits::room_for(wanted);
+        options.machine.nodes = room.nodes;
         let context = Context::new((pipeline, plan), store, options, stop, log, screen);
-        Ok(run(Arc::new(context), few, orders).await)
+        Ok(run(Arc::new(context), room, wanted, orders).await)
     });
     // Beside the store, what is to be looked at stays, and nothing else.
     if let Some(aside) = aside.filter(|aside| !show::folder(aside).exists()) {
@@ -76,18 +76,19 @@ fn place_for_log(store: &Store, plan: &Plan) -> Result<PathBuf, RunError> {
     }
 }
 
-async fn run(context: Arc<Context>, few: Option<usize>, orders: Orders) -> Finished {
+async fn run(context: Arc<Context>, room: Room, wanted: usize, orders: Orders) -> Finished {
     context.emit(Event::RunStarted {
         run: context.run.clone(),
         pipeline: context.pipeline.name.clone(),
         nodes: context.plan.graph.len(),
         log: context.directory.clone(),
     });
-    if let Some(nodes) = few {
+    if room.nodes < wanted {
+        let nodes = room.nodes;
         let message = format!("no more than {nodes} at once: more files may not be open (`ulimit -n`)");
         context.emit(Event::Warning { message });
     }
-    let ends = Scheduler::new(Arc::clone(&context), orders).drive().await;
+    let ends = Scheduler::new(Arc::clone(&context), orders, room.waiting).drive().await;
     tell_skipped(&context, &ends);
     let Ends { outcomes, records, fatal } = ends;
     let shown = Arc::clone(&context);

@@ -65,22 +65,27 @@ impl RunLog {
         self.events.try_clone()
     }
 
-    /// Appends one event with its time, as one write, so that killing the engine loses none; says where it is. A full disk
-    /// must not stop a run for want of a log, so that an error is none; what is left of the line goes.
-    pub(super) fn append(&mut self, event: &Event) -> Option<Range<u64>> {
-        let mut line = serde_json::to_vec(&Timed { time: Utc::now().rfc3339(), event }).ok()?;
-        line.push(b'\n');
-        self.tally.line(&line);
+    /// Appends what happened at once with its time, as one write, so that killing the engine loses nothing; says where each is.
+    /// A full disk must not stop a run for want of a log, so that an error is none; what is left of the lines goes.
+    pub(super) fn append(&mut self, events: &[Event]) -> Vec<Option<Range<u64>>> {
+        let time = Utc::now().rfc3339();
+        let (mut lines, mut places) = (Vec::new(), Vec::with_capacity(events.len()));
+        for event in events {
+            let start = lines.len();
+            serde_json::to_writer(&mut lines, &Timed { time: &time, event }).expect("an event has only text for names");
+            lines.push(b'\n');
+            self.tally.line(&lines[start..]);
+            places.push(Some(self.end + start as u64..self.end + lines.len() as u64));
+        }
         if self.tally.is_over() {
             self.tally.course(true).write(&self.root);
         }
-        if self.events.write_all(&line).is_err() {
+        if self.events.write_all(&lines).is_err() {
             let _ = self.events.set_len(self.end);
-            return None;
+            return vec![None; events.len()];
         }
-        let start = self.end;
-        self.end += line.len() as u64;
-        Some(start..self.end)
+        self.end += lines.len() as u64;
+        places
     }
 }
 
@@ -102,7 +107,7 @@ pub(crate) fn untimed(line: &[u8]) -> &[u8] {
 
 #[derive(Serialize)]
 struct Timed<'a> {
-    time: String,
+    time: &'a str,
     #[serde(flatten)]
     event: &'a Event,
 }

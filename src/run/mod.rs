@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod exactness;
 mod execute;
+mod filing;
 mod finished;
 mod going_on;
 mod gpus;

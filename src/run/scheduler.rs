@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use hyper_flow_cache::{Digest, Key, Record, StoreError};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use super::attempt::{Step, Work, look_again, look_up, perform};
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::{Event, Outcome};
+use super::filing;
 use super::helm::{Order, Orders};
 use super::log::node_directory;
 use super::resources::{Grant, Pool};
@@ -34,6 +36,14 @@ pub(super) struct Ends {
     pub(super) records: Vec<Option<Record>>,
     /// Why the run cannot go on.
     pub(super) fatal: Option<StoreError>,
+}
+
+/// What a task comes back with.
+enum Done {
+    /// A node is a step further.
+    Step(usize, Step),
+    /// What was waiting for the disk is there.
+    Published(Vec<(usize, Step)>),
 }
 
 pub(super) struct Scheduler {
@@ -56,7 +66,9 @@ pub(super) struct Scheduler {
     /// The inputs that were made anew for a node: a second time for the same one means that it does not help.
     repaired_for: BTreeSet<(usize, Digest)>,
     told_waiting: BTreeMap<usize, String>,
-    tasks: JoinSet<(usize, Step)>,
+    tasks: JoinSet<Done>,
+    /// What was made and is not there yet.
+    fresh: filing::Queue,
     stop: Stop,
     orders: Orders,
     urgency: Urgency,
@@ -65,7 +77,8 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn new(context: Arc<Context>, orders: Orders) -> Scheduler {
+    /// Of all nodes, at most so `many` of which may wait for the disk.
+    pub(super) fn new(context: Arc<Context>, orders: Orders, many: usize) -> Scheduler {
         let graph = &context.plan.graph;
         let open: Vec<usize> = (0..graph.len()).map(|index| graph.dependencies(index).len()).collect();
         let ready = (0..graph.len()).filter(|index| open[*index] == 0).collect();
@@ -89,6 +102,7 @@ impl Scheduler {
             repaired_for: BTreeSet::new(),
             told_waiting: BTreeMap::new(),
             tasks: JoinSet::new(),
+            fresh: filing::Queue::new(many),
             stop: context.stop.clone(),
             orders,
             urgency: Urgency::None,
@@ -106,11 +120,13 @@ impl Scheduler {
         loop {
             self.look_up_ready();
             self.start_what_fits();
+            self.publish_what_is_due();
             if self.tasks.is_empty() {
                 break;
             }
             tokio::select! {
                 Some(done) = self.tasks.join_next() => self.joined(done),
+                () = reached(self.fresh.next()) => {}
                 () = self.stop.reaches(more_than(self.urgency)), if self.urgency < Urgency::Now => self.stopping(),
                 order = self.orders.next() => self.obey(order),
             }
@@ -120,20 +136,26 @@ impl Scheduler {
     }
 
     fn look_up_ready(&mut self) {
+        let mut cached = Vec::new();
         while self.urgency == Urgency::None
             && let Some(index) = self.ready.pop_first()
         {
             match &self.context.plan.nodes[index].record {
                 // Planned a moment ago, under the same lock of the store.
-                Some(record) if !self.repairs.contains_key(&index) => self.done(index, record.clone(), Outcome::Cached),
+                Some(record) if !self.repairs.contains_key(&index) => {
+                    cached.push(self.told(index, record, Outcome::Cached));
+                    let record = record.clone();
+                    self.settle(index, record, Outcome::Cached);
+                }
                 _ => {
                     let inputs = self.inputs(index);
                     let context = Arc::clone(&self.context);
                     self.looking.insert(index);
-                    self.tasks.spawn(async move { (index, look_up(context, index, inputs).await) });
+                    self.tasks.spawn(async move { Done::Step(index, look_up(context, index, inputs).await) });
                 }
             }
         }
+        self.context.emit_all(&cached);
     }
 
     fn inputs(&self, index: usize) -> BTreeMap<String, Record> {
@@ -147,7 +169,7 @@ impl Scheduler {
     /// Starts waiting nodes in order. A node that does not fit yet keeps its place: what it waits for is
     /// not given to those after it. Nodes after one that is still being looked up have to wait for that.
     fn start_what_fits(&mut self) {
-        if self.halted || self.urgency > Urgency::None {
+        if self.halted || self.urgency > Urgency::None || self.fresh.is_full() {
             return;
         }
         let gate = self.looking.first().copied().unwrap_or(usize::MAX);
@@ -180,12 +202,23 @@ impl Scheduler {
         self.orders.begin(work.key);
         self.grants.insert(index, (grant.clone(), work.key));
         let context = Arc::clone(&self.context);
-        self.tasks.spawn(async move { (index, perform(context, work, grant).await) });
+        self.tasks.spawn(async move { Done::Step(index, perform(context, work, grant).await) });
     }
 
-    fn joined(&mut self, done: Result<(usize, Step), tokio::task::JoinError>) {
+    fn publish_what_is_due(&mut self) {
+        if let Some(batch) = self.fresh.due(self.grants.is_empty()) {
+            let context = Arc::clone(&self.context);
+            self.tasks.spawn(async move { Done::Published(filing::publish(context, batch).await) });
+        }
+    }
+
+    fn joined(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
-            Ok((index, step)) => self.apply(index, step),
+            Ok(Done::Step(index, step)) => self.apply(index, step),
+            Ok(Done::Published(steps)) => {
+                self.fresh.published();
+                steps.into_iter().for_each(|(index, step)| self.apply(index, step));
+            }
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
@@ -198,6 +231,7 @@ impl Scheduler {
         }
         match self.judged(index, step) {
             Step::Hit(record) => self.done(index, record, Outcome::Cached),
+            Step::Made(held) => self.fresh.push(*held),
             Step::Ran(record) => self.done(index, record, Outcome::Ran),
             Step::Miss(work) => self.missed(index, work),
             Step::Busy(work, holder) => self.wait_for(index, work, holder),
@@ -251,12 +285,17 @@ impl Scheduler {
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
                 () = stop.reaches(Urgency::Gracefully) => {}
             }
-            (index, look_again(context, work).await)
+            Done::Step(index, look_again(context, work).await)
         });
     }
 
     fn done(&mut self, index: usize, record: Record, outcome: Outcome) {
-        self.tell_done(index, &record, outcome);
+        self.context.emit(self.told(index, &record, outcome));
+        self.settle(index, record, outcome);
+    }
+
+    /// Lets those go on that waited for it.
+    fn settle(&mut self, index: usize, record: Record, outcome: Outcome) {
         if self.context.plan.nodes[index].record.as_ref().is_none_or(|planned| planned.key != record.key) {
             // The record that is there says it, too.
             let _ = self.note(index, record.key, true);
@@ -278,17 +317,17 @@ impl Scheduler {
         }
     }
 
-    fn tell_done(&self, index: usize, record: &Record, outcome: Outcome) {
+    fn told(&self, index: usize, record: &Record, outcome: Outcome) -> Event {
         let node = self.context.name(index).to_owned();
         let (key, artifact) = (record.key, record.artifact);
-        self.context.emit(match outcome {
+        match outcome {
             Outcome::Ran => {
                 let made = Provenance::of(record);
                 let (seconds, memory) = made.map_or((0.0, None), |made| (made.seconds, made.memory));
                 Event::NodeRan { node, key, artifact, bytes: record.bytes, files: record.files, seconds, memory }
             }
             _ => Event::NodeCached { node, key, artifact },
-        });
+        }
     }
 
     /// Gives up the lead of a key; returns who followed.
@@ -383,11 +422,22 @@ impl Scheduler {
         self.context.note(&[Use { node: self.context.name(index).to_owned(), key, done }])
     }
 
-    /// Tells the store what was of use. What is lost of it when the engine is killed, the log of the run still has.
+    /// Tells the store what was of use, and what it may remember of it. What is lost of it when the engine is killed, the log of the run still has.
     async fn touch(&self) {
         let store = self.context.store.clone();
         let keys: Vec<Key> = self.ends.records.iter().flatten().map(|record| record.key).collect();
-        blocking(move || store.touch(&keys)).await;
+        blocking(move || {
+            store.touch(&keys);
+            store.remember_records();
+        })
+        .await;
+    }
+}
+
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,13 +13,14 @@ use crate::pipeline::Pipeline;
 
 /// What the nodes of a pipeline last yielded, from the logs of its runs: the newest are read first, and none as
 /// long as nobody asks, or more than are needed.
-pub struct LastKeys<'a> {
-    store: &'a Store,
+#[derive(Debug)]
+pub struct LastKeys {
+    store: Store,
     origin: Origin,
     read: RefCell<Read>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Read {
     /// The runs that were not read yet; none before the first is.
     rest: Option<IntoIter<Run>>,
@@ -36,15 +37,15 @@ pub(crate) struct Open {
     pub(crate) key: Key,
 }
 
-impl<'a> LastKeys<'a> {
+impl LastKeys {
     /// Of a pipeline.
-    pub fn of(pipeline: &Pipeline, store: &'a Store) -> LastKeys<'a> {
+    pub fn of(pipeline: &Pipeline, store: &Store) -> LastKeys {
         LastKeys::of_origin(Origin::of(&pipeline.path, store), store)
     }
 
     /// Of the pipeline of this file.
-    pub fn of_origin(origin: Origin, store: &'a Store) -> LastKeys<'a> {
-        LastKeys { store, origin, read: RefCell::default() }
+    pub fn of_origin(origin: Origin, store: &Store) -> LastKeys {
+        LastKeys { store: store.clone(), origin, read: RefCell::default() }
     }
 
     /// The key of a node in the newest run in which it was done.
@@ -60,7 +61,7 @@ impl<'a> LastKeys<'a> {
     fn read_until<T>(&self, found: impl Fn(&Read) -> Option<T>) -> Result<Option<T>, StoreError> {
         let mut read = self.read.borrow_mut();
         if read.rest.is_none() {
-            read.rest = Some(newest_first(self.store).into_iter());
+            read.rest = Some(newest_first(&self.store).into_iter());
         }
         loop {
             if let Some(found) = found(&read) {

@@ -26,7 +26,8 @@ fn scenario(store: &Store) -> Result<()> {
         assert_eq!(content_of(&out), contents(&PLAIN), "what could not be published is whole");
     }
     let record = done?;
-    store.touch([&key("n")]);
+    publish_together(store, &["p", "q"])?;
+    store.touch(&[key("n")]);
     store.set_memo(&Digest::of(b"question"), b"answer")?;
     store.link_into(&record.artifact, &staging.path().join("in"), Reader::Known)?;
     store.export(&record.artifact, &store.root().with_file_name("exported"), &ExportOptions::default())?;
@@ -43,6 +44,21 @@ fn scenario(store: &Store) -> Result<()> {
     store.publish(&key("n"), &preimage("n"), staging.path(), json!({"by": "n"}))?;
     drop((staging, lock));
     collect(store, GcPolicy::default().leftovers_older_than)
+}
+
+/// With so many files that all of the file system is synced for them.
+fn publish_together(store: &Store, names: &[&str]) -> Result<()> {
+    let stagings: Vec<_> = names.iter().map(|_| store.staging()).collect::<Result<_>>()?;
+    let unfiled = names.iter().zip(&stagings).map(|(name, staging)| {
+        (0..6).for_each(|at| write_files(staging.path(), &[(&format!("{name}{at}"), &format!("{name}{at}"))]));
+        store.unfiled(&key(name), &preimage(name), staging.path(), json!({"by": name}))
+    });
+    let published = store.publish_all(unfiled.collect::<Result<_>>()?);
+    for (name, staging) in names.iter().zip(&stagings).zip(&published).filter(|(_, one)| one.is_err()).map(|(it, _)| it)
+    {
+        assert_eq!(content_of(staging.path()).len(), 6, "what could not be published of {name} is whole");
+    }
+    published.into_iter().try_for_each(|one| one.map(drop))
 }
 
 fn collect(store: &Store, leftovers_older_than: Duration) -> Result<()> {

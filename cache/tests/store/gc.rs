@@ -61,7 +61,7 @@ fn what_was_used_lately_is_kept() {
         publish(store, name, &[("a", name)]);
         set_age(store, name, age);
     }
-    store.touch([&key("touched")]);
+    store.touch(&[key("touched")]);
     let lately = Some(Duration::from_secs(1000));
     let report = store.gc(&GcPolicy { keep_newer_than: lately, ..keep(&["named"]) }).unwrap();
     assert_eq!(report.records, [key("old")]);

@@ -17,7 +17,7 @@ fn use_is_noted() {
         let record = fs::File::open(filed(store, "records", key(name))).unwrap();
         record.set_modified(old).unwrap();
     }
-    store.touch([&key("a"), &key("unknown")]);
+    store.touch(&[key("a"), key("unknown")]);
     let used = store.last_used().unwrap();
     assert_eq!(used.len(), 2);
     assert!(used[&key("a")] > old + Duration::from_secs(900));
@@ -34,7 +34,7 @@ fn a_time_that_has_not_come_is_no_use_but_for_want_of_another() {
     }
     let used = store.last_used().unwrap();
     assert!(used[&key("ahead")] > now && used[&key("behind")] < now - 999 * day);
-    store.touch([&key("ahead"), &key("behind")]);
+    store.touch(&[key("ahead"), key("behind")]);
     let used = store.last_used().unwrap();
     assert!(used.values().all(|time| *time >= now - day && *time < now + day), "{used:?}");
 }
@@ -67,7 +67,7 @@ fn assert_works(store: &Store, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while store.last_used().unwrap()[&key("a")] < old + Duration::from_secs(900) {
         assert!(Instant::now() < deadline, "{what}");
-        store.touch([&key("a")]);
+        store.touch(&[key("a")]);
     }
 }
 
@@ -124,7 +124,7 @@ fn a_file_in_the_way_of_the_index_is_no_trouble() {
 fn toucher() {
     let store = told_store();
     for i in 0..10 {
-        store.touch([&key(&format!("n{i}"))]);
+        store.touch(&[key(&format!("n{i}"))]);
     }
 }
 

@@ -6,6 +6,7 @@ mod faults;
 mod foreign;
 mod gc;
 mod index;
+mod known;
 mod link;
 mod lock;
 mod misplaced;

@@ -389,3 +389,34 @@ fn staging_and_scratch_come_and_go() {
     store.clear_scratch(&key("n")).unwrap();
     assert!(!scratch.exists());
 }
+
+#[test]
+fn what_fails_of_many_that_are_published_together_stops_no_other() {
+    let Home { store, .. } = &home();
+    let names = ["a", "b", "c"];
+    let stagings = names.map(|_| store.staging().unwrap());
+    let unfiled = names.iter().zip(&stagings).map(|(name, staging)| {
+        write_files(staging.path(), &[("file", name), ("same", "content")]);
+        store.unfiled(&key(name), &preimage(name), staging.path(), json!({"by": name})).unwrap()
+    });
+    let unfiled: Vec<_> = unfiled.collect();
+    assert_eq!(store.lookup(&key("a")).unwrap(), None, "nobody sees it yet");
+    // A process that was left over removes what another node wrote.
+    fs::remove_file(stagings[1].path().join("file")).unwrap();
+    let published = store.publish_all(unfiled);
+    assert!(published[0].is_ok() && published[1].is_err() && published[2].is_ok(), "{published:?}");
+    for (name, published) in names.iter().zip(&published) {
+        assert_eq!(store.lookup(&key(name)).unwrap().as_ref(), published.as_ref().ok());
+    }
+    assert_eq!(store.verify(false).unwrap().problems, []);
+}
+
+#[test]
+fn what_was_published_meanwhile_counts() {
+    let Home { store, .. } = &home();
+    let staging = store.staging().unwrap();
+    write_files(staging.path(), &[("file", "second")]);
+    let unfiled = store.unfiled(&key("a"), &preimage("a"), staging.path(), json!({"by": "second"})).unwrap();
+    let first = publish(store, "a", &[("file", "first")]);
+    assert_eq!(store.publish_all(vec![unfiled]).remove(0).unwrap(), first);
+}
