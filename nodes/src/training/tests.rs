@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::sink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hyper_flow_diffusion::Tape;
 use hyper_flow_diffusion::weights::read_tensors;
@@ -33,6 +34,8 @@ struct Toy {
     asked: std::cell::RefCell<Vec<(String, u64, i64)>>,
     cancel: Cancel,
     cancel_at: Option<u64>,
+    /// An update of a group at which it is asked to stop, and whose parts take long.
+    slow: Option<(&'static str, u64)>,
     /// The loss's factor, and whether its gradient passes through float16.
     through: Option<(f64, Precision)>,
 }
@@ -62,6 +65,10 @@ impl Recipe for Toy {
         self.asked.borrow_mut().push((group.to_owned(), draw.update, draw.part));
         if group == "main" && Some(draw.update) == self.cancel_at {
             self.cancel.request();
+        }
+        if self.slow == Some((if group == "main" { "main" } else { "critic" }, draw.update)) {
+            self.cancel.request();
+            std::thread::sleep(Duration::from_millis(1100));
         }
         let weights = &self.weights[group];
         let pull = match self.through {
@@ -128,10 +135,14 @@ fn training(changes: Value) -> Training {
 
 /// Trains, and gives the average that is yielded.
 fn run(folder: &Path, toy: &Toy, training: &Training) -> Result<Tensor, NodeError> {
+    run_in(&context(folder, &toy.cancel), toy, training)
+}
+
+fn run_in(context: &Context, toy: &Toy, training: &Training) -> Result<Tensor, NodeError> {
     let average = toy.weights["main"].detach().copy();
     let groups = vec![toy.group("critic", 2, 3), toy.group("main", 1, 0)];
     let averages = vec![("w".to_owned(), average.shallow_clone())];
-    train(&context(folder, &toy.cancel), training, groups, averages, toy)?;
+    train(context, training, groups, averages, toy)?;
     Ok(average)
 }
 
@@ -235,6 +246,23 @@ fn a_training_that_was_asked_to_stop_goes_on_to_the_same_weights() {
         let toy = Toy { cancel_at: Some(update), ..Toy::new() };
         let error = run(folder.path(), &toy, &training).unwrap_err();
         assert!(matches!(error, NodeError::Interrupted { step } if step == update + 1), "{error}");
+        assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_step_that_takes_long_is_given_up_between_its_parts() {
+    let training = training(json!({"accumulate": 4}));
+    let whole = run(tempfile::tempdir().unwrap().path(), &Toy::new(), &training).unwrap();
+    // In the third step: before anything of it has changed, what was not yet kept is; later there is no way back to it.
+    for (slow, kept) in [(("critic", 7), 2), (("main", 2), 0)] {
+        let folder = tempfile::tempdir().unwrap();
+        let toy = Toy { slow: Some(slow), ..Toy::new() };
+        let mut rarely = context(folder.path(), &toy.cancel);
+        rarely.job.checkpoint_seconds = 1e6;
+        let error = run_in(&rarely, &toy, &training).unwrap_err();
+        assert!(matches!(error, NodeError::Interrupted { step } if step == kept), "{slow:?}: {error}");
+        assert_eq!(toy.asked.borrow().last(), Some(&(slow.0.to_owned(), slow.1, 1)), "two parts of four");
         assert_eq!(run(folder.path(), &Toy::new(), &training).unwrap(), whole);
     }
 }

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use hyper_flow_diffusion::optim::{
-    AdamW, AdamWConfig, Decay, LrSchedule, clip_gradients, scale_gradients, update_average,
-};
+use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, Average, Decay, LrSchedule};
 use hyper_flow_diffusion::{DiffusionError, Tape};
 use hyper_flow_spec::kinds::{LrDecay, Precision, Training};
 use hyper_flow_spec::{Event, Level};
@@ -46,6 +44,8 @@ struct Trainer<'a, R> {
     recipe: &'a R,
     groups: Vec<(Group, AdamW)>,
     averages: Vec<(String, Tensor)>,
+    /// The same by the names of their parameters.
+    average: Average,
     schedule: LrSchedule,
     checkpoints: Generations,
     orders: Orders,
@@ -53,8 +53,21 @@ struct Trainer<'a, R> {
     kept: u64,
     /// Whether it was told that steps after that one could not be kept.
     told: bool,
+    /// Whether the step that is being computed has changed something yet.
+    changed: bool,
+    /// When it was first seen that the training is to stop.
+    asked: Option<Instant>,
+    /// How long the last checkpoint took.
+    cost: Duration,
     gauge: Gauge,
 }
+
+/// How long a step goes on after it was asked to stop, in the hope that it ends: whoever asks has patience for seconds.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A checkpoint takes at most this share of the time, if it takes long enough to be felt.
+const SHARE: u32 = 20;
+const FELT: Duration = Duration::from_millis(100);
 
 /// Gradients are multiplied by it where they pass through float16, whose smallest number is 6e-8: those of a mean over a
 /// batch of latents are not much larger. Where one then overflows, the update is computed again with less; nothing is
@@ -83,6 +96,10 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         };
         let schedule =
             LrSchedule { warmup: training.lr_warmup.get() as u64, steps: training.steps.get() as u64, decay };
+        let yielded = groups.last().map_or(&[][..], |group| &group.parameters);
+        let average =
+            yielded.iter().zip(&averages).map(|((name, _), (_, average))| (name.clone(), average.shallow_clone()));
+        let average = Average::new(average);
         let groups = groups.into_iter().map(optimised).collect();
         let checkpoints = Generations::new(&context.job.scratch, context.identities(), schedule.steps);
         Self {
@@ -91,11 +108,15 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             recipe,
             groups,
             averages,
+            average,
             schedule,
             checkpoints,
             orders: Orders::default(),
             kept: 0,
             told: false,
+            changed: false,
+            asked: None,
+            cost: Duration::ZERO,
             gauge: Gauge::new(),
         }
     }
@@ -122,7 +143,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
                 self.save(step)?;
                 return Err(NodeError::Interrupted { step: self.kept });
             }
-            let due = saved.elapsed() >= self.context.between_checkpoints();
+            let due = saved.elapsed() >= self.between_checkpoints();
             // The last one too: should writing the artifact fail, nothing is trained twice.
             if due || step == steps || self.recipe.is_done() {
                 self.save(step)?;
@@ -132,8 +153,27 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         Ok(())
     }
 
+    /// How long to compute before the next checkpoint.
+    fn between_checkpoints(&self) -> Duration {
+        let least = if self.cost < FELT { Duration::ZERO } else { self.cost * SHARE };
+        self.context.between_checkpoints().max(least)
+    }
+
+    /// Gives up a step that takes long when the training is to stop; between its parts, for one step of a large model may
+    /// take minutes. What was computed before it is kept, unless something of it has changed already.
+    fn give_up_if_asked(&mut self, step: u64) -> Result<(), NodeError> {
+        if !self.context.cancel.requested() || self.asked.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
+            return Ok(());
+        }
+        if !self.changed && self.kept + 1 < step {
+            self.save(step - 1)?;
+        }
+        Err(NodeError::Interrupted { step: self.kept })
+    }
+
     /// One step: each group's updates, then the average.
     fn step(&mut self, step: u64) -> Result<Numbers, NodeError> {
+        self.changed = false;
         let mut all = Numbers::default();
         for index in 0..self.groups.len() {
             for update in self.groups[index].0.updates_of(step) {
@@ -142,10 +182,8 @@ impl<'a, R: Recipe> Trainer<'a, R> {
         }
         let decay = self.training.ema.get().min((1.0 + step as f64) / (10.0 + step as f64));
         let decay = if self.training.ema.get() == 0.0 { 0.0 } else { decay };
-        if let Some((yielded, _)) = self.groups.last() {
-            let parameters: Vec<_> = yielded.parameters.iter().map(|(_, tensor)| tensor.shallow_clone()).collect();
-            let mut averages: Vec<_> = self.averages.iter().map(|(_, tensor)| tensor.shallow_clone()).collect();
-            update_average(&mut averages, &parameters, decay);
+        if let Some((_, optimiser)) = self.groups.last() {
+            self.average.follow(optimiser, decay);
         }
         Ok(all)
     }
@@ -164,13 +202,14 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             let losses = self.gradients(step, index, update, scale)?;
             let (group, optimiser) = &mut self.groups[index];
             if scale > 1.0 {
-                scale_gradients(&optimiser.parameters(), 1.0 / scale);
+                optimiser.scale_gradients(1.0 / scale);
             }
-            let norm = clip_gradients(&optimiser.parameters(), self.training.grad_clip.get());
+            let norm = optimiser.clip_gradients(self.training.grad_clip.get());
             if norm.is_finite() {
                 let factor = if group.decays { self.schedule.factor(step - 1) } else { 1.0 };
                 let lr = group.lr * factor;
                 optimiser.step(lr);
+                self.changed = true;
                 return Ok(Numbers::of(losses, group.name, lr, norm));
             }
             if scale <= 1.0 {
@@ -185,10 +224,13 @@ impl<'a, R: Recipe> Trainer<'a, R> {
     fn gradients(&mut self, step: u64, index: usize, update: u64, scale: f64) -> Result<Means, NodeError> {
         let parts = self.training.accumulate.get();
         let prefixed = self.groups.len() > 1;
-        let (group, optimiser) = &mut self.groups[index];
-        optimiser.zero_grad();
+        self.groups[index].1.zero_grad();
         let mut means = Means::new();
         for part in 0..parts {
+            if part > 0 {
+                self.give_up_if_asked(step)?;
+            }
+            let group = &self.groups[index].0;
             let draw = Draw {
                 seed: self.context.seed(),
                 kind: self.recipe.name(),
@@ -257,7 +299,10 @@ impl<'a, R: Recipe> Trainer<'a, R> {
             let (term, value) = (format!("the weight `{name}`"), tensor.abs().max().double_value(&[]));
             return Err(NodeError::NonFinite { step, term, value, checkpoint: self.kept });
         }
-        match self.checkpoints.write(step, tensors) {
+        let began = Instant::now();
+        let written = self.checkpoints.write(step, tensors);
+        self.cost = began.elapsed();
+        match written {
             Ok(()) => {
                 (self.kept, self.told) = (step, false);
                 self.context.reporter.event(&Event::Checkpoint { step });
@@ -293,7 +338,7 @@ impl<'a, R: Recipe> Trainer<'a, R> {
 
     /// The step to go on from: the checkpoint's, or 0. What is wrong with one is told: it costs time, but nothing else.
     fn resume(&mut self) -> Result<u64, NodeError> {
-        let Begin { checkpoint, is_old, damaged } = self.checkpoints.begin(&self.state(), self.context.device)?;
+        let Begin { checkpoint, is_old, damaged } = self.checkpoints.begin(&self.state())?;
         let step = checkpoint.as_ref().map_or(0, |found| found.step);
         if !damaged.is_empty() {
             let on = if step == 0 { "starts anew".into() } else { format!("goes on after step {step}") };

@@ -3,9 +3,10 @@
 mod adamw;
 mod average;
 mod clip;
+mod flat;
 mod schedule;
 
 pub use adamw::{AdamW, AdamWConfig};
-pub use average::update_average;
-pub use clip::{clip_gradients, gradient_norm, scale_gradients};
+pub use average::Average;
+pub use clip::gradient_norm;
 pub use schedule::{Decay, LrSchedule};

@@ -4,7 +4,7 @@ use crate::support::{assert_close, assert_within, fill, fixtures, input, sketch,
 use crate::unet::{Reference, formula_lora, gradients, reference};
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{Denoiser, Distance, Rollout, reward_loss};
-use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, clip_gradients};
+use hyper_flow_diffusion::optim::{AdamW, AdamWConfig};
 use hyper_flow_diffusion::rng::Rng;
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, Sampler, SchedulerConfig};
 use hyper_flow_diffusion::scores::{self, Brightness, Score};
@@ -108,7 +108,7 @@ fn step(delta: &Lora) -> Vec<(String, Tensor)> {
     let before: Vec<Tensor> = named.iter().map(|(_, tensor)| tensor.detach().copy()).collect();
     let config = AdamWConfig { weight_decay: 0.1, eps: 1e-3, ..AdamWConfig::default() };
     let mut optimiser = AdamW::new(named.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())), config);
-    clip_gradients(&optimiser.parameters(), 0.05);
+    optimiser.clip_gradients(0.05);
     optimiser.step(1e-2);
     named.into_iter().zip(before).map(|((name, tensor), before)| (name, tensor.detach() - before)).collect()
 }

@@ -7,7 +7,7 @@ use hyper_flow_diffusion::losses::{
     Consistency, Denoiser, Distance, Jumps, SnrWeighting, Weighting, contrastive_loss, denoising_loss,
     distribution_matching_loss, latent_consistency_jumps, reward_loss, trajectory_jumps,
 };
-use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, update_average};
+use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, Average};
 use hyper_flow_diffusion::schedulers::{NoiseSchedule, PredictionType, SchedulerConfig, SegmentDraw, SegmentGrid};
 use hyper_flow_diffusion::weights::read_tensors;
 use hyper_flow_diffusion::{Conditions, Tape};
@@ -207,6 +207,7 @@ fn three_steps_with_a_target_that_follows_the_student() {
         no_grad(|| average.shallow_clone().copy_(student));
     }
     let mut optimiser = adamw(share(&student), (0.9, 0.999));
+    let mut averages = Average::new(share(&average));
     let mut losses = Vec::new();
     for _ in 0..3 {
         optimiser.zero_grad();
@@ -214,8 +215,7 @@ fn three_steps_with_a_target_that_follows_the_student() {
         loss.backward();
         optimiser.step(0.03);
         losses.push(loss.detach());
-        let tensors = |named: &[(String, Tensor)]| named.iter().map(|(_, t)| t.shallow_clone()).collect::<Vec<_>>();
-        update_average(&mut tensors(&average), &tensors(&student), 0.6);
+        averages.follow(&optimiser, 0.6);
     }
     assert_close("losses", &Tensor::stack(&losses, 0), &expected["ema"]);
     assert_gradients(&gradients(&case.student), &expected["ema.grads"]);

@@ -51,7 +51,7 @@ fn twenty_steps_are_those_of_torch() {
         let mut norms = Vec::new();
         for step in 0..20 {
             set_gradients(&parameters, step);
-            norms.extend(max_norm.map(|most| clip_gradients(&optimiser.parameters(), most) as f32));
+            norms.extend(max_norm.map(|most| optimiser.clip_gradients(most) as f32));
             optimiser.step(lr);
             for (key, parameter) in &parameters {
                 let key = format!("{name}.{key}.{step}");
@@ -114,7 +114,8 @@ fn a_non_finite_gradient_shows_in_the_norm_and_is_left_alone() {
     let all: Vec<_> = parameters.iter().map(|(_, p)| p.shallow_clone()).collect();
     let _ = all[0].grad().get(0).fill_(f64::NAN);
     let before = all[1].grad().copy();
-    assert!(clip_gradients(&all, 1e-3).is_nan());
+    let mut optimiser = AdamW::new(parameters, AdamWConfig::default());
+    assert!(optimiser.clip_gradients(1e-3).is_nan());
     assert_eq!(all[1].grad(), before);
     assert_eq!(gradient_norm(&[]), 0.0);
 }
@@ -144,9 +145,38 @@ fn learning_rates_are_those_of_diffusers() {
 
 #[test]
 fn an_average_moves_by_what_the_decay_leaves() {
-    let mut averages = [Tensor::from_slice(&[1f32, -1.0]), Tensor::from_slice(&[0f32])];
-    let parameters = [Tensor::from_slice(&[2f32, 3.0]).set_requires_grad(true), Tensor::from_slice(&[4f32])];
-    update_average(&mut averages, &parameters, 0.75);
+    let leaf = |x: &[f32]| Tensor::from_slice(x).set_requires_grad(true);
+    // The second never has a gradient.
+    let parameters = [("a".to_owned(), leaf(&[2.0, 3.0])), ("b".to_owned(), leaf(&[4.0]))];
+    let averages = [Tensor::from_slice(&[1f32, -1.0]), Tensor::from_slice(&[0f32])];
+    let named =
+        |tensors: [&Tensor; 2]| ["a", "b"].map(String::from).into_iter().zip(tensors.map(Tensor::shallow_clone));
+    let mut average = Average::new(named([&averages[0], &averages[1]]));
+    let mut optimiser = AdamW::new(named([&parameters[0].1, &parameters[1].1]), AdamWConfig::default());
+    (&parameters[0].1 * 0.0).sum(Kind::Float).backward();
+    optimiser.step(0.0);
+    average.follow(&optimiser, 0.75);
     assert_eq!(averages, [Tensor::from_slice(&[1.25f32, 0.0]), Tensor::from_slice(&[1f32])]);
+    average.follow(&optimiser, 0.0);
+    assert_eq!(averages, [Tensor::from_slice(&[2f32, 3.0]), Tensor::from_slice(&[4f32])]);
     assert!(!averages[0].requires_grad());
+}
+
+#[test]
+fn parameters_lie_in_one_buffer_and_whoever_holds_them_sees_each_step() {
+    let parameters = parameters();
+    let held: Vec<_> = parameters.iter().map(|(_, p)| p.shallow_clone()).collect();
+    let mut optimiser = AdamW::new(parameters, AdamWConfig::default());
+    for step in 3..6 {
+        let before: Vec<_> = held.iter().map(|p| p.detach().copy()).collect();
+        optimiser.zero_grad();
+        held.iter().for_each(|p| (p * (step as f64)).sum(Kind::Float).backward());
+        optimiser.step(0.1);
+        for (now, before) in held.iter().zip(&before) {
+            assert!((now - before).abs().min().double_value(&[]) > 0.05);
+            assert_eq!(now.grad(), now.full_like(step as f64));
+        }
+    }
+    let distance = held[1].data_ptr() as usize - held[0].data_ptr() as usize;
+    assert_eq!(distance, 64, "twelve values, filled up to sixteen");
 }

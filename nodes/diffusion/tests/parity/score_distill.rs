@@ -4,7 +4,7 @@ use crate::losses::Case;
 use crate::support::{assert_close, fixtures, input, sketch, weight};
 use hyper_flow_diffusion::lora::{Adapters, Lora};
 use hyper_flow_diffusion::losses::{Scores, SnrWeighting, denoising_loss, score_loss};
-use hyper_flow_diffusion::optim::{AdamW, AdamWConfig, clip_gradients};
+use hyper_flow_diffusion::optim::{AdamW, AdamWConfig};
 use hyper_flow_diffusion::sample::Painter;
 use hyper_flow_diffusion::schedulers::{PredictionType, Sampler};
 use hyper_flow_diffusion::weights::read_tensors;
@@ -58,7 +58,7 @@ impl Trained {
     fn update(&mut self, loss: &Tensor) {
         self.optimiser.zero_grad();
         loss.backward();
-        clip_gradients(&self.optimiser.parameters(), 1.0);
+        self.optimiser.clip_gradients(1.0);
         self.optimiser.step(self.lr);
     }
 

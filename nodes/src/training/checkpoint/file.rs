@@ -118,9 +118,9 @@ impl Whole {
         Ok(Self { step: inside, file })
     }
 
-    /// Reads its tensors.
-    pub(super) fn read(self, device: Device) -> Result<Checkpoint, DiffusionError> {
-        let tensor = |key: &str| Ok((key.to_owned(), self.file.tensor(key, Kind::Float, device)?));
+    /// Reads its tensors, beside the device that has what they are copied into: there may be no room for both there.
+    pub(super) fn read(self) -> Result<Checkpoint, DiffusionError> {
+        let tensor = |key: &str| Ok((key.to_owned(), self.file.tensor(key, Kind::Float, Device::Cpu)?));
         let tensors: Result<_, DiffusionError> = self.file.keys().filter(|key| *key != STEP).map(tensor).collect();
         Ok(Checkpoint { step: self.step, tensors: tensors? })
     }

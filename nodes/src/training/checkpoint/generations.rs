@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hyper_flow_diffusion::DiffusionError;
 use hyper_flow_diffusion::weights::remove_partials;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use super::file::{self, BEGIN, Checkpoint, Name, Wanted, Whole};
 use crate::files;
@@ -47,11 +47,7 @@ impl Generations {
 
     /// Reads the newest that is whole and of this training, whose tensors have the names and shapes of `like`. Whatever else
     /// is in its place is set aside. What a kill left of one that was being written is removed.
-    pub(in super::super) fn begin(
-        &mut self,
-        like: &BTreeMap<String, Tensor>,
-        device: Device,
-    ) -> Result<Begin, DiffusionError> {
+    pub(in super::super) fn begin(&mut self, like: &BTreeMap<String, Tensor>) -> Result<Begin, DiffusionError> {
         self.remove_unfinished()?;
         let mut found = self.found()?;
         let wanted = Wanted { jobs: &self.jobs, steps: self.steps, like };
@@ -60,8 +56,8 @@ impl Generations {
             match Whole::find(&path, name, &wanted) {
                 Ok(whole) => {
                     self.kept = found.into_iter().map(|(_, path)| path).chain([path]).collect();
-                    // It is whole: what goes wrong now, as on a device without room, is no reason to set it aside.
-                    let checkpoint = Some(whole.read(device)?);
+                    // It is whole: what goes wrong now is no reason to set it aside.
+                    let checkpoint = Some(whole.read()?);
                     return Ok(Begin { checkpoint, is_old: name == Name::Old, damaged });
                 }
                 Err(error) => {

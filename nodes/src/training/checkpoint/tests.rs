@@ -49,7 +49,7 @@ fn both(folder: &Path) -> [PathBuf; 2] {
 
 /// The step that is gone on from, 0 without one, and what was said of those that were set aside.
 fn begin(folder: &Path) -> (u64, Vec<String>) {
-    let begin = generations(folder).begin(&tensors(0), Device::Cpu).unwrap();
+    let begin = generations(folder).begin(&tensors(0)).unwrap();
     let step = begin.checkpoint.map_or(0, |mut found| {
         assert_eq!(found.take("average/")["w"], tensors(found.step)["average/w"]);
         found.step
@@ -70,7 +70,7 @@ fn two_are_kept() {
     assert!(older.starts_with("checkpoint-00000002-") && newer.starts_with("checkpoint-00000003-"));
     assert_eq!(begin(folder.path()), (3, vec![]));
     let mut generations = generations(folder.path());
-    generations.begin(&tensors(0), Device::Cpu).unwrap();
+    generations.begin(&tensors(0)).unwrap();
     generations.write(4, tensors(4)).unwrap();
     assert_eq!(names(folder.path())[0], newer, "those of another life count");
     assert_eq!(names(folder.path()).len(), 2);
@@ -150,7 +150,7 @@ fn whatever_else_is_in_its_place_is_set_aside() {
             assert_eq!((step, damaged.len()), if twice { (0, 3) } else { (2, 1) }, "{what}: {damaged:?}");
             // What is set aside does not stay for ever, nor is it in the way of the next.
             let mut generations = generations(folder.path());
-            generations.begin(&tensors(0), Device::Cpu).unwrap();
+            generations.begin(&tensors(0)).unwrap();
             (3..=5).for_each(|step| generations.write(step, tensors(step)).unwrap());
             assert_tidy(folder.path());
             assert_eq!(begin(folder.path()), (5, vec![]), "{what}");
@@ -188,7 +188,7 @@ fn one_without_a_digest_is_gone_on_with_where_it_fits_and_there_is_none_with() {
     let folder = tempfile::tempdir().unwrap();
     write_old(folder.path(), 4, |_| ());
     let mut those = generations(folder.path());
-    let begin = those.begin(&tensors(0), Device::Cpu).unwrap();
+    let begin = those.begin(&tensors(0)).unwrap();
     assert_eq!((begin.checkpoint.unwrap().step, begin.is_old), (4, true));
     those.write(5, tensors(5)).unwrap();
     assert_eq!(names(folder.path()).len(), 2, "it is the older one of two");
@@ -196,7 +196,7 @@ fn one_without_a_digest_is_gone_on_with_where_it_fits_and_there_is_none_with() {
     assert_tidy(folder.path());
 
     write_old(folder.path(), 7, |_| ());
-    let begin = generations(folder.path()).begin(&tensors(0), Device::Cpu).unwrap();
+    let begin = generations(folder.path()).begin(&tensors(0)).unwrap();
     assert_eq!((begin.checkpoint.unwrap().step, begin.is_old), (6, false));
 }
 
@@ -247,7 +247,7 @@ fn what_cannot_be_written_takes_no_other() {
     let folder = kept();
     let before = names(folder.path());
     let mut generations = generations(folder.path());
-    generations.begin(&tensors(0), Device::Cpu).unwrap();
+    generations.begin(&tensors(0)).unwrap();
     // In the way of what is written first.
     fs::write(folder.path().join(format!("checkpoint.new.partial-{}", std::process::id())), "").unwrap();
     let error = generations.write(4, tensors(4)).unwrap_err();
@@ -299,8 +299,7 @@ fn on_a_full_disk_the_older_one_makes_room_and_the_last_one_stays() {
     let error = those.write(5, large(5)).unwrap_err();
     assert!(matches!(error, DiffusionError::Io { action: "write", .. }), "{error}");
     fs::remove_file(folder.join("other")).unwrap();
-    let step =
-        |those: &mut Generations| those.begin(&large(0), Device::Cpu).unwrap().checkpoint.map(|found| found.step);
+    let step = |those: &mut Generations| those.begin(&large(0)).unwrap().checkpoint.map(|found| found.step);
     assert_eq!(step(&mut those), Some(4));
     those.write(5, large(5)).unwrap();
     assert_eq!((step(&mut those), names(folder).len()), (Some(5), 2));
