@@ -15,6 +15,7 @@ use crate::commands::context::{Context, Format};
 use crate::completing;
 use crate::display::takes_controls;
 use crate::error::{self, Failure};
+use crate::output::Room;
 use crate::signals;
 
 /// Pipelines as code that distil diffusion models into few-step ones.
@@ -52,6 +53,9 @@ struct Global {
     /// Print only the names or values that were asked for; with `--json`, that is JSON as ever.
     #[arg(long, short, global = true)]
     quiet: bool,
+    /// All columns, rows and names, however wide and long it gets; into a pipe or a file, columns are never left out.
+    #[arg(long, global = true)]
+    wide: bool,
     /// When to colour.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
@@ -159,6 +163,7 @@ impl Global {
             store_is_named: self.store.is_some(),
             paranoid: self.paranoid,
             format,
+            room: Room::of_stdout(self.wide),
             color_stdout: self.color.on(stdout().is_terminal()),
             color_stderr: self.color.on(stderr().is_terminal()),
         }

@@ -26,7 +26,12 @@ pub enum Failure {
     /// The store cannot be written, and has to be. Exit code 3.
     Unwritable(RunError),
     /// Files in the store are altered, which the report told. Exit code 3.
-    Altered(usize),
+    Altered {
+        /// How many.
+        files: usize,
+        /// The command that sets them aside.
+        repair: String,
+    },
     /// The user interrupted, which the display has told. Exit code 130.
     Interrupted,
     /// Standard output could not be written. A pipe that nobody reads ends the command quietly, with exit
@@ -55,7 +60,7 @@ impl Failure {
         match self {
             Failure::Node => 1,
             Failure::User(_) => 2,
-            Failure::Store(_) | Failure::Unwritable(_) | Failure::Altered(_) => 3,
+            Failure::Store(_) | Failure::Unwritable(_) | Failure::Altered { .. } => 3,
             Failure::Interrupted => 130,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Output(_) | Failure::Events(_) => 3,
@@ -69,7 +74,7 @@ impl Failure {
             Failure::Node | Failure::Interrupted | Failure::Unread(_) => None,
             Failure::User(report) => Some(report),
             Failure::Unwritable(error) => Some(Report::new(error)),
-            Failure::Altered(files) => Some(Report::new(Altered(files))),
+            Failure::Altered { files, repair } => Some(Report::new(Altered { files, repair })),
             Failure::Store(error) => Some(Report::new(StoreFailed(error))),
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             Failure::Output(error) => Some(Report::new(OutputFailed(error))),
@@ -102,15 +107,22 @@ struct Usage {
 }
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("{0} files of the store are not as they were written")]
-#[diagnostic(help("`hyper-flow cache verify --repair` sets them aside, and the next run makes anew what it needs"))]
-struct Altered(usize);
+#[error("{files} files of the store are not as they were written")]
+#[diagnostic(help("`{repair}` sets them aside, and the next run makes anew what it needs"))]
+struct Altered {
+    files: usize,
+    repair: String,
+}
 
 /// What a plan says of a store that was named and is not there.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("there is no store at `{}`", .0.display())]
-#[diagnostic(severity(Warning), help("`hyper-flow run` makes it; is it another one that is meant?"))]
-pub(crate) struct NoStoreYet(pub(crate) PathBuf);
+#[error("there is no store at `{}`", .store.display())]
+#[diagnostic(severity(Warning), help("`{run}` makes it; is it another one that is meant?"))]
+pub(crate) struct NoStoreYet {
+    pub(crate) store: PathBuf,
+    /// The command that makes it.
+    pub(crate) run: String,
+}
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the store failed")]

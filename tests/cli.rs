@@ -9,6 +9,7 @@ mod command_line {
     mod editing;
     mod editor;
     mod failing;
+    mod fitting;
     mod foreign;
     mod hub;
     mod keeping;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use hyper_flow_cache::{GcPolicy, GcReport, Store, remove_tree};
 
+use crate::commands::again;
 use crate::commands::context::Context;
 use crate::commands::pins;
 use crate::commands::retention::Retention;
@@ -89,7 +90,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
             context.print(|output, out| output.collected(out, &report))
         }
         Command::Pins => {
-            let report = pins::list(&store, store.pins()?)?;
+            let report = pins::list(&store, store.pins()?, context)?;
             context.print(|output, out| output.pins(out, &report))
         }
         Command::Rebuild => {
@@ -103,7 +104,10 @@ fn verify(store: &Store, repair: bool, context: &Context) -> Result<(), Failure>
     let report = Verified { report: store.verify(repair)?, repaired: repair };
     context.print(|output, out| output.verified(out, &report))?;
     let altered = report.report.problems.len();
-    if altered > 0 && !repair { Err(Failure::Altered(altered)) } else { Ok(()) }
+    if altered == 0 || repair {
+        return Ok(());
+    }
+    Err(Failure::Altered { files: altered, repair: again::command(context, "cache", &["verify", "--repair"]) })
 }
 
 fn collect(store: &Store, gc: &Gc) -> Result<Collected, Failure> {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use hyper_flow_cache::{Store, StoreError};
 
+use crate::commands::again;
 use crate::error::{self, Failure, NoStoreYet};
-use crate::output::{Harmless, Output, output, standard};
+use crate::output::{Harmless, Output, Room, output, standard};
 use crate::pipeline::Finding;
 
 /// How results are printed.
@@ -31,6 +32,8 @@ pub struct Context {
     pub paranoid: bool,
     /// How results are printed.
     pub format: Format,
+    /// How wide results may be.
+    pub room: Room,
     /// Whether standard output takes colours.
     pub color_stdout: bool,
     /// Whether standard error takes colours.
@@ -56,7 +59,8 @@ impl Context {
     /// For what tells what a run would do: it would make the store that was named.
     pub(crate) fn warn_if_missing(&self, store: &Store) {
         if self.store_is_named && !store.is_there() && self.format == Format::Human {
-            error::print(&NoStoreYet(self.store.clone()), self.format, self.color_stderr);
+            let run = again::command(self, "run", &[]);
+            error::print(&NoStoreYet { store: self.store.clone(), run }, self.format, self.color_stderr);
         }
     }
 
@@ -81,7 +85,8 @@ impl Context {
 
     fn no_store(&self) -> Failure {
         let message = format!("there is no store at `{}`", self.store.display());
-        let help = "name another one with `--store` or HYPER_FLOW_STORE; `hyper-flow run` and `hyper-flow store init` make one";
+        let (run, init) = (again::command(self, "run", &[]), again::command(self, "store", &["init"]));
+        let help = format!("name another one with `--store` or HYPER_FLOW_STORE; `{run}` and `{init}` make one");
         Failure::usage(message, help)
     }
 
@@ -98,7 +103,7 @@ impl Context {
         &self,
         write: impl FnOnce(&dyn Output, &mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let output = output(self.format, self.color_stdout);
+        let output = output(self.format, self.color_stdout, self.room);
         let raw = match self.format {
             Format::Json => true,
             Format::Quiet => !stdout().is_terminal(),

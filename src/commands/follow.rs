@@ -12,7 +12,7 @@ use crate::display::{Region, takes_controls};
 use crate::error::Failure;
 use crate::output::report::{Logged, Step};
 use crate::output::units::named_number;
-use crate::output::{harmless, message, output, standard, step, width};
+use crate::output::{Room, harmless, message, output, standard, step};
 use crate::run::{NodeEvents, node_directory, untimed};
 use crate::runs::{self, Run};
 
@@ -69,6 +69,11 @@ pub(super) fn follow(what: &Following<'_>, context: &Context) -> Result<(), Fail
         }
         std::thread::sleep(OFTEN);
     }
+}
+
+/// The columns that the terminal has now.
+fn columns() -> usize {
+    Room::of_stdout(false).columns()
 }
 
 /// A file that grows.
@@ -182,7 +187,7 @@ impl<'a> Screen<'a> {
         for (name, value) in step.named() {
             let piece = format!("  {name} {}", named_number(&name, value));
             // What there is no room for is in the log.
-            if text.len() + piece.len() < width::columns() {
+            if text.len() + piece.len() < columns() {
                 text += &piece;
             }
         }
@@ -190,7 +195,7 @@ impl<'a> Screen<'a> {
     }
 
     fn tell_end(&self) -> Result<(), Failure> {
-        let report = (self.what.report)(width::columns());
+        let report = (self.what.report)(columns());
         let how = match report.ended.as_deref() {
             Some("node_ran") => "done",
             Some("node_failed") => "failed",
@@ -203,9 +208,9 @@ impl<'a> Screen<'a> {
     /// All curves, or as many as the terminal has rows for until they are the last.
     fn plot(&mut self, last: bool) -> Result<(), Failure> {
         self.drawn = Some(Instant::now());
-        let report = (self.what.report)(width::columns());
+        let report = (self.what.report)(columns());
         let mut text = Vec::new();
-        let shown = output(Format::Human, self.context.color_stdout).logged(&mut text, &report);
+        let shown = output(Format::Human, self.context.color_stdout, self.context.room).logged(&mut text, &report);
         shown.map_err(Failure::Output)?;
         let text = harmless(&String::from_utf8_lossy(&text), self.context.color_stdout).into_owned();
         match &mut self.region {

@@ -10,9 +10,9 @@ use crate::commands::again;
 use crate::commands::context::Context;
 use crate::commands::follow::{self, Following};
 use crate::commands::source::{self, Overriding};
+use crate::display::takes_controls;
 use crate::error::Failure;
 use crate::output::report::{Logged, Messages, Sheet, Steps};
-use crate::output::width;
 use crate::plan::{Planned, Provenance};
 use crate::run::{NodeEvents, Series, node_directory};
 use crate::runs::{self, Origin, Run};
@@ -57,7 +57,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     let found = search.found(args, context)?;
-    let report = logged(&store, &found, name, args.plot, width::columns());
+    let report = logged(&store, &found, name, args.plot, context.room.columns());
     context.print(|output, out| output.logged(out, &report))
 }
 
@@ -179,7 +179,7 @@ fn logged(store: &Store, found: &Found, name: &str, plot: bool, columns: usize) 
         named: (found.node != name).then(|| found.node.clone()),
         run: found.run.id(),
         went_on_from: runs[..runs.len() - 1].iter().map(|earlier| earlier.run.id()).collect(),
-        sheet: Sheet { columns, ascii: width::is_ascii() },
+        sheet: Sheet { columns, ascii: !takes_controls() },
         plot,
         running: runs::goes_on(store, &found.run.id()) && !follow::is_over(&events),
         ..Logged::default()

@@ -52,26 +52,27 @@ pub(super) fn pin(
         Some(name) => checked(name)?.to_owned(),
         None => format!("{}-{}", file_name(node), &record.key.short()[..6]),
     };
-    let note = Note {
+    let said = Note {
         node: node.clone(),
         pipeline: Origin::of(file, &store).path().to_string_lossy().into_owned(),
         pinned: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
-    let pin = Pin { name, key: record.key, note: serde_json::to_value(note).expect("a note is plain JSON") };
+    let pin = Pin { name, key: record.key, note: serde_json::to_value(said).expect("a note is plain JSON") };
     if let Some(other) = store.pins()?.into_iter().find(|other| other.name == pin.name && other.key != pin.key) {
-        let message = format!("`{}` is the name of another artifact, of {}", pin.name, describe(&store, other)?.node);
+        let message = format!("`{}` is the name of another artifact, of {}", pin.name, note(&other).node);
         return Err(Failure::usage(
             message,
             format!("use another name, or `{}` first", again::command(context, "unpin", &[&pin.name])),
         ));
     }
     store.pin(&pin)?;
-    Ok(list(&store, vec![pin])?)
+    Ok(list(&store, vec![pin], context)?)
 }
 
 /// As they are told.
-pub(super) fn list(store: &Store, pins: Vec<Pin>) -> Result<Pins, StoreError> {
-    Ok(Pins { pins: pins.into_iter().map(|pin| describe(store, pin)).collect::<Result<_, _>>()? })
+pub(super) fn list(store: &Store, pins: Vec<Pin>, context: &Context) -> Result<Pins, StoreError> {
+    let pins = pins.into_iter().map(|pin| describe(store, pin, context)).collect::<Result<_, _>>()?;
+    Ok(Pins { pins, again: again::command(context, "pin", &["NODE"]) })
 }
 
 /// The record that a word like `@name` means.
@@ -94,10 +95,15 @@ pub(super) fn unmarked(word: &str) -> &str {
     word.strip_prefix(MARK).unwrap_or(word)
 }
 
-fn describe(store: &Store, pin: Pin) -> Result<Pinned, StoreError> {
-    let note: Note = serde_json::from_value(pin.note).unwrap_or_default();
+fn describe(store: &Store, pin: Pin, context: &Context) -> Result<Pinned, StoreError> {
+    let Note { node, pipeline, pinned } = note(&pin);
     let bytes = store.record(&pin.key)?.map(|record| record.bytes);
-    Ok(Pinned { name: pin.name, node: note.node, pipeline: note.pipeline, key: pin.key, bytes, pinned: note.pinned })
+    let release = again::command(context, "unpin", &[&pin.name]);
+    Ok(Pinned { name: pin.name, node, pipeline, key: pin.key, bytes, pinned, release })
+}
+
+fn note(pin: &Pin) -> Note {
+    serde_json::from_value(pin.note.clone()).unwrap_or_default()
 }
 
 /// It becomes the name of a file, and a word on command lines.

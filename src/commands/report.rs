@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::commands::again;
 use crate::commands::context::{Context, Format};
 use crate::error::Failure;
 use crate::output::units;
@@ -30,7 +31,8 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let run = runs::find(&store, None, args.run.as_deref().unwrap_or("last")).map_err(Failure::user)?;
     let page = RunPage::of(&run, &store).ok_or_else(|| {
         let message = format!("run {} does not say what was run", run.id());
-        Failure::usage(message, "its `run.json` is damaged; `hyper-flow report RUN` reports another one")
+        let other = again::command(context, "report", &["RUN"]);
+        Failure::usage(message, format!("its `run.json` is damaged; `{other}` reports another one"))
     })?;
     let report = report(page, &store);
     if args.output.as_os_str() == "-" {

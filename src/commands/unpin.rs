@@ -25,7 +25,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let store = context.existing_store()?;
     let gone = named(args, &store, context)?;
     gone.iter().try_for_each(|pin| store.unpin(&pin.name))?;
-    let report = pins::list(&store, gone)?;
+    let report = pins::list(&store, gone, context)?;
     context.print(|output, out| output.unpinned(out, &report))
 }
 

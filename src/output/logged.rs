@@ -5,11 +5,60 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 
+use hyper_flow_spec::Memory;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::run::Series;
+
+/// A node's run.
+#[derive(Debug, Default, Serialize)]
+pub struct Logged {
+    /// The node.
+    pub node: String,
+    /// The run.
+    pub run: String,
+    /// What the node is called there, if it is called otherwise now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
+    /// The runs that it went on from, the first one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub went_on_from: Vec<String>,
+    /// Where all of its log is.
+    pub directory: PathBuf,
+    /// How it ended: `node_ran`, `node_failed`, `node_interrupted`; none while it goes on, or if the engine was killed.
+    pub ended: Option<String>,
+    /// Whether it goes on.
+    pub running: bool,
+    /// How long it took, if it was done.
+    pub seconds: Option<f64>,
+    /// The most memory that its worker has had, as far as it said.
+    pub memory: Option<Memory>,
+    /// What it and the engine said, in order.
+    pub messages: Messages,
+    /// Its training steps, from the first on.
+    pub steps: Steps,
+    /// What its numbers are shown on.
+    #[serde(skip)]
+    pub sheet: Sheet,
+    /// Whether they are drawn.
+    #[serde(skip)]
+    pub plot: bool,
+    /// What it printed on standard output, of a `Command`.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
+}
+
+/// What tables and curves are fitted to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sheet {
+    /// Columns of text.
+    pub columns: usize,
+    /// Whether it shows no more than ASCII.
+    pub ascii: bool,
+}
 
 /// What a node and the engine said, in order. As JSON, a list of texts.
 #[derive(Debug, Clone, Default)]

@@ -7,14 +7,15 @@ pub mod evaluation;
 mod harmless;
 mod human;
 mod json;
+mod kept;
 mod logged;
+mod past;
 mod quiet;
 pub mod report;
 mod room;
 mod shown;
 mod sink;
 mod standard;
-pub(crate) mod width;
 
 pub(crate) use ask::ask;
 pub(crate) use evaluation::evaluation;

@@ -26,6 +26,16 @@ impl Room {
         Room { columns: Some(columns), wide: false }
     }
 
+    /// Of what is drawn: as the terminal, however much is wanted.
+    pub(crate) fn columns(self) -> usize {
+        self.columns.unwrap_or(USUAL)
+    }
+
+    /// Of rows, which are whole where tables are.
+    pub(crate) fn rows(self) -> usize {
+        self.table().map_or(usize::MAX, |_| self.text())
+    }
+
     /// Whether all is wanted, however much it is.
     pub(crate) fn is_wide(self) -> bool {
         self.wide

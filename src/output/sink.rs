@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::Room;
 use super::human::Human;
 use super::json::Json;
 use super::quiet::Quiet;
@@ -59,9 +60,9 @@ pub trait Output {
 }
 
 /// The output of a format.
-pub fn output(format: Format, color: bool) -> Box<dyn Output> {
+pub fn output(format: Format, color: bool, room: Room) -> Box<dyn Output> {
     match format {
-        Format::Human => Box::new(Human::new(color)),
+        Format::Human => Box::new(Human::new(color, room)),
         Format::Json => Box::new(Json),
         Format::Quiet => Box::new(Quiet),
     }

@@ -45,7 +45,7 @@ fn a_store_that_is_named_must_be_there_but_for_a_run() {
     insta::assert_snapshot!(scene.fails("ls --store typo"), @r"
     exit 2
       × there is no store at `typo`
-      help: name another one with `--store` or HYPER_FLOW_STORE; `hyper-flow run` and `hyper-flow store init` make one
+      help: name another one with `--store` or HYPER_FLOW_STORE; `hyper-flow run --store typo` and `hyper-flow store init --store typo` make one
     ");
     // What a run would do can be told, and it would make it.
     for line in ["plan", "why a", "run --dry-run"] {

@@ -16,6 +16,7 @@ mod lab;
 mod limits;
 mod live;
 mod logs;
+mod measured;
 mod orphans;
 mod pty;
 mod room;

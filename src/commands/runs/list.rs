@@ -1,7 +1,6 @@
 //! `hyper-flow runs`, without more.
 
 use std::collections::BTreeMap;
-use std::io::stdout;
 use std::path::PathBuf;
 
 use hyper_flow_cache::{Store, StoreError};
@@ -41,8 +40,7 @@ pub(super) fn execute(args: &Filter, context: &Context) -> Result<(), Failure> {
     let pasts = found.iter().take(limit).filter_map(Past::of);
     let runs = pasts.map(|past| listed(past, &names, &store)).collect::<Result<_, StoreError>>()?;
     let older = found.len().saturating_sub(limit);
-    let columns = rustix::termios::tcgetwinsize(stdout()).ok().map(|size| usize::from(size.ws_col));
-    let report = ListedRuns { runs, older, columns: columns.filter(|columns| *columns > 0) };
+    let report = ListedRuns { runs, older };
     context.print(|output, out| output.runs(out, &report))
 }
 

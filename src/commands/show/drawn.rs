@@ -89,7 +89,7 @@ pub(super) fn open(report: &Shown) -> Result<(), Failure> {
             let why = report.uncopied.as_deref().unwrap_or("the artifact has none");
             return Err(Failure::usage(
                 format!("there is no picture to open: {why}"),
-                "`hyper-flow show` lists its files",
+                format!("`{}` lists its files", report.again),
             ));
         }
         [one] => one.as_path(),

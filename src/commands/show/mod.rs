@@ -14,7 +14,6 @@ use crate::commands::pins;
 use crate::commands::source::{self, Overriding};
 use crate::commands::{again, artifact};
 use crate::error::Failure;
-use crate::output::Room;
 use crate::pictures::Wanted;
 use report::Subject;
 
@@ -37,9 +36,6 @@ pub struct Args {
     words: Vec<String>,
     #[command(flatten)]
     overriding: Overriding,
-    /// All columns, rows and names, however wide and long it gets.
-    #[arg(long)]
-    wide: bool,
     /// How pictures are drawn. Into a pipe or a file, nothing is.
     #[arg(long, value_name = "HOW", default_value = "auto", env = "HYPER_FLOW_PICTURES")]
     pictures: Wanted,
@@ -104,7 +100,7 @@ impl Args {
         if let Some(path) = path {
             return content::content(store, record, path, self.pictures, context);
         }
-        let report = report::report(store, record, subject(store, record)?, Room::of_stdout(self.wide))?;
+        let report = report::report(store, record, subject(store, record)?, context.room)?;
         context.print(|output, out| output.shown(out, &report))?;
         if context.format == Format::Human {
             drawn::draw(store, record, &report, self.pictures, context)?;

@@ -2,13 +2,10 @@
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr;
-
-use super::Paint;
 use super::curve::curves;
 use super::plot::plot;
-use super::table::Table;
 use super::units::{memory, named_number, seconds};
+use super::{Column, Fitted, Paint};
 use crate::output::harmless;
 use crate::output::report::{Logged, Sheet, Step, Steps};
 
@@ -59,18 +56,17 @@ fn steps(out: &mut dyn Write, paint: Paint, steps: &Steps, sheet: Sheet) -> io::
     let mut indices: Vec<usize> = (0..=shown).map(|i| i * last / shown).collect();
     indices.dedup();
     let steps = steps.at(&indices);
-    let mut names: Vec<String> =
-        steps.last().map(Step::named).unwrap_or_default().into_iter().map(|(name, _)| name).collect();
-    let rest = names.split_off(room(&steps, &names, sheet.columns));
-    let mut table = Table::default().right(0..=names.len());
-    table.push(std::iter::once("step".to_owned()).chain(names.iter().map(|name| harmless(name, false).into_owned())));
-    for step in &steps {
-        table.push(std::iter::once(count(step)).chain(names.iter().map(|name| cell(step, name))));
-    }
-    table.write(out, "  ", |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })?;
-    match rest.is_empty() {
-        true => Ok(()),
-        false => writeln!(out, "{}", paint.dim(&format!("  and {}: see --plot or --json", rest.join(", ")))),
+    let names = steps.last().map(Step::named).unwrap_or_default().into_iter().map(|(name, _)| name);
+    let column = |(rank, name): (usize, String)| {
+        Column::numbers(&harmless(&name, false), rank, steps.iter().map(|step| cell(step, &name)))
+    };
+    let first = Column::numbers("step", 0, steps.iter().map(count));
+    let columns = std::iter::once(first).chain(names.enumerate().map(column)).collect();
+    let table = Fitted::of(columns, Some(sheet.columns));
+    table.plain(out, paint)?;
+    match table.left_out.as_slice() {
+        [] => Ok(()),
+        rest => writeln!(out, "{}", paint.dim(&format!("  and {}: see --plot or --json", rest.join(", ")))),
     }
 }
 
@@ -81,15 +77,4 @@ fn count(step: &Step) -> String {
 fn cell(step: &Step, name: &str) -> String {
     let found = step.named().into_iter().find(|(known, _)| known == name);
     found.map_or("-".to_owned(), |(name, value)| named_number(&name, value))
-}
-
-/// How many columns of numbers fit, at least one.
-fn room(steps: &[Step], names: &[String], columns: usize) -> usize {
-    let first = steps.iter().map(|step| 2 + count(step).width()).max().unwrap_or(0);
-    let width = |name: &String| 2 + steps.iter().map(|step| cell(step, name).width()).fold(name.width(), usize::max);
-    let ends = names.iter().scan(first, |end, name| {
-        *end += width(name);
-        Some(*end)
-    });
-    ends.take_while(|end| *end <= columns).count().max(1).min(names.len())
 }

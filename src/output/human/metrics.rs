@@ -24,14 +24,8 @@ pub(super) fn metrics(out: &mut dyn Write, paint: Paint, found: &Value, report: 
     match rows.as_deref() {
         Some(rows @ [_, ..]) => {
             let table = Fitted::of(columns(rows), report.room.table());
-            table.write(out, |_| false, |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })?;
-            if !table.left_out.is_empty() {
-                writeln!(
-                    out,
-                    "  {}",
-                    paint.dim(&format!("there is no room for {}: `--wide`", table.left_out.join(", ")))
-                )?;
-            }
+            table.plain(out, paint)?;
+            table.rest(out, paint)?;
             beside(out, paint, found, report)
         }
         _ => writeln!(out, "  {found:#}"),

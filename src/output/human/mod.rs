@@ -14,7 +14,6 @@ mod printer;
 mod runs;
 mod shown;
 mod store;
-mod table;
 pub(crate) mod units;
 
 pub(crate) use fitted::{Column, Fitted};

@@ -2,16 +2,16 @@
 
 use std::io::{self, Write};
 
-use super::Paint;
-use super::table::Table;
 use super::units::{ago, bytes};
-use crate::output::report::{Forgotten, Pins};
+use super::{Column, Fitted, Paint};
+use crate::output::Room;
+use crate::output::report::{Forgotten, Pinned, Pins};
 
 pub(super) fn pinned(out: &mut dyn Write, report: &Pins) -> io::Result<()> {
     for pin in &report.pins {
         let size = pin.bytes.map_or_else(String::new, |size| format!(" ({})", bytes(size)));
         let name = &pin.name;
-        writeln!(out, "the artifact of {}{size} is kept as @{name}, until `hyper-flow unpin {name}`", pin.node)?;
+        writeln!(out, "the artifact of {}{size} is kept as @{name}, until `{}`", pin.node, pin.release)?;
     }
     Ok(())
 }
@@ -20,17 +20,22 @@ pub(super) fn unpinned(out: &mut dyn Write, report: &Pins) -> io::Result<()> {
     report.pins.iter().try_for_each(|pin| writeln!(out, "@{}, of {}, is pinned no longer", pin.name, pin.node))
 }
 
-pub(super) fn pins(out: &mut dyn Write, paint: Paint, report: &Pins) -> io::Result<()> {
+pub(super) fn pins(out: &mut dyn Write, paint: Paint, room: Room, report: &Pins) -> io::Result<()> {
     if report.pins.is_empty() {
-        return writeln!(out, "nothing is pinned; `hyper-flow pin NODE` does it");
+        return writeln!(out, "nothing is pinned; `{}` does it", report.again);
     }
-    let mut table = Table::new(["PIN", "NODE", "PIPELINE", "SIZE", "KEY", "PINNED"]).right([3]);
-    for pin in &report.pins {
-        let size = pin.bytes.map_or_else(|| "lost".to_owned(), bytes);
-        let (node, pipeline) = (pin.node.clone(), pin.pipeline.clone());
-        table.push([format!("@{}", pin.name), node, pipeline, size, pin.key.short(), ago(pin.pinned)]);
-    }
-    table.write(out, "", |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })
+    let cells = |text: &dyn Fn(&Pinned) -> String| report.pins.iter().map(text).collect::<Vec<_>>();
+    let columns = vec![
+        Column::words("PIN", cells(&|pin| format!("@{}", pin.name))),
+        Column::text("NODE", cells(&|pin| pin.node.clone())),
+        Column::text("PIPELINE", cells(&|pin| pin.pipeline.clone())),
+        Column::numbers("SIZE", 1, cells(&|pin| pin.bytes.map_or_else(|| "lost".to_owned(), bytes))),
+        Column::words("KEY", cells(&|pin| pin.key.short())).rank(3),
+        Column::words("PINNED", cells(&|pin| ago(pin.pinned))).rank(2),
+    ];
+    let table = Fitted::list(columns, room);
+    table.plain(out, paint)?;
+    table.rest(out, paint)
 }
 
 pub(super) fn forgotten(out: &mut dyn Write, report: &Forgotten) -> io::Result<()> {

@@ -2,23 +2,28 @@
 
 use std::io::{self, Write};
 
-use super::Paint;
-use super::table::Table;
+use super::shown::hanging;
 use super::units::{ago, bytes, memory, seconds};
+use super::{Column, Fitted, Paint};
+use crate::output::Room;
 use crate::output::report::{Listed, ListedNode, NodeState, Planned, Why};
 use crate::plan::{Provenance, State, attempted};
 use crate::runs::Attempted;
 
-pub(super) fn planned(out: &mut dyn Write, paint: Paint, report: &Planned) -> io::Result<()> {
-    let mut table = Table::default();
-    for node in &report.nodes {
-        table.push([word(node.state), &node.name, node.kind, &node.reason].map(str::to_owned));
-    }
-    table.write(out, "", |row, column, cell| match (column, report.nodes[row].state) {
-        (0, state) => paint.state(state, cell),
-        (2, _) | (_, State::Cached) => paint.dim(cell),
+pub(super) fn planned(out: &mut dyn Write, paint: Paint, room: Room, report: &Planned) -> io::Result<()> {
+    let cells = |text: &dyn Fn(&NodeState) -> String| report.nodes.iter().map(text).collect::<Vec<_>>();
+    let columns = vec![
+        Column::words("state", cells(&|node| word(node.state).to_owned())),
+        Column::text("node", cells(&|node| node.name.clone())),
+        Column::words("kind", cells(&|node| node.kind.to_owned())).rank(1),
+        Column::text("reason", cells(&|node| node.reason.clone())),
+    ];
+    let paint_cell = |row: usize, name: &str, cell: &str| match (name, report.nodes[row - 1].state) {
+        ("state", state) => paint.state(state, cell),
+        ("kind", _) | (_, State::Cached) => paint.dim(cell),
         _ => cell.to_owned(),
-    })?;
+    };
+    Fitted::bare(columns, room, "").write(out, |_| false, paint_cell)?;
     writeln!(out, "{}", paint.bold(&format!("{}: {}", report.pipeline, totals(&report.nodes))))
 }
 
@@ -49,18 +54,18 @@ fn standing(node: &ListedNode) -> &'static str {
     }
 }
 
-pub(super) fn why(out: &mut dyn Write, paint: Paint, report: &Why) -> io::Result<()> {
+pub(super) fn why(out: &mut dyn Write, paint: Paint, room: Room, report: &Why) -> io::Result<()> {
     let node = &report.node;
     let state = paint.state(node.state, word(node.state));
     writeln!(out, "{} ({}): {state}", paint.bold(&node.name), node.kind)?;
     if let Some(attempt) = node.attempt.as_ref().filter(|_| !report.causes.is_empty()) {
-        writeln!(out, "  {}", attempted(attempt))?;
+        hanging(out, room, &attempted(attempt))?;
     }
     for cause in &report.causes {
-        writeln!(out, "  {}", cause.text)?;
+        hanging(out, room, &cause.text)?;
     }
     if report.causes.is_empty() {
-        writeln!(out, "  {}", node.reason)?;
+        hanging(out, room, &node.reason)?;
     }
     let message = node.attempt.iter().filter_map(|attempt| attempt.message.as_deref());
     message.flat_map(|text| text.lines().skip(1)).try_for_each(|line| writeln!(out, "    {line}"))?;
@@ -71,7 +76,7 @@ pub(super) fn why(out: &mut dyn Write, paint: Paint, report: &Why) -> io::Result
         writeln!(out, "  key {key}")?;
     }
     match &report.made {
-        Some(made) => writeln!(out, "  made {}", provenance(made)),
+        Some(made) => hanging(out, room, &format!("made {}", provenance(made))),
         None => Ok(()),
     }
 }
@@ -90,23 +95,24 @@ pub(super) fn provenance(made: &Provenance) -> String {
     text
 }
 
-pub(super) fn listed(out: &mut dyn Write, paint: Paint, report: &Listed) -> io::Result<()> {
-    let mut table = Table::new(["NODE", "KIND", "ARTIFACT", "STATE", "SIZE", "KEY", "USED"]).right([4]);
+pub(super) fn listed(out: &mut dyn Write, paint: Paint, room: Room, report: &Listed) -> io::Result<()> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    for node in &report.nodes {
-        table.push([
-            node.name.clone(),
-            node.kind.to_owned(),
-            node.output.to_string(),
-            standing(node).to_owned(),
-            or_dash(node.bytes.map(bytes)),
-            or_dash(node.key.map(|key| key.short())),
-            or_dash(node.used.map(ago)),
-        ]);
-    }
-    table.write(out, "", |row, column, cell| match (row, column) {
+    let cells = |text: &dyn Fn(&ListedNode) -> String| report.nodes.iter().map(text).collect::<Vec<_>>();
+    let columns = vec![
+        Column::text("NODE", cells(&|node| node.name.clone())),
+        Column::words("KIND", cells(&|node| node.kind.to_owned())).rank(2),
+        Column::words("ARTIFACT", cells(&|node| node.output.to_string())).rank(3),
+        Column::words("STATE", cells(&|node| standing(node).to_owned())),
+        Column::numbers("SIZE", 1, cells(&|node| or_dash(node.bytes.map(bytes)))),
+        Column::words("KEY", cells(&|node| or_dash(node.key.map(|key| key.short())))).rank(5),
+        Column::words("USED", cells(&|node| or_dash(node.used.map(ago)))).rank(4),
+    ];
+    let table = Fitted::list(columns, room);
+    let paint_cell = |row: usize, name: &str, cell: &str| match (row, name) {
         (0, _) => paint.dim(cell),
-        (row, 3) => paint.state(report.nodes[row - 1].state, cell),
+        (row, "STATE") => paint.state(report.nodes[row - 1].state, cell),
         _ => cell.to_owned(),
-    })
+    };
+    table.write(out, |_| false, paint_cell)?;
+    table.rest(out, paint)
 }

@@ -3,30 +3,31 @@
 use std::io::{self, Write};
 
 use super::{Paint, compare, log, node, pins, plan, runs, shown, store};
-use crate::output::Output;
 use crate::output::report::{
     Collected, Compared, Drawn, Exported, Forgotten, Initialised, Listed, ListedRuns, Logged, Pins, Planned, Rebuilt,
     RunPath, Shown, ShownRun, Stored, Verified, Why,
 };
+use crate::output::{Output, Room};
 
 /// Prints for people.
 pub(in crate::output) struct Human {
     paint: Paint,
+    room: Room,
 }
 
 impl Human {
-    pub(in crate::output) fn new(color: bool) -> Human {
-        Human { paint: Paint::new(color) }
+    pub(in crate::output) fn new(color: bool, room: Room) -> Human {
+        Human { paint: Paint::new(color), room }
     }
 }
 
 impl Output for Human {
     fn planned(&self, out: &mut dyn Write, report: &Planned) -> io::Result<()> {
-        plan::planned(out, self.paint, report)
+        plan::planned(out, self.paint, self.room, report)
     }
 
     fn why(&self, out: &mut dyn Write, report: &Why) -> io::Result<()> {
-        plan::why(out, self.paint, report)
+        plan::why(out, self.paint, self.room, report)
     }
 
     fn drawn(&self, out: &mut dyn Write, report: &Drawn) -> io::Result<()> {
@@ -34,7 +35,7 @@ impl Output for Human {
     }
 
     fn listed(&self, out: &mut dyn Write, report: &Listed) -> io::Result<()> {
-        plan::listed(out, self.paint, report)
+        plan::listed(out, self.paint, self.room, report)
     }
 
     fn shown(&self, out: &mut dyn Write, report: &Shown) -> io::Result<()> {
@@ -58,7 +59,7 @@ impl Output for Human {
     }
 
     fn pins(&self, out: &mut dyn Write, report: &Pins) -> io::Result<()> {
-        pins::pins(out, self.paint, report)
+        pins::pins(out, self.paint, self.room, report)
     }
 
     fn forgotten(&self, out: &mut dyn Write, report: &Forgotten) -> io::Result<()> {
@@ -66,7 +67,7 @@ impl Output for Human {
     }
 
     fn stored(&self, out: &mut dyn Write, report: &Stored) -> io::Result<()> {
-        store::stored(out, self.paint, report)
+        store::stored(out, self.paint, self.room, report)
     }
 
     fn verified(&self, out: &mut dyn Write, report: &Verified) -> io::Result<()> {
@@ -74,7 +75,7 @@ impl Output for Human {
     }
 
     fn collected(&self, out: &mut dyn Write, report: &Collected) -> io::Result<()> {
-        store::collected(out, self.paint, report)
+        store::collected(out, self.paint, self.room, report)
     }
 
     fn rebuilt(&self, out: &mut dyn Write, report: &Rebuilt) -> io::Result<()> {
@@ -82,15 +83,15 @@ impl Output for Human {
     }
 
     fn runs(&self, out: &mut dyn Write, report: &ListedRuns) -> io::Result<()> {
-        runs::listed(out, self.paint, report)
+        runs::listed(out, self.paint, self.room, report)
     }
 
     fn run_shown(&self, out: &mut dyn Write, report: &ShownRun) -> io::Result<()> {
-        runs::shown(out, self.paint, report)
+        runs::shown(out, self.paint, self.room, report)
     }
 
     fn compared(&self, out: &mut dyn Write, report: &Compared) -> io::Result<()> {
-        compare::compared(out, self.paint, report)
+        compare::compared(out, self.paint, self.room, report)
     }
 
     fn run_path(&self, out: &mut dyn Write, report: &RunPath) -> io::Result<()> {

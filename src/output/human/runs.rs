@@ -2,57 +2,55 @@
 
 use std::io::{self, Write};
 
-use super::Paint;
-use super::table::Table;
+use super::shown::{Rows, plain_rows};
 use super::units::{ago, number, seconds};
+use super::{Column, Fitted, Paint};
+use crate::output::Room;
 use crate::output::report::{Final, ListedRun, ListedRuns, RunPath, ShownRun};
 use crate::runs::{Description, Ending, PastNode, Status};
 
-pub(super) fn listed(out: &mut dyn Write, paint: Paint, report: &ListedRuns) -> io::Result<()> {
+pub(super) fn listed(out: &mut dyn Write, paint: Paint, room: Room, report: &ListedRuns) -> io::Result<()> {
     if report.runs.is_empty() {
         return writeln!(out, "no run is kept yet");
     }
-    let mut table = Table::new(["RUN", "WHEN", "PIPELINE", "CHANGED", "RESULT", "TIME", "NUMBERS"]);
-    for run in &report.runs {
-        table.push(row(run));
-    }
-    if let Some(columns) = report.columns {
-        // The last column has what is dearest of the rest.
-        table.fit(columns, &[4, 3, 6, 2]);
-    }
-    table.write(out, "", |row, column, cell| match (row, column) {
+    let cells = |text: &dyn Fn(&ListedRun) -> String| report.runs.iter().map(text).collect::<Vec<_>>();
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let columns = vec![
+        Column::words("RUN", cells(&|run| run.short.clone())),
+        Column::words("WHEN", cells(&|run| or_dash(run.started.map(|time| ago(time as u64))))).rank(2),
+        Column::text("PIPELINE", cells(&|run| run.pipeline.clone())),
+        Column::text("CHANGED", cells(&|run| or_dash(changed(run)))),
+        Column::text("RESULT", cells(&result)),
+        Column::words("TIME", cells(&|run| or_dash(run.seconds.map(seconds)))).rank(1),
+        Column::text("NUMBERS", cells(&|run| run.finals.iter().map(told).collect::<Vec<_>>().join(", "))),
+    ];
+    let table = Fitted::list(columns, room);
+    let paint_cell = |row: usize, name: &str, cell: &str| match (row, name) {
         (0, _) => paint.dim(cell),
-        (row, 4) => paint.ending(report.runs[row - 1].ending, cell),
+        (row, "RESULT") => paint.ending(report.runs[row - 1].ending, cell),
         _ => cell.to_owned(),
-    })?;
+    };
+    table.write(out, |_| false, paint_cell)?;
+    table.rest(out, paint)?;
     match report.older {
         0 => Ok(()),
         older => writeln!(out, "{}", paint.dim(&format!("and {older} older: `--all`"))),
     }
 }
 
-fn row(run: &ListedRun) -> [String; 7] {
-    let changed = changed(&run.targets, &run.set, run.params.is_some());
-    let result = match &run.what {
+fn result(run: &ListedRun) -> String {
+    match &run.what {
         Some(what) => format!("{}: {what}", word(run.ending)),
         None => word(run.ending).to_owned(),
-    };
-    [
-        run.short.clone(),
-        run.started.map_or_else(|| "-".to_owned(), |time| ago(time as u64)),
-        run.pipeline.clone(),
-        if changed.is_empty() { "-".to_owned() } else { changed },
-        result,
-        run.seconds.map_or_else(|| "-".to_owned(), seconds),
-        run.finals.iter().map(told).collect::<Vec<_>>().join(", "),
-    ]
+    }
 }
 
 /// What was not as the file says.
-fn changed(targets: &[String], set: &[String], params: bool) -> String {
-    let params = params.then(|| "--params".to_owned());
-    let targets = (!targets.is_empty()).then(|| format!("only {}", targets.join(" ")));
-    set.iter().cloned().chain(params).chain(targets).collect::<Vec<_>>().join(", ")
+fn changed(run: &ListedRun) -> Option<String> {
+    let params = run.params.is_some().then(|| "--params".to_owned());
+    let targets = (!run.targets.is_empty()).then(|| format!("only {}", run.targets.join(" ")));
+    let changes: Vec<String> = run.set.iter().cloned().chain(params).chain(targets).collect();
+    (!changes.is_empty()).then(|| changes.join(", "))
 }
 
 /// `unified frechet 11.99 / 6.260 in 1 / 2 steps`, `teacher loss 0.0123`.
@@ -74,28 +72,39 @@ fn word(ending: Ending) -> &'static str {
     }
 }
 
-pub(super) fn shown(out: &mut dyn Write, paint: Paint, report: &ShownRun) -> io::Result<()> {
+pub(super) fn shown(out: &mut dyn Write, paint: Paint, room: Room, report: &ShownRun) -> io::Result<()> {
     let past = &report.past;
     let ending = paint.ending(past.course.ending, word(past.course.ending));
     let took = report.seconds.map_or_else(String::new, |took| format!(" in {}", seconds(took)));
     writeln!(out, "{} of {}: {ending}{took}", paint.bold(&past.id), past.asked.name)?;
-    about(report).write(out, "  ", |_, column, cell| if column == 0 { paint.dim(cell) } else { cell.to_owned() })?;
-    let mut table = Table::new(["NODE", "KIND", "STATE", "TIME", "KEY", ""]);
-    past.course.nodes.iter().for_each(|node| table.push(node_row(node)));
-    table.write(out, "", |row, column, cell| match (row, column) {
+    plain_rows(out, paint, room, &about(report))?;
+    let cells = |text: &dyn Fn(&PastNode) -> String| past.course.nodes.iter().map(text).collect::<Vec<_>>();
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let columns = vec![
+        Column::text("NODE", cells(&|node| node.name.clone())),
+        Column::words("KIND", cells(&|node| or_dash(node.kind.clone()))).rank(1),
+        Column::words("STATE", cells(&|node| state(&node.status).to_owned())),
+        Column::words("TIME", cells(&|node| or_dash(node.seconds().map(seconds)))).rank(2),
+        Column::words("KEY", cells(&|node| or_dash(node.key.map(|key| key.short())))).rank(3),
+        Column::text("", cells(&remark)),
+    ];
+    let table = Fitted::list(columns, room);
+    let paint_cell = |row: usize, name: &str, cell: &str| match (row, name) {
         (0, _) => paint.dim(cell),
-        (row, 2) => paint.status(&past.course.nodes[row - 1].status, cell),
+        (row, "STATE") => paint.status(&past.course.nodes[row - 1].status, cell),
         _ => cell.to_owned(),
-    })?;
+    };
+    table.write(out, |_| false, paint_cell)?;
+    table.rest(out, paint)?;
     writeln!(out, "{}", paint.dim(&format!("once more, as it was then: `{}`", report.again)))
 }
 
-fn about(report: &ShownRun) -> Table {
+fn about(report: &ShownRun) -> Rows {
     let Description { origin, targets, set, params, arguments, version, started, .. } = &report.past.asked;
-    let mut table = Table::default();
+    let mut rows = Rows::new();
     let mut tell = |name: &str, text: String| {
         if !text.is_empty() {
-            table.push([name.to_owned(), text]);
+            rows.push((name.to_owned(), text));
         }
     };
     let when = report.started.map_or_else(String::new, |time| format!(" ({})", ago(time as u64)));
@@ -108,19 +117,7 @@ fn about(report: &ShownRun) -> Table {
     tell("version", version.clone());
     tell("numbers", report.finals.iter().map(told).collect::<Vec<_>>().join(", "));
     tell("directory", report.past.directory.display().to_string());
-    table
-}
-
-fn node_row(node: &PastNode) -> [String; 6] {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    [
-        node.name.clone(),
-        or_dash(node.kind.clone()),
-        state(&node.status).to_owned(),
-        or_dash(node.seconds().map(seconds)),
-        or_dash(node.key.map(|key| key.short())),
-        remark(node),
-    ]
+    rows
 }
 
 fn state(status: &Status) -> &'static str {

@@ -2,19 +2,20 @@
 
 use std::io::{self, Write};
 
-use super::Paint;
-use super::table::Table;
 use super::units::{bytes, count};
+use super::{Column, Fitted, Paint};
+use crate::output::Room;
 use crate::output::report::{Collected, Gone, Initialised, NodeOf, Rebuilt, Stored, Verified};
 
-pub(super) fn stored(out: &mut dyn Write, paint: Paint, report: &Stored) -> io::Result<()> {
-    let mut table = Table::new(["PART", "FILES", "SIZE"]).right([1, 2]);
-    let mut total = 0;
-    for (name, files, size) in report.areas() {
-        table.push([name.to_owned(), files.to_string(), bytes(size)]);
-        total += size;
-    }
-    table.write(out, "", |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })?;
+pub(super) fn stored(out: &mut dyn Write, paint: Paint, room: Room, report: &Stored) -> io::Result<()> {
+    let areas = report.areas();
+    let total: u64 = areas.iter().map(|(_, _, size)| size).sum();
+    let columns = vec![
+        Column::words("PART", areas.map(|(name, _, _)| name.to_owned())),
+        Column::numbers("FILES", 0, areas.map(|(_, files, _)| files.to_string())),
+        Column::numbers("SIZE", 0, areas.map(|(_, _, size)| bytes(size))),
+    ];
+    Fitted::list(columns, room).plain(out, paint)?;
     writeln!(out, "{}", paint.bold(&format!("{}: {}", report.store.display(), bytes(total))))
 }
 
@@ -39,7 +40,7 @@ pub(super) fn verified(out: &mut dyn Write, report: &Verified) -> io::Result<()>
     }
 }
 
-pub(super) fn collected(out: &mut dyn Write, paint: Paint, report: &Collected) -> io::Result<()> {
+pub(super) fn collected(out: &mut dyn Write, paint: Paint, room: Room, report: &Collected) -> io::Result<()> {
     let gone = &report.report;
     let verb = if report.dry_run { "would remove" } else { "removed" };
     writeln!(
@@ -53,9 +54,13 @@ pub(super) fn collected(out: &mut dyn Write, paint: Paint, report: &Collected) -
         bytes(gone.bytes),
         count(gone.kept, "record"),
     )?;
-    let mut table = Table::default();
-    report.nodes.iter().for_each(|gone| table.push([what(gone), gone.node.node.clone(), gone.node.pipeline.clone()]));
-    table.write(out, "  ", |_, column, cell| if column == 1 { cell.to_owned() } else { paint.dim(cell) })?;
+    let columns = vec![
+        Column::words("what", report.nodes.iter().map(what)),
+        Column::text("node", report.nodes.iter().map(|gone| gone.node.node.clone())),
+        Column::text("pipeline", report.nodes.iter().map(|gone| gone.node.pipeline.clone())),
+    ];
+    let table = Fitted::bare(columns, room, "  ");
+    table.write(out, |_| false, |_, name, cell| if name == "node" { cell.to_owned() } else { paint.dim(cell) })?;
     for NodeOf { node, pipeline } in &report.busy {
         writeln!(out, "left alone: {node} of {pipeline}, which a process still works on whose engine is gone")?;
     }

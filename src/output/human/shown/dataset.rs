@@ -61,7 +61,7 @@ fn histogram(out: &mut dyn Write, paint: Paint, room: Room, name: &str, counts: 
         ],
         None,
     );
-    table.write(out, |_| false, |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })?;
+    table.plain(out, paint)?;
     match rest.len() as u64 {
         0 => Ok(()),
         more => {

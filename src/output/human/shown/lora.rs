@@ -26,7 +26,7 @@ pub(super) fn lora(out: &mut dyn Write, paint: Paint, report: &Shown, lora: &Lor
         ],
         report.room.table(),
     );
-    table.write(out, |_| false, |row, _, cell| if row == 0 { paint.dim(cell) } else { cell.to_owned() })
+    table.plain(out, paint)
 }
 
 fn facts(report: &Shown, lora: &Lora) -> Rows {

@@ -8,9 +8,9 @@ mod section;
 
 use std::io::{self, Write};
 
-use section::{Rows, head, rows, wrapped};
+use section::{head, rows, wrapped};
 
-pub(super) use section::plain_rows;
+pub(super) use section::{Rows, hanging, plain_rows};
 
 use super::Paint;
 use super::metrics::metrics;

@@ -22,6 +22,15 @@ pub(super) fn wrapped(out: &mut dyn Write, room: Room, at: usize, text: &str) ->
     wrap(text, most).iter().try_for_each(|line| writeln!(out, "{:at$}{line}", ""))
 }
 
+/// A line of its own, which goes on further in where there is no room for it.
+pub(in crate::output::human) fn hanging(out: &mut dyn Write, room: Room, text: &str) -> io::Result<()> {
+    let most = room.rows().saturating_sub(4);
+    for (index, line) in wrap(text, most).iter().enumerate() {
+        writeln!(out, "{:at$}{line}", "", at = if index == 0 { 2 } else { 4 })?;
+    }
+    Ok(())
+}
+
 /// A heading and rows under it; nothing if there are none.
 pub(super) fn rows(out: &mut dyn Write, paint: Paint, room: Room, text: &str, rows: Rows) -> io::Result<()> {
     if rows.is_empty() {
@@ -48,7 +57,7 @@ pub(in crate::output::human) fn plain_rows(
             wrapped(out, room, longest + 4, text)?;
             continue;
         }
-        let lines = wrap(text, room.text().saturating_sub(longest + 4));
+        let lines = wrap(text, room.rows().saturating_sub(longest + 4));
         for (index, line) in lines.iter().enumerate() {
             let before = if index == 0 { format!("{begins}  ") } else { " ".repeat(longest + 4) };
             writeln!(out, "{}", format!("{before}{line}").trim_end())?;
