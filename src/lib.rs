@@ -45,6 +45,7 @@
 //! | what is on the screen during a run | [`display`], which sees only events |
 //! | what `show` tells of an artifact of some type, from its files | [`look`], and `output/human/shown/` for how it is told |
 //! | how a terminal draws pictures, and where copies of them can be opened | `pictures` |
+//! | how a table or a line is fitted to the terminal | `output/human/fitted.rs` and `output/room.rs`, for all commands |
 //! | how the numbers of an `Eval` are told to people, everywhere | [`output::evaluation`] |
 //! | a number of a training, to be seen by `log` | a field of the `step` event in `nodes/spec/src/protocol.rs`; where it stands and its unit, `src/output/` |
 //! | a subcommand | one file in [`commands`], and its line in [`cli`] |

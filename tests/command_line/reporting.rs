@@ -216,8 +216,7 @@ fn show_tells_all_of_a_record() {
       hyper-flow run eval.ron eval
     parameters
       output   "Metrics"
-      program  ["sh", "-c", "cp $FLOW_FILE_METRICS $FLOW_OUT/metrics.json; touch
-               $FLOW_OUT/grid.png"]
+      program  ["sh", "-c", "cp $FLOW_FILE_METRICS $FLOW_OUT/metrics.json; touch $FLOW_OUT/grid.png"]
     defaults
       env: [], inputs: ()
     from outside

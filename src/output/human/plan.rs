@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use super::shown::hanging;
 use super::units::{ago, bytes, memory, seconds};
 use super::{Column, Fitted, Paint};
-use crate::output::Room;
 use crate::output::report::{Listed, ListedNode, NodeState, Planned, Why};
+use crate::output::room::{Room, wrap};
 use crate::plan::{Provenance, State, attempted};
 use crate::runs::Attempted;
 
@@ -24,7 +24,8 @@ pub(super) fn planned(out: &mut dyn Write, paint: Paint, room: Room, report: &Pl
         _ => cell.to_owned(),
     };
     Fitted::bare(columns, room, "").write(out, |_| false, paint_cell)?;
-    writeln!(out, "{}", paint.bold(&format!("{}: {}", report.pipeline, totals(&report.nodes))))
+    let total = format!("{}: {}", report.pipeline, totals(&report.nodes));
+    wrap(&total, room.rows()).iter().try_for_each(|line| writeln!(out, "{}", paint.bold(line)))
 }
 
 fn totals(nodes: &[NodeState]) -> String {
