@@ -33,10 +33,13 @@ fn on(scene: &Scene, columns: u16, line: &str, environment: &[(&str, &str)]) -> 
     scene.text(text.replace("\r\n", "\n").as_bytes())
 }
 
-/// The columns of the widest line that has more than one word: a path is not cut, so that it can be copied.
+/// The columns of the widest line but for those with what is to be copied, which is whole.
 fn widest(text: &str) -> usize {
-    let is_path = |line: &&str| line.contains("[DIR]") || line.contains("once more");
-    text.lines().filter(|line| !is_path(line)).map(|line| line.trim_end().width()).max().unwrap_or(0)
+    let is_whole = |line: &&str| {
+        let said = line.contains("params.word=") || line.contains(" of a-pipeline");
+        line.contains("[DIR]") || line.contains("once more") || (said && !line.contains('…'))
+    };
+    text.lines().filter(|line| !is_whole(line)).map(|line| line.trim_end().width()).max().unwrap_or(0)
 }
 
 #[test]
@@ -48,8 +51,10 @@ fn nothing_is_wider_than_its_terminal_and_a_wide_one_is_used() {
             assert!(widest(&text) <= usize::from(columns), "{line} at {columns}:\n{text}");
             assert!(!text.contains('\u{1b}'), "{line}: {text:?}");
         }
-        let (narrow, wide) = (on(&scene, 80, line, &[("TERM", "dumb")]), on(&scene, 200, line, &[("TERM", "dumb")]));
-        assert!(widest(&wide) > 80 || narrow.lines().count() > wide.lines().count(), "{line}:\n{narrow}\n{wide}");
+    }
+    for line in &WIDE[..4] {
+        let wide = on(&scene, 200, line, &[("TERM", "dumb")]);
+        assert!(widest(&wide) > 80, "{line}:\n{wide}");
     }
 }
 
