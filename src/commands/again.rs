@@ -1,6 +1,6 @@
 //! Command lines that are advised: what was said on this one is said on them, too, so that they mean the same.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::commands::context::Context;
 use crate::commands::source::{Overriding, file_of};
@@ -10,8 +10,33 @@ pub(crate) fn command(context: &Context, command: &str, words: &[&str]) -> Strin
     line(command, words.iter().map(|&word| word.to_owned()), store_of(context))
 }
 
-/// `hyper-flow COMMAND`, about the same pipeline, changed in the same way, in the same store. `given` are the words of this
-/// command line.
+/// What this command line says that others about the same pipeline have to repeat.
+#[derive(Debug, Clone)]
+pub(crate) struct Again {
+    file: Option<String>,
+    overriding: Vec<String>,
+    store: Option<PathBuf>,
+}
+
+impl Again {
+    /// `given` are its words.
+    pub(crate) fn of(given: &[String], overriding: &Overriding, context: &Context) -> Again {
+        Again {
+            file: file_of(given).cloned(),
+            overriding: overriding.words(),
+            store: store_of(context).map(Path::to_owned),
+        }
+    }
+
+    /// `hyper-flow COMMAND`, about the same pipeline, changed in the same way, in the same store.
+    pub(crate) fn line(&self, command: &str, words: &[&str]) -> String {
+        let words = words.iter().map(|&word| word.to_owned());
+        let words = self.file.iter().cloned().chain(words).chain(self.overriding.iter().cloned());
+        line(command, words, self.store.as_deref())
+    }
+}
+
+/// One such line.
 pub(crate) fn about(
     given: &[String],
     overriding: &Overriding,
@@ -19,8 +44,7 @@ pub(crate) fn about(
     command: &str,
     words: &[&str],
 ) -> String {
-    let words = words.iter().map(|&word| word.to_owned());
-    line(command, file_of(given).cloned().into_iter().chain(words).chain(overriding.words()), store_of(context))
+    Again::of(given, overriding, context).line(command, words)
 }
 
 /// `hyper-flow COMMAND WORDS --store STORE`, as a shell takes it.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use hyper_flow_cache::{Key, Store};
+use hyper_flow_cache::{Digest, Key, Store};
 use serde_json::Value;
 
 use crate::commands::again;
@@ -13,6 +13,7 @@ use crate::commands::source::{self, Overriding};
 use crate::display::takes_controls;
 use crate::error::Failure;
 use crate::output::report::{Logged, Messages, Sheet, Steps};
+use crate::output::{Room, evaluation};
 use crate::plan::{Planned, Provenance};
 use crate::run::{NodeEvents, Series, node_directory};
 use crate::runs::{self, Origin, Run};
@@ -50,14 +51,17 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     if args.follow
         && let Some(run) = search.going_on()
     {
-        let report =
-            |columns| logged(&store, &Found { run: run.clone(), node: name.clone() }, name, args.plot, columns);
+        let report = |columns| {
+            logged(&store, &Found { run: run.clone(), node: name.clone() }, name, args.plot, Room::of_columns(columns))
+        };
         follow::follow(&Following { store: &store, run: &run, node: name, plot: args.plot, report: &report }, context)?;
         // Of the curves the last stay, and of the rest all was told.
         return Ok(());
     }
     let found = search.found(args, context)?;
-    let report = logged(&store, &found, name, args.plot, context.room.columns());
+    let mut report = logged(&store, &found, name, args.plot, context.room);
+    report.metrics = artifact(&found).and_then(|artifact| evaluation::of(&store, &artifact));
+    report.show = again::about(&args.words, &args.overriding, context, "show", &[name, "--wide"]);
     context.print(|output, out| output.logged(out, &report))
 }
 
@@ -164,14 +168,24 @@ fn stitched(store: &Store, found: &Found) -> Vec<Found> {
 
 /// The key that a node was started with.
 fn key(events: &NodeEvents) -> Option<Key> {
-    let started = events.each(|name, line| match name {
-        "node_started" => Err(serde_json::from_slice::<Value>(line).ok()),
-        _ => Ok(()),
-    });
-    started.err()??["key"].as_str()?.parse().ok()
+    first(events, "node_started")?["key"].as_str()?.parse().ok()
 }
 
-fn logged(store: &Store, found: &Found, name: &str, plot: bool, columns: usize) -> Logged {
+/// What it yielded.
+fn artifact(found: &Found) -> Option<Digest> {
+    first(&found.run.events(&found.node), "node_ran")?["artifact"].as_str()?.parse().ok()
+}
+
+/// The first event of this name.
+fn first(events: &NodeEvents, wanted: &str) -> Option<Value> {
+    let found = events.each(|name, line| match name == wanted {
+        true => Err(serde_json::from_slice(line).ok()),
+        false => Ok(()),
+    });
+    found.err()?
+}
+
+fn logged(store: &Store, found: &Found, name: &str, plot: bool, room: Room) -> Logged {
     let runs = stitched(store, found);
     let (events, directory) = (found.run.events(&found.node), node_directory(&found.run.path, &found.node));
     let mut report = Logged {
@@ -179,7 +193,7 @@ fn logged(store: &Store, found: &Found, name: &str, plot: bool, columns: usize) 
         named: (found.node != name).then(|| found.node.clone()),
         run: found.run.id(),
         went_on_from: runs[..runs.len() - 1].iter().map(|earlier| earlier.run.id()).collect(),
-        sheet: Sheet { columns, ascii: !takes_controls() },
+        sheet: Sheet { room, ascii: !takes_controls() },
         plot,
         running: runs::goes_on(store, &found.run.id()) && !follow::is_over(&events),
         ..Logged::default()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper_flow_cache::{Store, StoreError, StoreLock};
 
+use crate::commands::again::Again;
 use crate::commands::context::{Context, Format};
 use crate::commands::plan::state;
 use crate::commands::source::{self, Overriding};
@@ -118,7 +119,8 @@ pub(super) fn go(
     let Ready { pipeline, store, plan, forced } = ready;
     let options = args.options(forced);
     let forecast = Forecast::new(&pipeline, &plan, &store, &options.machine);
-    let display = |log| display::start(context, forecast, log);
+    let again = Again::of(&args.words, &args.overriding, context);
+    let display = |log| display::start(context, forecast, again, log);
     Ok(run::execute((pipeline, plan), targets, store, options, orders, display)?)
 }
 

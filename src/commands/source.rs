@@ -76,7 +76,7 @@ fn undescribed(run: &Run) -> String {
 }
 
 fn no_description(run: &Run) -> Failure {
-    Failure::usage(undescribed(run), "name another one: `hyper-flow runs` lists them")
+    Failure::usage(undescribed(run), "name another run")
 }
 
 /// A pipeline, planned.
@@ -193,7 +193,10 @@ fn default(context: &Context) -> Result<PathBuf, Failure> {
             0 => "no pipeline file is named, and there was no run to take it from".to_owned(),
             many => format!("no pipeline file is named, and there are {many} in this directory"),
         };
-        Failure::usage(message, "name it first, for example `hyper-flow plan pipelines/hello.ron`")
+        Failure::usage(
+            message,
+            format!("name it first, for example `{}`", again::command(context, "plan", &["pipelines/hello.ron"])),
+        )
     })
 }
 

@@ -35,7 +35,13 @@ pub(super) struct Live<W: Write> {
 
 impl<W: Write> Live<W> {
     /// On `out`, which has so many columns and rows, with or without colours.
-    pub(super) fn new(out: W, size: fn() -> Option<(usize, usize)>, color: bool, forecast: Forecast) -> Live<W> {
+    pub(super) fn new(
+        out: W,
+        size: fn() -> Option<(usize, usize)>,
+        color: bool,
+        forecast: Forecast,
+        results: Results,
+    ) -> Live<W> {
         Live {
             color,
             size,
@@ -44,7 +50,7 @@ impl<W: Write> Live<W> {
             running: BTreeMap::new(),
             whole: Whole::new(forecast),
             known: Known::default(),
-            results: Results::default(),
+            results,
         }
     }
 

@@ -25,9 +25,10 @@ use self::live::Live;
 use self::plain::Plain;
 use self::queue::{Item, Missed, Queue};
 pub(crate) use self::region::Region;
-use self::results::Quiet;
+use self::results::{Quiet, Results};
 use self::screen::Progress;
 pub use self::screen::{Screen, Shown};
+use crate::commands::again::Again;
 use crate::commands::context::{Context, Format};
 use crate::output::standard;
 use crate::run::Event;
@@ -55,8 +56,9 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Starts the display that the command line asks for. `log` is what the run logs, `forecast` what it has before it.
-pub(crate) fn start(context: &Context, forecast: Forecast, log: File) -> io::Result<Screen> {
+/// Starts the display that the command line asks for. `log` is what the run logs, `forecast` what it has before it,
+/// and `again` what command lines about it repeat.
+pub(crate) fn start(context: &Context, forecast: Forecast, again: Again, log: File) -> io::Result<Screen> {
     match context.format {
         Format::Json => {
             let progress = Progress::default();
@@ -65,9 +67,11 @@ pub(crate) fn start(context: &Context, forecast: Forecast, log: File) -> io::Res
                 lines.map_or(Ok(()), |lines| json.show(lines))
             })
         }
-        Format::Quiet => people(Quiet::default()),
-        Format::Human if size().is_some() => people(Live::new(io::stderr(), size, context.color_stderr, forecast)),
-        Format::Human => people(Plain::new(context.color_stderr)),
+        Format::Quiet => people(Quiet { results: Results::new(again) }),
+        Format::Human if size().is_some() => {
+            people(Live::new(io::stderr(), size, context.color_stderr, forecast, Results::new(again)))
+        }
+        Format::Human => people(Plain::new(context.color_stderr, Results::new(again))),
     }
 }
 

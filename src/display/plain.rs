@@ -28,8 +28,8 @@ pub(super) struct Plain {
 
 impl Plain {
     /// With or without colours.
-    pub(super) fn new(color: bool) -> Plain {
-        Plain { color, progress: BTreeMap::new(), known: Known::default(), results: Results::default() }
+    pub(super) fn new(color: bool, results: Results) -> Plain {
+        Plain { color, progress: BTreeMap::new(), known: Known::default(), results }
     }
 
     /// The first step and the last have a line, and between them one now and then.

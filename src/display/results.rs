@@ -8,12 +8,15 @@ use hyper_flow_spec::metrics::Metrics;
 use super::known::Known;
 use super::queue::Missed;
 use super::{Display, words};
+use crate::commands::again::Again;
 use crate::output::{Harmless, Paint, Room, cut, evaluation, harmless, standard};
 use crate::run::{Event, Summary};
 
 /// Results, on standard output, so that they can be taken apart from what is told on the way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Results {
+    /// For the command that shows all of a table.
+    again: Again,
     texts: Vec<(String, Text)>,
     pictures: Vec<(String, PathBuf)>,
     /// What failed, and how, in a line.
@@ -29,6 +32,11 @@ enum Text {
 }
 
 impl Results {
+    /// None yet.
+    pub(super) fn new(again: Again) -> Results {
+        Results { again, texts: Vec::new(), pictures: Vec::new(), failed: Vec::new() }
+    }
+
     /// Keeps what is to be printed at the end; gives back the summary when that has come.
     pub(super) fn take<'a>(&mut self, event: &'a Event) -> Option<&'a Summary> {
         match event {
@@ -52,7 +60,7 @@ impl Results {
             // Of a single one it is plain whose it is.
             let head = if self.texts.len() > 1 { format!("{node}:\n") } else { String::new() };
             write!(out, "\n{}", harmless(&head, false))?;
-            print(&mut Harmless::new(&mut *out, false), node, text)?;
+            self.text(&mut Harmless::new(&mut *out, false), node, text)?;
         }
         if !self.texts.is_empty() {
             writeln!(out)?;
@@ -61,6 +69,16 @@ impl Results {
             writeln!(out, "{}", harmless(&format!("{node}: {}", path.display()), false))?;
         }
         out.flush()
+    }
+
+    fn text(&self, out: &mut impl Write, node: &str, text: &Text) -> io::Result<()> {
+        match text {
+            Text::Plain(text) => writeln!(out, "{}", text.trim_end()),
+            Text::Measured(metrics) => {
+                let more = self.again.line("show", &[node, "--wide"]);
+                evaluation(out, Paint::new(false), metrics, Room::of_stdout(false), &more)
+            }
+        }
     }
 
     /// Everything, and the summary.
@@ -78,20 +96,10 @@ fn failure(node: &str, why: &str) -> String {
     cut(&harmless(&line, false), Room::of_stdout(false).table().unwrap_or(usize::MAX))
 }
 
-fn print(out: &mut impl Write, node: &str, text: &Text) -> io::Result<()> {
-    match text {
-        Text::Plain(text) => writeln!(out, "{}", text.trim_end()),
-        Text::Measured(metrics) => {
-            let more = format!("hyper-flow show {node} --wide");
-            evaluation(out, Paint::new(false), metrics, Room::of_stdout(false), &more)
-        }
-    }
-}
-
 /// Only results, and on standard error what failed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Quiet {
-    results: Results,
+    pub(super) results: Results,
 }
 
 impl Display for Quiet {

@@ -3,7 +3,8 @@
 
 use std::io::{self, Write};
 
-use hyper_flow_spec::metrics::{CONFIDENCE, Comparison, Metrics, NUMBERS, Row, Verdict, lower_is_better};
+use hyper_flow_cache::{Digest, Store};
+use hyper_flow_spec::metrics::{CONFIDENCE, Comparison, METRICS, Metrics, NUMBERS, Row, Verdict, lower_is_better};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,6 +20,12 @@ const SCORES: usize = 5;
 /// What an `Eval` wrote; none of what another did.
 pub fn read(found: &Value) -> Option<Metrics> {
     Metrics::deserialize(found).ok().filter(|metrics| !metrics.rows.is_empty())
+}
+
+/// What the `Eval` wrote whose artifact this is; none of what another did.
+pub fn of(store: &Store, artifact: &Digest) -> Option<Metrics> {
+    let bytes = store.read(artifact, METRICS).ok()?;
+    read(&serde_json::from_slice(&bytes).ok()?)
 }
 
 /// The names of the numbers that some row has: those that every `Eval` measures, then further scores.

@@ -6,10 +6,12 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 
 use hyper_flow_spec::Memory;
+use hyper_flow_spec::metrics::Metrics;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::room::Room;
 use crate::run::Series;
 
 /// A node's run.
@@ -39,6 +41,11 @@ pub struct Logged {
     pub messages: Messages,
     /// Its training steps, from the first on.
     pub steps: Steps,
+    /// What an `Eval` measured.
+    pub metrics: Option<Metrics>,
+    /// The command that shows all of it.
+    #[serde(skip)]
+    pub show: String,
     /// What its numbers are shown on.
     #[serde(skip)]
     pub sheet: Sheet,
@@ -54,8 +61,8 @@ pub struct Logged {
 /// What tables and curves are fitted to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sheet {
-    /// Columns of text.
-    pub columns: usize,
+    /// How wide it is.
+    pub room: Room,
     /// Whether it shows no more than ASCII.
     pub ascii: bool,
 }

@@ -9,7 +9,7 @@ const USUAL: usize = 80;
 const WIDEST: usize = 110;
 
 /// The width that a report may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Room {
     columns: Option<usize>,
     wide: bool,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use hyper_flow_cache::{Record, StoreError};
-use hyper_flow_spec::metrics::{METRICS, Metrics};
+use hyper_flow_spec::metrics::Metrics;
 use hyper_flow_spec::{Artifact, Level};
 
 use super::context::Context;
@@ -57,8 +57,7 @@ fn copy(context: &Context, node: &str, record: &Record, path: &str) -> Result<(P
 /// Of an `Eval`.
 fn metrics(context: &Context, record: &Record) -> Option<Box<Metrics>> {
     Provenance::of(record).filter(|made| made.output == Artifact::Metrics)?;
-    let bytes = context.store.read(&record.artifact, METRICS).ok()?;
-    evaluation::read(&serde_json::from_slice(&bytes).ok()?).map(Box::new)
+    evaluation::of(&context.store, &record.artifact).map(Box::new)
 }
 
 /// Without anything that would lead out of the directory.

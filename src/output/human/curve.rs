@@ -28,7 +28,7 @@ struct Bins {
 /// All of them, in the order in which a step names its numbers. What is no number leaves a gap.
 pub(super) fn curves(steps: &Steps, sheet: Sheet) -> Vec<Curve> {
     let Some((first, last)) = steps.span() else { return Vec::new() };
-    let count = (sheet.columns * 2).clamp(2, 1000);
+    let count = (sheet.room.columns() * 2).clamp(2, 1000);
     let span = (last.saturating_sub(first) + 1) as f64;
     let mut all: Vec<Bins> = Vec::new();
     let Ok(()) = steps.each(|step| {

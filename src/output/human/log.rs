@@ -6,8 +6,8 @@ use super::curve::curves;
 use super::plot::plot;
 use super::units::{memory, named_number, seconds};
 use super::{Column, Fitted, Paint};
-use crate::output::harmless;
 use crate::output::report::{Logged, Sheet, Step, Steps};
+use crate::output::{evaluation, harmless};
 
 /// More steps than this are thinned out.
 const STEPS: usize = 10;
@@ -25,6 +25,9 @@ pub(super) fn logged(out: &mut dyn Write, paint: Paint, report: &Logged) -> io::
         true => plot(out, paint, report.sheet, &curves(&report.steps, report.sheet))?,
         false if report.steps.count() > 0 => steps(out, paint, &report.steps, report.sheet)?,
         false => {}
+    }
+    if let Some(metrics) = &report.metrics {
+        evaluation(out, paint, metrics, report.sheet.room, &report.show)?;
     }
     for (head, text) in [("standard output", &report.stdout), ("standard error", &report.stderr)] {
         if !text.is_empty() {
@@ -62,7 +65,7 @@ fn steps(out: &mut dyn Write, paint: Paint, steps: &Steps, sheet: Sheet) -> io::
     };
     let first = Column::numbers("step", 0, steps.iter().map(count));
     let columns = std::iter::once(first).chain(names.enumerate().map(column)).collect();
-    let table = Fitted::of(columns, Some(sheet.columns));
+    let table = Fitted::of(columns, Some(sheet.room.columns()));
     table.plain(out, paint)?;
     match table.left_out.as_slice() {
         [] => Ok(()),

@@ -29,8 +29,8 @@ pub(super) fn plot(out: &mut dyn Write, paint: Paint, sheet: Sheet, curves: &[Cu
     if curves.is_empty() {
         return writeln!(out, "  it told no numbers that could be drawn");
     }
-    let beside = ((sheet.columns + GAP) / (NARROWEST + GAP)).clamp(1, curves.len());
-    let width = ((sheet.columns + GAP) / beside).saturating_sub(GAP).max(20);
+    let beside = ((sheet.room.columns() + GAP) / (NARROWEST + GAP)).clamp(1, curves.len());
+    let width = ((sheet.room.columns() + GAP) / beside).saturating_sub(GAP).max(20);
     for row in curves.chunks(beside) {
         let charts: Vec<Vec<String>> = row.iter().map(|curve| chart(curve, width, sheet.ascii)).collect();
         for line in 0..charts[0].len() {
