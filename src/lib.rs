@@ -12,6 +12,8 @@
 //! nodes/hub/        hyper-flow-hub        downloads from model hubs, each file held to its hash; flaky/ is a hub for tests
 //! nodes/            hyper-flow-nodes      what each kind does; the binary hyper-flow-worker
 //! nodes/diffusion/  hyper-flow-diffusion  models, schedulers, LoRA, losses, metrics over libtorch
+//! nodes/torch-ext/  hyper-flow-torch-ext  what libtorch has and tch does not reach; the only crate with `unsafe`
+//! nodes/stand-in/   hyper-flow-stand-in   a CUDA device of host memory and a driver that lies as told, for tests
 //! pipelines/        pipelines that ship, and the data of the small ones
 //! tests/            tests of the binaries; fixtures made by Python (parity/) and pinned results (golden/)
 //! ```
@@ -19,7 +21,7 @@
 //! In `nodes/src` the wings stand above each other, and none uses one above it: `kinds` · `distilling` · `training` · `artifacts` ·
 //! `picture` · the ground (`worker`, `files`, `error`). The library hands the worker what runs the kinds.
 //!
-//! Arrows: `hyper-flow → cache, spec, hub` · `nodes → spec, hub, diffusion, tch` · `diffusion → tch`. Nothing else. The engine
+//! Arrows: `hyper-flow → cache, spec, hub` · `nodes → spec, hub, diffusion, torch-ext, tch` · `diffusion → torch-ext, tch` · `torch-ext → tch`. Nothing else. The engine
 //! and the nodes meet only in `spec`: a job goes to the worker as a file, events come back as lines.
 //!
 //! ## Where a thing belongs
@@ -55,7 +57,10 @@
 //! | an example of a kind | `src/pipeline/examples.ron`, one node of each |
 //! | a pipeline to start from | `src/commands/new/`, and its line in `template.rs` |
 //! | how a job meets its process: device, signals, events | `nodes/src/worker/` |
-//! | which libtorch is brought | `nodes/libtorch/` |
+//! | which libtorch is brought, and which drivers it can use | `nodes/libtorch/`, tried by `tests/libtorch_setup.py` |
+//! | which GPUs there are, and who is given one | `src/run/gpus.rs`, `resources.rs`; why one cannot be used: `nodes/src/worker/driver.rs` |
+//! | a switch, a copy or a number of libtorch that tch has not | `nodes/torch-ext/`, if something uses it |
+//! | something that CUDA refuses and CPUs do not | `nodes/stand-in/cpp/kernels.cpp` |
 //! | what a server may do wrong | `nodes/hub/`, and a fault in `nodes/hub/flaky/` |
 //! | what users read | the README beside what it tells about; what it says is tried by `tests/reading/` |
 //! | how bytes are kept | `cache/` |
@@ -81,6 +86,9 @@
 //! - An artifact is there whole or not at all: the record that makes it visible is written last.
 //! - Nothing is cached under a key whose sources anybody touched while they could be read: a `Command` reads copies, all
 //!   others are held to the stamps of before.
+//! - A GPU that a node was given and cannot use is an error, never the CPU. What computes nothing on one is given none.
+//! - In an update the host reads the losses of each part once and the gradient's norm once; all that it sends goes by memory
+//!   that does not move (`hyper_flow_diffusion::send`). `nodes/tests/worker/placement/` counts.
 //! - No file is mapped: what others can shrink would kill the process.
 //! - What was read back from a disk is believed by a digest (records, manifests, objects, checkpoints, memos, pins).
 //! - The display hears of everything and holds up nothing; the log of the run has all.

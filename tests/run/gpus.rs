@@ -28,7 +28,7 @@ fn lab(does: &str, settings: &str, more: &str) -> Lab {
     lab.write(
         "p.ron",
         &format!(
-            r#"Pipeline(name: "p", {more} nodes: {{"a": Digits(file: "data"), "b": TrainJudge(data: "a", steps: 1)}},
+            r#"Pipeline(name: "p", {more} nodes: {{"a": Digits(file: "data"), "b": TrainClip(data: "a", steps: 1)}},
                 settings: {{"*": ({settings})}})"#
         ),
     );

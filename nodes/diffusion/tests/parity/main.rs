@@ -19,6 +19,7 @@ mod lora_spellings;
 mod lora_trained;
 mod losses;
 mod metrics;
+mod on_gpu;
 mod optim;
 mod repeats;
 mod scheduler;

@@ -11,8 +11,8 @@ pub enum Precision {
     /// 32 bits, on a GPU too.
     #[default]
     Fp32,
-    /// 32 bits, but GPUs since Ampere may round the factors of products and convolutions to ten bits of mantissa: several times
-    /// as fast there, and within 1e-3 of Fp32. Elsewhere it is Fp32.
+    /// 32 bits, but GPUs since Ampere may round the factors of products and convolutions to ten bits of mantissa, which is
+    /// faster. Elsewhere it is Fp32.
     Tf32,
     /// 16 bits with five for the exponent: what many published weights are stored in. Large values overflow. In training,
     /// losses are scaled so that gradients do not vanish.
