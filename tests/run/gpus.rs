@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::lab::{Lab, Ran};
+use crate::lab::Lab;
 
 /// It writes what it was given into its artifact, and says that its GPU is `$GPU`.
 const WORKER: &str = r#"#!/bin/sh
@@ -32,14 +32,8 @@ fn lab(does: &str, settings: &str, more: &str) -> Lab {
                 settings: {{"*": ({settings})}})"#
         ),
     );
-    lab
-}
-
-fn run(lab: &Lab, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let worker = lab.text_path("worker");
-    let environment: Vec<_> =
-        [("HYPER_FLOW_WORKER", worker.as_str())].into_iter().chain(environment.to_vec()).collect();
-    lab.run_with(arguments, &environment)
+    lab.with("HYPER_FLOW_WORKER", &worker)
 }
 
 #[test]
@@ -51,7 +45,7 @@ fn only_what_computes_on_a_gpu_is_given_one() {
         ("device: Cpu", "4,7", r#"[] PCI_BUS_ID "device":"Cpu" "#),
     ] {
         let lab = lab("", settings, "");
-        run(&lab, &[], &[("CUDA_VISIBLE_DEVICES", visible)]).expect_ran(&["a", "b"]);
+        lab.run_with(&[], &[("CUDA_VISIBLE_DEVICES", visible)]).expect_ran(&["a", "b"]);
         assert_eq!(lab.artifact("a", "x"), "[] PCI_BUS_ID \"device\":\"Cpu\" \n", "{settings}");
         assert_eq!(lab.artifact("b", "x"), format!("{expected}\n"), "{settings}");
     }
@@ -60,7 +54,7 @@ fn only_what_computes_on_a_gpu_is_given_one() {
 #[test]
 fn who_wants_another_order_gets_it() {
     let lab = lab("", "device: Auto", "");
-    run(&lab, &[], &[("CUDA_VISIBLE_DEVICES", "1"), ("CUDA_DEVICE_ORDER", "FASTEST_FIRST")]).expect_ran(&["a", "b"]);
+    lab.run_with(&[], &[("CUDA_VISIBLE_DEVICES", "1"), ("CUDA_DEVICE_ORDER", "FASTEST_FIRST")]).expect_ran(&["a", "b"]);
     assert_eq!(lab.artifact("b", "x"), "[1] FASTEST_FIRST \"device\":{\"Cuda\":0} \n");
 }
 
@@ -70,7 +64,7 @@ fn a_gpu_without_room_is_not_tried_again() {
         echo tried >> "$HOME/tries"
         echo '{"event":"out_of_memory"}'; echo '{"event":"message","level":"error","text":"the GPU has no room"}'; exit 1"#;
     let lab = lab(fails, "retries: 3", "");
-    let ended = run(&lab, &[], &[("CUDA_VISIBLE_DEVICES", "0")]);
+    let ended = lab.run_with(&[], &[("CUDA_VISIBLE_DEVICES", "0")]);
     assert_eq!(ended.failure("b"), "the GPU has no room");
     assert_eq!(lab.tallied("tries"), 1);
 }
@@ -79,7 +73,7 @@ fn a_gpu_without_room_is_not_tried_again() {
 fn what_is_exact_is_computed_where_its_key_says() {
     let exact = |arguments: &[&str], gpu: &str| {
         let lab = lab("", "threads: 1", "reproducibility: Exact,");
-        let ended = run(&lab, arguments, &[("CUDA_VISIBLE_DEVICES", "0,1"), ("GPU", gpu)]);
+        let ended = lab.run_with(arguments, &[("CUDA_VISIBLE_DEVICES", "0,1"), ("GPU", gpu)]);
         (lab, ended)
     };
     let (lab, ended) = exact(&[], "cuda:sm_90(A)x1");

@@ -43,7 +43,9 @@ fn apart(name: &str) -> f64 {
 fn the_small_unets_are_theirs_on_a_gpu_too() {
     for (precision, tolerance) in [("Fp32", TOLERANCE), ("Tf32", TF32_TOLERANCE)] {
         hyper_flow_torch_ext::set_tf32(precision == "Tf32").unwrap();
-        for name in ["digits", "sd15", "sd21", "sdxl"] {
+        // On the CPU the others are compared by tests of their own.
+        let names = ["digits", "sd15", "sd21", "sdxl"].into_iter().take(if device() == Device::Cpu { 1 } else { 4 });
+        for name in names {
             let apart = apart(name);
             println!("{name} {precision} {apart:.1e}");
             assert!(apart < tolerance, "{name} in {precision} on {:?}: {apart}", device());
