@@ -83,7 +83,8 @@
 //! - Nothing that varies gets into an artifact: no time, no host, no path, no order of a hash map.
 //! - Every random number of a node is a function of (seed, kind, purpose, step). No generator is carried along, so a resumed
 //!   training is the same training.
-//! - An artifact is there whole or not at all: the record that makes it visible is written last.
+//! - An artifact is there whole or not at all: the record that makes it visible is written last, and a node is done, for the display,
+//!   the log and the nodes that take from it, when the disk has it. Many are made durable together (`run::filing`).
 //! - Nothing is cached under a key whose sources anybody touched while they could be read: a `Command` reads copies, all
 //!   others are held to the stamps of before.
 //! - A GPU that a node was given and cannot use is an error, never the CPU. What computes nothing on one is given none.
@@ -92,7 +93,8 @@
 //! - No file is mapped: what others can shrink would kill the process.
 //! - What was read back from a disk is believed by a digest (records, manifests, objects, checkpoints, memos, pins).
 //! - The display hears of everything and holds up nothing; the log of the run has all.
-//! - Losing the index (`cache/`'s sled) loses nothing; it holds no fact that the files do not.
+//! - Losing the index (`cache/`'s sled) or a memo loses nothing; they hold no fact that the files do not, and of a record none that the
+//!   stamps of its files do not vouch for.
 //! - No function recurses over the graph.
 //! - Nothing prints but what was made to: `output`, `display`, the one place in `error` for diagnostics, and, each alone on
 //!   standard output, `lsp` (its protocol) and `completing` (its answer to a shell).
@@ -108,7 +110,7 @@
 //! 3. [`run`] starts each node when its inputs are there and the machine has room: it notes the key in `runs/<id>/`, takes the
 //!    key's lock, which the node's processes inherit, looks the key up once more, links the inputs into a job directory, starts `hyper-flow-worker run job.json` (or the program of a
 //!    `Command`), and passes its events on.
-//! 4. The output directory is hashed into the store and the record written. The next node's key is made of that digest.
+//! 4. The output directory is hashed into the store; what came within a moment is synced together, and the records written. The next node's key is made of that digest.
 
 pub mod cli;
 pub mod commands;

@@ -17,7 +17,7 @@ use crate::store::Store;
 const HANDS: usize = 8;
 
 /// From so many files on all of the file system is synced: with fewer nobody waits for what others write.
-const MANY: usize = 16;
+const MANY: usize = 8;
 
 impl Store {
     /// Makes the content and stamps of these files, which are all in the store's file system, durable.

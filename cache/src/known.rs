@@ -11,11 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use serde_json::Value;
-
 use crate::digest::{Digest, Key};
 use crate::error::Result;
 use crate::files;
+use crate::meta::Meta;
 use crate::record::Record;
 use crate::source::{Stamps, is_settled, stamps};
 use crate::store::Store;
@@ -124,8 +123,7 @@ impl Store {
         record_stamps.iter().chain(&tree_stamps).for_each(|stamp| body.extend(stamp.to_le_bytes()));
         body.extend(record.artifact.as_bytes());
         [record.bytes, record.files].iter().for_each(|number| body.extend(number.to_le_bytes()));
-        let meta = serde_json::to_vec(&record.meta).expect("a JSON value is plain JSON");
-        put_sized(&mut body, &meta);
+        put_sized(&mut body, record.meta.text().as_bytes());
         for entry in tree.entries() {
             body.extend(entry.digest.as_bytes());
             body.extend(entry.size.to_le_bytes());
@@ -156,7 +154,7 @@ impl<'a> Entry<'a> {
     }
 
     fn found(&self, key: &Key) -> Option<Found> {
-        let meta: Value = serde_json::from_slice(self.meta).ok()?;
+        let meta = Meta::of_text(str::from_utf8(self.meta).ok()?);
         let object = |mut row: &[u8]| Some((Digest::from_bytes(take(&mut row)?), u64::from_le_bytes(take(&mut row)?)));
         let objects = self.objects.chunks(40).map(object).collect::<Option<_>>()?;
         let Entry { artifact, bytes, files, .. } = *self;

@@ -67,7 +67,7 @@ impl Store {
         moves.extend(self.write(self.tree_path(&artifact), &tree.encode())?);
         moves.extend(self.write(self.preimage_path(key), preimage)?);
         let files = tree.entries().len() as u64;
-        let record = Record { key: *key, artifact, bytes: tree.bytes(), files, meta };
+        let record = Record { key: *key, artifact, bytes: tree.bytes(), files, meta: meta.into() };
         let last = files::temp_file(&self.tmp(), &record.encode())?.into_temp_path();
         if let Err(error) = moves.iter().try_for_each(|m| files::seal(&m.from)) {
             moves.iter().for_each(Move::give_back);
@@ -78,7 +78,9 @@ impl Store {
 
     /// Digests the directory's files and says which of them are new objects.
     fn take_in(&self, dir: &Path) -> Result<(Tree, Vec<Move>)> {
-        let dir = fs::canonicalize(dir).map_err(StoreError::io("read", dir))?;
+        let is_ours = dir.starts_with(self.root()) && fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());
+        let dir =
+            if is_ours { Ok(dir.to_owned()) } else { fs::canonicalize(dir) }.map_err(StoreError::io("read", dir))?;
         let walked = walk::staged(&dir)?;
         let taken = in_parallel(&walked.files, |found| self.take_file(found))?;
         let (entries, moves): (_, Vec<_>) = taken.into_iter().unzip();

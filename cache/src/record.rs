@@ -1,9 +1,9 @@
 //! What a key produced.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::digest::{Digest, Key};
+use crate::meta::Meta;
 
 /// What a key produced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,8 +17,8 @@ pub struct Record {
     pub bytes: u64,
     /// How many files it has.
     pub files: u64,
-    /// The publisher's: where and how it was made, opaque to the store.
-    pub meta: Value,
+    /// The publisher's: where and how it was made.
+    pub meta: Meta,
 }
 
 /// A record as it lies in its file: with a digest, so that a damaged one is not believed.
@@ -53,12 +53,12 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn record(meta: Value) -> Record {
-        Record { key: Key::derive(b"k"), artifact: Digest::of(b"a"), bytes: 1, files: 2, meta }
+        Record { key: Key::derive(b"k"), artifact: Digest::of(b"a"), bytes: 1, files: 2, meta: meta.into() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use hyper_flow_spec::Kind;
 pub(crate) fn shortfall(kind: &Kind, record: &Record) -> Option<String> {
     let bar = kind.bar()?;
     let (metric, field, least) = (bar.metric.replace('_', " "), bar.field, bar.at_least.get());
-    match record.meta["metrics"][bar.metric].as_f64() {
+    match record.meta.value()["metrics"][bar.metric].as_f64() {
         Some(value) if value >= least => None,
         Some(value) => Some(format!("its {metric} is {value:.4}, below `{field}: {least}`")),
         None => Some(format!("nothing says what its {metric} is, which `{field}` asks for")),

@@ -48,6 +48,6 @@ pub struct Provenance {
 impl Provenance {
     /// Of a record; `None` if another program wrote it.
     pub fn of(record: &Record) -> Option<Provenance> {
-        serde_json::from_value(record.meta.clone()).ok()
+        record.meta.read().ok()
     }
 }

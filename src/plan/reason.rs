@@ -1,6 +1,7 @@
 //! Why a node has its state, in one line.
 
 use hyper_flow_cache::{Key, Record, Store, StoreError};
+use serde::Deserialize;
 
 use super::going_on;
 use super::history::{History, Last};
@@ -17,11 +18,20 @@ const LONGEST: usize = 100;
 /// Of a node that was in no run that is kept.
 const NEVER: &str = "never ran";
 
+/// Who made an artifact: all that is to be known of most.
+#[derive(Deserialize)]
+struct Maker {
+    pipeline: String,
+    node: String,
+}
+
 /// Why a node is cached: who made its artifact, if it was not the node itself.
 pub(super) fn cached(pipeline: &Pipeline, node: &Node, record: &Record) -> String {
-    match (record.meta["pipeline"].as_str(), record.meta["node"].as_str()) {
-        (Some(made), Some(by)) if made != pipeline.name => format!("in the store, made by {by} of pipeline {made}"),
-        (Some(_), Some(by)) if by != node.name => format!("in the store, made by {by}"),
+    match record.meta.read::<Maker>() {
+        Ok(by) if by.pipeline != pipeline.name => {
+            format!("in the store, made by {} of pipeline {}", by.node, by.pipeline)
+        }
+        Ok(by) if by.node != node.name => format!("in the store, made by {}", by.node),
         _ => "in the store".to_owned(),
     }
 }

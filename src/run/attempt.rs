@@ -52,19 +52,20 @@ pub(super) enum Step {
 
 /// Derives a node's key and looks it up.
 pub(super) async fn look_up(context: Arc<Context>, index: usize, inputs: BTreeMap<String, Record>) -> Step {
-    let looked_up = blocking(move || {
-        let node = context.node(index);
-        let artifacts = inputs.iter().map(|(port, record)| (port.clone(), record.artifact)).collect();
-        let preimage = context.plan.preimage(&context.pipeline, node, &artifacts).bytes();
-        let key = Key::derive(&preimage);
-        let need = Need::of(node, &context.options.machine);
-        let found = look(&context, index, &key)?;
-        Ok(found.map_or_else(|| Step::Miss(Box::new(Work { index, inputs, key, preimage, need })), Step::Hit))
-    });
-    looked_up.await.unwrap_or_else(Step::Failed)
+    look_again(Arc::clone(&context), work(&context, index, inputs)).await
 }
 
-/// Looks up again what another run works on.
+/// Derives a node's key.
+pub(super) fn work(context: &Context, index: usize, inputs: BTreeMap<String, Record>) -> Box<Work> {
+    let node = context.node(index);
+    let artifacts = inputs.iter().map(|(port, record)| (port.clone(), record.artifact)).collect();
+    let preimage = context.plan.preimage(&context.pipeline, node, &artifacts).bytes();
+    let key = Key::derive(&preimage);
+    let need = Need::of(node, &context.options.machine);
+    Box::new(Work { index, inputs, key, preimage, need })
+}
+
+/// Looks up a key, again if another run works on it.
 pub(super) async fn look_again(context: Arc<Context>, work: Box<Work>) -> Step {
     let looked_up = blocking(move || {
         let found = look(&context, work.index, &work.key)?;
@@ -80,55 +81,70 @@ fn look(context: &Context, index: usize, key: &Key) -> Result<Option<Record>, St
 
 /// Runs a node that has what it needs, unless another run is at it or has just done it.
 pub(super) async fn perform(context: Arc<Context>, work: Box<Work>, grant: Grant) -> Step {
-    let lock = match lock(&context, work.index, work.key).await {
-        Ok(Locked::Ours(lock)) => lock,
-        Ok(Locked::Theirs(holder)) => return Step::Busy(work, holder),
-        Ok(Locked::Done(record)) => return Step::Hit(record),
-        Err(error) => return Step::Failed(error.into()),
+    let (lock, prepared) = match begin(&context, &work).await {
+        Ok(Begun::Ready(lock, prepared)) => (lock, prepared),
+        Ok(Begun::Theirs(holder)) => return Step::Busy(work, holder),
+        Ok(Begun::Done(record)) => return Step::Hit(record),
+        Ok(Begun::Finished(record)) => return Step::Ran(record),
+        Err(error) => return Step::Failed(error),
     };
     let gpus = grant.gpus.iter().map(|gpu| context.options.machine.gpus[*gpu].clone()).collect();
-    match finished_before(&context, &work).await {
-        Ok(Some(record)) => Step::Ran(record),
-        Ok(None) => match attempts(&context, &work, &lock, gpus).await {
-            Ok(fresh) => Step::Made(Box::new(Held { index: work.index, fresh, lock })),
-            Err(error) => Step::Failed(error),
-        },
+    match attempts(&context, &work, &lock, prepared, gpus).await {
+        Ok(fresh) => Step::Made(Box::new(Held { index: work.index, fresh, lock })),
         Err(error) => Step::Failed(error),
     }
 }
 
-enum Locked {
-    Ours(KeyLock),
+/// What a node comes to before its process.
+enum Begun {
+    /// All is there for it.
+    Ready(KeyLock, Prepared),
+    /// Another run has its key.
     Theirs(String),
+    /// Another run has just done it.
     Done(Record),
+    /// An earlier run had done it, and could not keep what it made.
+    Finished(Record),
 }
 
 /// The lookup comes after the lock: whoever had it before may have published.
-async fn lock(context: &Arc<Context>, index: usize, key: Key) -> Result<Locked, StoreError> {
-    let context = Arc::clone(context);
+async fn begin(context: &Arc<Context>, work: &Work) -> Result<Begun, NodeError> {
+    let (context, index, key) = (Arc::clone(context), work.index, work.key);
+    let (inputs, preimage) = (work.inputs.clone(), work.preimage.clone());
     blocking(move || {
         let lock = match context.store.try_lock_key(&key, &holder::name(&context.run, std::process::id())) {
-            Err(StoreError::Busy { holder, .. }) => {
-                return Ok(Locked::Theirs(holder::describe(&context.store, holder)));
-            }
+            Err(StoreError::Busy { holder, .. }) => return Ok(Begun::Theirs(holder::describe(&context.store, holder))),
             taken => taken?,
         };
-        Ok(look(&context, index, &key)?.map_or_else(|| Locked::Ours(lock), Locked::Done))
+        if let Some(record) = look(&context, index, &key)? {
+            return Ok(Begun::Done(record));
+        }
+        if let Some(record) = finished_before(&context, index, &key, &preimage)? {
+            return Ok(Begun::Finished(record));
+        }
+        Ok(Begun::Ready(lock, prepare(&context, index, &key, &inputs, &preimage)?))
     })
     .await
 }
 
-async fn attempts(context: &Arc<Context>, work: &Work, lock: &KeyLock, gpus: Vec<String>) -> Result<Fresh, NodeError> {
+async fn attempts(
+    context: &Arc<Context>,
+    work: &Work,
+    lock: &KeyLock,
+    first: Prepared,
+    gpus: Vec<String>,
+) -> Result<Fresh, NodeError> {
     let node = context.node(work.index);
-    let mut number = 1;
+    let (mut number, mut prepared) = (1, first);
     loop {
-        let error = match attempt(context, work, lock, &gpus, number).await {
+        let error = match attempt(context, work, lock, prepared, &gpus, number).await {
             Err(error) if error.may_pass() && number <= node.settings.retries => error,
             ended => return ended,
         };
         let left = node.settings.retries - number;
         context.emit(Event::NodeRetried { node: node.name.clone(), message: error.to_string(), left });
         number += 1;
+        prepared = prepare_again(context, work).await?;
     }
 }
 
@@ -183,11 +199,11 @@ async fn attempt(
     context: &Arc<Context>,
     work: &Work,
     lock: &KeyLock,
+    Prepared { job, log, reason }: Prepared,
     gpus: &[String],
     number: u32,
 ) -> Result<Fresh, NodeError> {
     let node = context.node(work.index);
-    let Prepared { job, log, reason } = prepare(context, work).await?;
     let started = Instant::now();
     context.emit(Event::NodeStarted {
         node: node.name.clone(),
@@ -225,17 +241,24 @@ struct Prepared {
     reason: Option<String>,
 }
 
-async fn prepare(context: &Arc<Context>, work: &Work) -> Result<Prepared, NodeError> {
+async fn prepare_again(context: &Arc<Context>, work: &Work) -> Result<Prepared, NodeError> {
     let (context, index, key) = (Arc::clone(context), work.index, work.key);
     let (inputs, preimage) = (work.inputs.clone(), work.preimage.clone());
-    blocking(move || {
-        let node = context.node(index);
-        let job = Job::prepare(&context.store, &key, node, &inputs, &context.plan.sources)?;
-        let log = node_directory(&context.directory, &node.name);
-        std::fs::create_dir_all(&log).map_err(io_error("create", &log))?;
-        Ok(Prepared { job, log, reason: reason(&context, index, &preimage) })
-    })
-    .await
+    blocking(move || prepare(&context, index, &key, &inputs, &preimage)).await
+}
+
+fn prepare(
+    context: &Context,
+    index: usize,
+    key: &Key,
+    inputs: &BTreeMap<String, Record>,
+    preimage: &[u8],
+) -> Result<Prepared, NodeError> {
+    let node = context.node(index);
+    let job = Job::prepare(&context.store, key, node, inputs, &context.plan.sources)?;
+    let log = node_directory(&context.directory, &node.name);
+    std::fs::create_dir_all(&log).map_err(io_error("create", &log))?;
+    Ok(Prepared { job, log, reason: reason(context, index, preimage) })
 }
 
 /// What the plan said, where it knew; else in what the node differs from its last record, now that its inputs are there.
@@ -274,16 +297,11 @@ async fn finish(
 }
 
 /// Publishes what an earlier run could not.
-async fn finished_before(context: &Arc<Context>, work: &Work) -> Result<Option<Record>, NodeError> {
-    let (context, index) = (Arc::clone(context), work.index);
-    let (key, preimage) = (work.key, work.preimage.clone());
-    blocking(move || {
-        let Some(Finished { out, meta }) = finished::find(&context.store, &key)? else { return Ok(None) };
-        let text = "an earlier run had finished it and could not keep it, which is done now";
-        context.emit(Event::message(context.name(index), Level::Info, text));
-        filing::publish_one(&context, index, &key, &preimage, &out, &meta).map(Some)
-    })
-    .await
+fn finished_before(context: &Context, index: usize, key: &Key, preimage: &[u8]) -> Result<Option<Record>, NodeError> {
+    let Some(Finished { out, meta }) = finished::find(&context.store, key)? else { return Ok(None) };
+    let text = "an earlier run had finished it and could not keep it, which is done now";
+    context.emit(Event::message(context.name(index), Level::Info, text));
+    filing::publish_one(context, index, key, preimage, &out, &meta).map(Some)
 }
 
 fn check_output(job: &Job, node: &Node, report: &Report) -> Result<(), NodeError> {

@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// What a node that runs takes: three pipes, two logs, the lock of its key, the handle of its process, and one to spare.
 const EACH: u64 = 8;
 /// The most artifacts that wait for the disk together.
-const WAITING: u64 = 64;
+const WAITING: u64 = 256;
 /// Threads for work on files. They wait more than they compute.
 pub(super) const FILE_THREADS: usize = 16;
 

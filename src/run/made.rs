@@ -33,6 +33,6 @@ pub(crate) struct Said {
 impl Said {
     /// Of a record; nothing if another program wrote it.
     pub(crate) fn of(record: &Record) -> Said {
-        serde_json::from_value(record.meta.clone()).unwrap_or_default()
+        record.meta.read().unwrap_or_default()
     }
 }

@@ -12,7 +12,7 @@ use hyper_flow_cache::{Digest, Key, Record, StoreError};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::attempt::{Step, Work, look_again, look_up, perform};
+use super::attempt::{Step, Work, look_again, look_up, perform, work};
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::{Event, Outcome};
@@ -22,7 +22,7 @@ use super::log::node_directory;
 use super::resources::{Grant, Pool};
 use super::stop::{Stop, Urgency};
 use super::unfit;
-use crate::plan::{Planned, Provenance};
+use crate::plan::{Planned, Provenance, State};
 use crate::runs::Use;
 
 /// How often to look whether another run is done with a key.
@@ -147,6 +147,11 @@ impl Scheduler {
                     let record = record.clone();
                     self.settle(index, record, Outcome::Cached);
                 }
+                // Planned to run a moment ago: whether another run was quicker is looked at when it has its lock.
+                _ if self.runs_for_sure(index) => {
+                    let work = work(&self.context, index, self.inputs(index));
+                    self.apply(index, Step::Miss(work));
+                }
                 _ => {
                     let inputs = self.inputs(index);
                     let context = Arc::clone(&self.context);
@@ -156,6 +161,11 @@ impl Scheduler {
             }
         }
         self.context.emit_all(&cached);
+    }
+
+    fn runs_for_sure(&self, index: usize) -> bool {
+        let planned = &self.context.plan.nodes[index];
+        planned.state == State::Run && planned.key.is_some() && !self.repairs.contains_key(&index)
     }
 
     fn inputs(&self, index: usize) -> BTreeMap<String, Record> {

@@ -125,3 +125,26 @@ fn empty_directories_of_the_output_are_kept() {
     assert!(shown.contains("empty/deep/  empty"), "{shown}");
     lab.run(&[]).expect_ran(&[]);
 }
+
+/// As the system looks for it: what may not be executed is passed over, and a script that does not say what reads it is a shell's.
+#[test]
+fn a_program_is_the_first_on_path_that_can_be_executed() {
+    let lab = Lab::new();
+    lab.write("first/tool", "echo wrong > $FLOW_OUT/said\n");
+    lab.write("second/tool", "echo $1 by a shell > $FLOW_OUT/said\n");
+    std::fs::set_permissions(lab.path("second/tool"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    lab.pipeline(
+        &[
+            ("tool", r#"Command(program: ["tool", "read"])"#.to_owned()),
+            ("name", r#"Command(program: ["sh", "-c", "echo $0 > $FLOW_OUT/said"])"#.to_owned()),
+        ],
+        "",
+    );
+    let path = format!("{}:{}:/usr/bin:/bin", lab.text_path("first"), lab.text_path("second"));
+    lab.run_with(&[], &[("PATH", &path)]).expect_ran(&["name", "tool"]);
+    let lab = lab.with("PATH", &path);
+    assert_eq!(
+        (lab.artifact("tool", "said"), lab.artifact("name", "said")),
+        ("read by a shell\n".into(), "sh\n".into())
+    );
+}

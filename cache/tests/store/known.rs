@@ -64,8 +64,8 @@ fn what_is_remembered_is_what_the_files_say_and_is_no_longer_read() {
     };
     let question = Digest::of(b"what records and manifests say, 1");
     store.set_memo(&question, &changed(store.memo(&question).unwrap().unwrap())).unwrap();
-    assert_eq!(found(&again(&store))[149].meta["by"], "m149");
-    assert_eq!(found(&again(&store).paranoid())[149].meta["by"], "n149");
+    assert_eq!(found(&again(&store))[149].meta.value()["by"], "m149");
+    assert_eq!(found(&again(&store).paranoid())[149].meta.value()["by"], "n149");
 }
 
 #[test]

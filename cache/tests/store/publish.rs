@@ -22,7 +22,7 @@ fn what_is_published_is_found() {
     assert_eq!(store.record(&key("n")).unwrap(), Some(record.clone()));
     assert_eq!(store.preimage(&key("n")).unwrap(), Some(preimage("n")));
     assert_eq!((record.files, record.bytes), (3, 19));
-    assert_eq!(record.meta, json!({"by": "n"}));
+    assert_eq!(record.meta.value(), json!({"by": "n"}));
     assert_eq!(store.read(&record.artifact, "sub/b.txt").unwrap(), b"beta");
     let tree = store.tree(&record.artifact).unwrap();
     let paths: Vec<_> = tree.entries().iter().map(|e| (e.path.as_str(), e.exec)).collect();
@@ -73,7 +73,7 @@ fn what_is_published_anew_takes_the_place_of_what_was() {
     assert_ne!(first.artifact, second.artifact);
     assert_eq!(store.lookup(&key("n")).unwrap(), Some(second));
     let same = anew(&[("a", "1")]);
-    assert_eq!((same.artifact, &same.meta), (first.artifact, &json!({"by": "me"})));
+    assert_eq!((same.artifact, same.meta.value()), (first.artifact, json!({"by": "me"})));
 
     let record = filed(store, "records", key("n"));
     fs::remove_file(&record).unwrap();

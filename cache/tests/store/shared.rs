@@ -91,7 +91,7 @@ fn bert() {
     store.check_writable().unwrap();
     let run = store.lock_shared().unwrap();
     let record = store.lookup(&key("n")).unwrap().unwrap();
-    assert_eq!(record.meta["by"], "n");
+    assert_eq!(record.meta.value()["by"], "n");
     // Objects of hers, known by their content, and set aside when they are altered.
     assert!(store.read(&store.lookup(&key("altered")).unwrap().unwrap().artifact, "a").is_err());
     assert!(!object(&store, "gamma").exists());

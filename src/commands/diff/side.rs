@@ -120,5 +120,5 @@ fn of_past(node: &PastNode, past: &Past, pipeline: Option<&Pipeline>, store: &St
 
 /// What the worker measured, as the record has it.
 fn measured(record: &Record) -> BTreeMap<String, f64> {
-    serde_json::from_value(record.meta["metrics"].clone()).unwrap_or_default()
+    serde_json::from_value(record.meta.value()["metrics"].clone()).unwrap_or_default()
 }
