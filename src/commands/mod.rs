@@ -1,6 +1,6 @@
 //! One file for each command: its help, its arguments, and one function that carries it out.
 
-mod again;
+pub(crate) mod again;
 mod artifact;
 pub mod cache;
 pub mod check;

@@ -37,12 +37,12 @@ fn runs_are_listed_with_what_was_changed() {
     settings.add_filter(r" {2,}", "  ");
     let _scope = settings.bind_to_scope();
     insta::assert_snapshot!(scene.ok("runs"), @r#"
-    RUN  WHEN  PIPELINE  CHANGED  RESULT  TIME  NUMBERS
+    RUN  WHEN  PIPELINE  CHANGED  RESULT  TIME
     [RUN]  just now  two  params.word="second"  done  [TIME]
     [RUN]  just now  two  -  done  [TIME]
     "#);
     insta::assert_snapshot!(scene.ok("runs -n 1"), @r#"
-    RUN  WHEN  PIPELINE  CHANGED  RESULT  TIME  NUMBERS
+    RUN  WHEN  PIPELINE  CHANGED  RESULT  TIME
     [RUN]  just now  two  params.word="second"  done  [TIME]
     and 1 older: `--all`
     "#);

@@ -98,9 +98,10 @@ impl Fitted {
         Fitted::new(columns, room.table(), indent, false)
     }
 
-    /// As many columns as there is room for, the least dear left out first.
+    /// As many columns as there is room for, the least dear left out first. Of one without any text nothing is said.
     fn new(columns: Vec<Column>, room: Option<usize>, indent: &'static str, heading: bool) -> Fitted {
-        let columns: Vec<Shown> = columns.into_iter().map(|column| Shown::of(column, heading)).collect();
+        let says = |column: &Column| column.cells.is_empty() || column.cells.iter().any(|cell| !cell.is_empty());
+        let columns: Vec<Shown> = columns.into_iter().filter(says).map(|column| Shown::of(column, heading)).collect();
         let room = room.map_or(usize::MAX, |room| (room + GAP).saturating_sub(indent.len()));
         let mut ranks: Vec<usize> = columns.iter().map(|shown| shown.column.rank).collect();
         ranks.sort_unstable();

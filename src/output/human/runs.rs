@@ -17,11 +17,11 @@ pub(super) fn listed(out: &mut dyn Write, paint: Paint, room: Room, report: &Lis
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let columns = vec![
         Column::words("RUN", cells(&|run| run.short.clone())),
-        Column::words("WHEN", cells(&|run| or_dash(run.started.map(|time| ago(time as u64))))).rank(2),
+        Column::words("WHEN", cells(&|run| or_dash(run.started.map(|time| ago(time as u64))))).rank(3),
         Column::text("PIPELINE", cells(&|run| run.pipeline.clone())),
-        Column::text("CHANGED", cells(&|run| or_dash(changed(run)))),
+        Column::text("CHANGED", cells(&|run| or_dash(changed(run)))).rank(1),
         Column::text("RESULT", cells(&result)),
-        Column::words("TIME", cells(&|run| or_dash(run.seconds.map(seconds)))).rank(1),
+        Column::words("TIME", cells(&|run| or_dash(run.seconds.map(seconds)))).rank(2),
         Column::text("NUMBERS", cells(&|run| run.finals.iter().map(told).collect::<Vec<_>>().join(", "))),
     ];
     let table = Fitted::list(columns, room);
