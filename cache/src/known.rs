@@ -4,7 +4,7 @@
 //! stamps with which they were read, none of them so young that a change might not show in it. Whatever is not in it is read
 //! where it lies, so that losing it costs only time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ const QUESTION: &[u8] = b"what records and manifests say, 1";
 /// Fewer are read one by one sooner than the whole memo, and are not worth writing it anew.
 const MANY: usize = 64;
 /// What was noted of earlier runs is let go when the memo has more than this.
-const MOST: usize = 100_000;
+const MOST: usize = 20_000;
 
 /// A record, and what belongs to its artifact: digests and sizes.
 pub(crate) type Found = (Record, Vec<(Digest, u64)>);
@@ -35,7 +35,7 @@ pub(crate) struct Known {
     asked: AtomicUsize,
     memo: OnceLock<Memo>,
     /// Records that are there and of which nothing was known.
-    unknown: Mutex<Vec<Key>>,
+    unknown: Mutex<HashSet<Key>>,
 }
 
 /// The memo, and where in it each record is.
@@ -52,7 +52,7 @@ impl Store {
             return Ok(Some(found));
         }
         let Some(found) = self.read_record(key)? else { return Ok(None) };
-        self.inner.known.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(*key);
+        self.inner.known.unknown.lock().unwrap_or_else(PoisonError::into_inner).insert(*key);
         Ok(Some(found))
     }
 
