@@ -100,7 +100,7 @@ class Bench:
 
     def flow(self, verb, *words, store):
         steps = "2" if self.dry else "200"
-        return [self.engine, verb, HERE / "digits.ron", *words, "--set", f"steps={steps}", "--store", self.folder / store]
+        return [self.engine, verb, HERE / "digits.ron", *words, "--set", f"params.steps={steps}", "--store", self.folder / store]
 
     def artifacts(self, store, *words):
         """The digest of each node's artifact, after a run to the end."""
@@ -110,7 +110,7 @@ class Bench:
 
     def digits(self):
         for precision in ("Fp32", "Tf32", "Bf16", "Fp16"):
-            words = ["--set", f"precision=\"{precision}\""]
+            words = ["--set", f"params.precision={precision}"]
             shown = self.artifacts("one", *words)
             for node, one in shown.items():
                 if precision == "Fp32" or node in ("tscd", "unified"):
@@ -126,6 +126,7 @@ class Bench:
             raise RuntimeError("what is exact must come out alike")
 
     def resume(self):
+        killed = []
         for node in ("clip", "teacher", "tscd", "unified"):
             process = subprocess.Popen(
                 [str(word) for word in self.flow("run", node, "--json", store="killed")],
@@ -134,12 +135,14 @@ class Bench:
             for line in process.stdout:
                 if '"checkpoint"' in line and f'"node":"{node}"' in line.replace(" ", ""):
                     os.killpg(process.pid, signal.SIGKILL)
+                    killed.append(node)
                     break
             process.wait()
-        self.same("resume", "killed in each training", self.artifacts("one"), self.artifacts("killed"))
+        self.same("resume", f"killed in {len(killed)} of 4 trainings", self.artifacts("one"), self.artifacts("killed"))
 
     def steps(self):
         program = [sys.executable, ROOT / "tests/parity/unet_cost.py", "--cuda", "--runs", "1" if self.dry else "5"]
+        program += ["--binary", self.engine.parent / "examples/unet_cost"]
         for more in ([], ["--checkpointing"]):
             said = self.call(*program, *more)
             pattern = r"^(\w+) (\w+) (\w+) +(ours|diffusers) +([\d.]+) s .*peak (.*)$"
