@@ -6,10 +6,11 @@ use super::error::NodeError;
 /// Before anything is computed: a key for a GPU wants one, and one for the CPU none.
 pub(super) fn check_grant(attempt: &Attempt<'_>) -> Result<(), NodeError> {
     let Some(class) = class(attempt) else { return Ok(()) };
-    if class.starts_with("cuda:") == !attempt.gpus.is_empty() {
+    let has_gpu = !attempt.gpus.is_empty();
+    if class.starts_with("cuda:") == has_gpu {
         return Ok(());
     }
-    let used = if attempt.gpus.is_empty() { "the CPU" } else { "a GPU" };
+    let used = if has_gpu { "a GPU" } else { "the CPU" };
     Err(NodeError::OtherDevice { keyed: class.to_owned(), used: used.to_owned() })
 }
 
