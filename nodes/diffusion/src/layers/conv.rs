@@ -49,8 +49,7 @@ impl Conv2d {
 
     /// (b, in, h, w) → (b, out, h', w'), with what `adapters` hold for this layer.
     pub fn forward(&self, x: &Tensor, adapters: &Adapters<'_>) -> Tensor {
-        let y = self.config.apply(x, &self.weight, Some(&self.bias));
-        adapters.add_conv(&self.path, x, y, self.config)
+        adapters.conv(&self.path, x, &self.weight, &self.bias, self.config)
     }
 
     /// The dtype of the weights.
