@@ -15,6 +15,7 @@
 //! nodes/torch-ext/  hyper-flow-torch-ext  what libtorch has and tch does not reach; the only crate with `unsafe`
 //! nodes/stand-in/   hyper-flow-stand-in   a CUDA device of host memory and a driver that lies as told, for tests
 //! pipelines/        pipelines that ship, and the data of the small ones
+//! benches/          what things cost here and in their peers, as scripts
 //! tests/            tests of the binaries; fixtures made by Python (parity/) and pinned results (golden/)
 //! ```
 //!
