@@ -49,7 +49,8 @@ impl Conv2d {
 
     /// (b, in, h, w) → (b, out, h', w'), with what `adapters` hold for this layer.
     pub fn forward(&self, x: &Tensor, adapters: &Adapters<'_>) -> Tensor {
-        adapters.conv(&self.path, x, &self.weight, &self.bias, self.config)
+        let y = self.config.apply(x, &self.weight, Some(&self.bias));
+        adapters.add_conv(&self.path, x, y, self.config)
     }
 
     /// The dtype of the weights.

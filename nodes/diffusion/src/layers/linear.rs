@@ -1,6 +1,6 @@
 //! `y = x·Wᵀ + b`, with adapters.
 
-use super::{name_of, variable};
+use super::{name_of, ops, variable};
 use crate::lora::Adapters;
 use tch::{Tensor, nn};
 
@@ -24,6 +24,6 @@ impl Linear {
 
     /// (…, in) → (…, out), with what `adapters` hold for this layer.
     pub fn forward(&self, x: &Tensor, adapters: &Adapters<'_>) -> Tensor {
-        adapters.linear(&self.path, x, &self.weight, self.bias.as_ref())
+        adapters.add_linear(&self.path, x, ops::linear(x, &self.weight, self.bias.as_ref()))
     }
 }

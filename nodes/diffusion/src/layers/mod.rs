@@ -6,7 +6,7 @@ mod conv;
 mod init;
 mod linear;
 mod norm;
-pub(crate) mod ops;
+mod ops;
 mod resample;
 mod resnet;
 

@@ -1,7 +1,7 @@
 //! Which adapters act in one forward pass.
 
-use super::{Dropout, Lora, LoraLayer, fused};
-use crate::layers::{ConvConfig, ops};
+use super::{Dropout, Lora, LoraLayer};
+use crate::layers::ConvConfig;
 use tch::Tensor;
 
 /// The adapters active in one forward pass, each with a weight; none is the base alone.
@@ -47,60 +47,25 @@ impl<'a> Adapters<'a> {
         self
     }
 
-    /// A linear layer with what the adapters hold for it: x (…, in) → (…, out), in x's dtype, which the layer must have.
-    pub fn linear(&self, path: &str, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        let layers = self.layers(path);
-        let positions = || x.numel() as i64 / weight.size()[1];
-        if fused::is_cheaper(&layers, weight, positions) {
-            return ops::linear(x, &fused::weight(&layers, weight), bias);
-        }
-        add(path, x, ops::linear(x, weight, bias), &layers, LoraLayer::linear)
+    /// `y` and what the adapters add to a linear layer's output, in `y`'s dtype.
+    pub fn add_linear(&self, path: &str, x: &Tensor, y: Tensor) -> Tensor {
+        self.add(path, x, y, LoraLayer::linear)
     }
 
-    /// A convolution with what the adapters hold for it: x (b, in, h, w) → (b, out, h', w'), in x's dtype, which the layer
-    /// must have.
-    pub fn conv(&self, path: &str, x: &Tensor, weight: &Tensor, bias: &Tensor, config: ConvConfig) -> Tensor {
-        let layers = self.layers(path);
-        let positions = || x.numel() as i64 / (weight.size()[1] * config.stride * config.stride);
-        if fused::is_cheaper(&layers, weight, positions) {
-            return config.apply(x, &fused::weight(&layers, weight), Some(bias));
-        }
-        let y = config.apply(x, weight, Some(bias));
-        add(path, x, y, &layers, |layer, x, weight| layer.conv(x, weight, config))
+    /// `y` and what the adapters add to a convolution's output, in `y`'s dtype.
+    pub fn add_conv(&self, path: &str, x: &Tensor, y: Tensor, config: ConvConfig) -> Tensor {
+        self.add(path, x, y, |layer, x, weight| layer.conv(x, weight, config))
     }
 
-    /// What acts on a module.
-    fn layers(&self, path: &str) -> Vec<Acting<'a>> {
-        let acting = |active: &Active<'a>| {
-            let &Active { lora, weight, dropout } = active;
-            Some(Acting { layer: lora.layers.get(path)?, weight, dropout })
-        };
-        self.active.iter().filter_map(acting).collect()
+    fn add(&self, path: &str, x: &Tensor, y: Tensor, delta: impl Fn(&LoraLayer, &Tensor, f64) -> Tensor) -> Tensor {
+        let kind = y.kind();
+        let layers = self.active.iter().filter_map(|active| Some((active, active.lora.layers.get(path)?)));
+        // The sum is taken in the wider dtype, so that a bf16 base does not round the adapter away first.
+        let sum = layers.fold(y, |y, (active, layer)| {
+            let x = x.to_kind(layer.down.kind());
+            let x = active.dropout.map_or_else(|| x.shallow_clone(), |dropout| dropout.apply(path, &x));
+            y + delta(layer, &x, active.weight)
+        });
+        sum.to_kind(kind)
     }
-}
-
-/// The adapter of one module in one forward pass.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Acting<'a> {
-    pub(super) layer: &'a LoraLayer,
-    pub(super) weight: f64,
-    pub(super) dropout: Option<Dropout>,
-}
-
-/// `y` and what adapters add to it, in `y`'s dtype.
-fn add(
-    path: &str,
-    x: &Tensor,
-    y: Tensor,
-    layers: &[Acting<'_>],
-    delta: impl Fn(&LoraLayer, &Tensor, f64) -> Tensor,
-) -> Tensor {
-    let kind = y.kind();
-    // The sum is taken in the wider dtype, so that a bf16 base does not round the adapter away first.
-    let sum = layers.iter().fold(y, |y, &Acting { layer, weight, dropout }| {
-        let x = x.to_kind(layer.down.kind());
-        let x = dropout.map_or_else(|| x.shallow_clone(), |dropout| dropout.apply(path, &x));
-        y + delta(layer, &x, weight)
-    });
-    sum.to_kind(kind)
 }

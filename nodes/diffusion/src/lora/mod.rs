@@ -7,7 +7,6 @@ mod dropout;
 mod extract;
 mod file;
 mod fuse;
-mod fused;
 mod kohya;
 mod layer;
 mod likely;

@@ -15,8 +15,7 @@ fn export(model: &str) {
     std::fs::create_dir_all(&directory).unwrap();
     let original = reference(model);
     let size = sizes(&original.unet).0;
-    // As one that is read: what is trained may be computed in another order.
-    let mut lora = formula_lora(&original.unet).requires_grad(false);
+    let mut lora = formula_lora(&original.unet);
     // One module with an alpha and a rank of its own: they must survive both formats.
     let layer = lora.layers.values_mut().next().unwrap();
     layer.down = weight("own.down", &wider(&layer.down.size(), 0));
@@ -27,7 +26,7 @@ fn export(model: &str) {
     write_kohya(&lora, &directory.join("kohya.safetensors")).unwrap();
     write_peft(&lora, &directory.join("peft.safetensors")).unwrap();
     // As `Export` writes them: of clipped ranks, one for all.
-    let clipped = clipped(&original.unet).uniform().requires_grad(false);
+    let clipped = clipped(&original.unet).uniform();
     write_kohya(&clipped, &directory.join("clipped_kohya.safetensors")).unwrap();
     write_peft(&clipped, &directory.join("clipped_peft.safetensors")).unwrap();
     let outputs = BTreeMap::from([

@@ -213,12 +213,12 @@ kinds! {
         fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    SegmentDistill 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+    SegmentDistill 1 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
         fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    RewardFinetune 3 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+    RewardFinetune 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
         fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn tied_to_steps(&self) -> Option<&'static str> {
         let guarded = self.guard.is_some().then_some("its `guard` looks at the last step, whichever that is");
@@ -230,7 +230,7 @@ kinds! {
     OdePairs 1 -> Pairs { const CHECKPOINTS: bool = true;
         fn computes_on_gpu(&self) -> bool { true }
         fn precision(&self) -> Option<Precision> { Some(self.precision) } },
-    ScoreDistill 3 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+    ScoreDistill 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
         fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn check(&self) -> Vec<Problem> {
         self.problems()
@@ -238,7 +238,7 @@ kinds! {
     PretrainedLora 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    FinetuneLora 2 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
+    FinetuneLora 1 -> Lora { fn training(&self) -> Option<Training> { Some(self.training()) }
         fn precision(&self) -> Option<Precision> { Some(self.precision) } },
     LoraFuse 1 -> Model { fn check(&self) -> Vec<Problem> {
         self.problems()
@@ -247,7 +247,7 @@ kinds! {
     LoraMerge 2 -> Lora { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Sample 2 -> Images { fn computes_on_gpu(&self) -> bool { true }
+    Sample 1 -> Images { fn computes_on_gpu(&self) -> bool { true }
         fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn check(&self) -> Vec<Problem> {
         self.problems()
@@ -258,7 +258,7 @@ kinds! {
     CommandScorer 1 -> CommandScorer { fn check(&self) -> Vec<Problem> {
         self.problems()
     } },
-    Eval 5 -> Metrics { fn computes_on_gpu(&self) -> bool { true }
+    Eval 4 -> Metrics { fn computes_on_gpu(&self) -> bool { true }
         fn precision(&self) -> Option<Precision> { Some(self.precision) }
         fn check(&self) -> Vec<Problem> {
         self.problems()
