@@ -1,6 +1,6 @@
 // Line charts: axes, whiskers, a readout under the pointer. Lines differ by dash as well as by colour.
 import { h, s, put } from "./dom.js";
-import { number } from "./format.js";
+import { number, range } from "./format.js";
 import { LINES } from "./kinds.js";
 
 const ROOM = { left: 56, right: 14, top: 10, bottom: 30 };
@@ -145,7 +145,7 @@ function readout(options, { svg, tip, width, height, place, x }) {
             "div",
             {},
             h("span", {}, name),
-            h("span", {}, Number.isFinite(low) ? `${number(value)}  [${number(low)}, ${number(high)}]` : number(value)),
+            h("span", {}, Number.isFinite(low) ? `${number(value)}  ${range([low, high])}` : number(value)),
           ),
         ),
     );

@@ -1,8 +1,13 @@
 // All of one node.
-import { h, put } from "./dom.js";
-import { bytes, duration, many, moment, number, plain, short } from "./format.js";
+import { h } from "./dom.js";
+import { many, number, plain, short } from "./format.js";
 import { chart } from "./chart.js";
 import { chip, family, FAMILIES, mark } from "./kinds.js";
+import { log } from "./log.js";
+import { made } from "./made.js";
+import { parameters } from "./parameters.js";
+import { list } from "./parts.js";
+import { isLoss } from "./series.js";
 
 /// What is known of a node; `host` has `choose(name)` and, where logs can be had, `log(node)`.
 export function details(run, node, host) {
@@ -39,22 +44,6 @@ function problem(node) {
     { class: `notice n-${node.state}` },
     h("pre", {}, node.message),
     node.printed ? h("details", {}, h("summary", {}, "the end of what it printed"), h("pre", {}, node.printed)) : null,
-  );
-}
-
-/// A list of names and values.
-export function list(title, rows) {
-  const shown = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  if (!shown.length) return null;
-  return h(
-    "section",
-    {},
-    title ? h("h4", {}, title) : null,
-    h(
-      "dl",
-      {},
-      shown.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
-    ),
   );
 }
 
@@ -103,109 +92,13 @@ function lineage(node, uses, host) {
 
 function curve(node) {
   const series = Object.entries(node.curve.series)
-    .filter(([name]) => !name.startsWith("· "))
+    .filter(([name]) => isLoss(name))
     .map(([name, points]) => ({ name: plain(name), points }));
   return h(
     "section",
     {},
     h("h4", {}, "Training"),
     chart({ series, x: "step", marks: node.curve.resumed, title: `losses of ${node.name}`, always: true }, 180).element,
-  );
-}
-
-/// Every parameter, those that the file says first.
-export function parameters(run, node) {
-  const words = run.kinds[node.kind]?.fields ?? {};
-  const row = (param) =>
-    h(
-      "tr",
-      { class: param.default ? "default" : null },
-      h("th", { scope: "row", title: words[param.name] ?? null }, param.name),
-      h("td", {}, h("code", {}, param.value)),
-      h("td", { class: "soft" }, param.default ? "default" : ""),
-    );
-  const rows = [...node.params].sort((a, b) => a.default - b.default).map(row);
-  const settings = node.settings.map(([name, value]) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, name),
-      h("td", {}, h("code", {}, value)),
-      h("td", { class: "soft" }, "how it is run"),
-    ),
-  );
-  if (!rows.length && !settings.length) return null;
-  return h(
-    "section",
-    {},
-    h("h4", {}, "Parameters"),
-    h(
-      "table",
-      { class: "params" },
-      h(
-        "thead",
-        { class: "sr" },
-        h(
-          "tr",
-          {},
-          ["name", "value", "where from"].map((name) => h("th", { scope: "col" }, name)),
-        ),
-      ),
-      h("tbody", {}, rows, settings),
-    ),
-  );
-}
-
-function made(node, run) {
-  const made = node.made;
-  if (!made) return node.key ? list("Hashes", [["key", h("code", {}, node.key)]]) : null;
-  const memory = made.memory
-    ? bytes(made.memory.peak) + (made.memory.gpu ? `, ${bytes(made.memory.gpu)} of the GPU` : "")
-    : null;
-  const elsewhere = made.run !== run.id;
-  return h(
-    "section",
-    {},
-    list("How it was made", [
-      ["when", moment(new Date(made.finished * 1000).toISOString())],
-      ["in", duration(made.seconds)],
-      ["run", elsewhere ? `${made.run}${made.node !== node.name ? ` (as ${made.node})` : ""}` : null],
-      ["on", made.device],
-      ["threads", String(made.threads)],
-      ["memory", memory],
-      ["libtorch", made.libtorch],
-      ["worker", made.worker],
-      ["kind version", String(node.version)],
-      ["size", `${bytes(made.bytes)} in ${many(made.count, "file")}`],
-      ["artifact", h("code", {}, made.artifact)],
-      ["key", h("code", {}, node.key)],
-    ]),
-    made.told.length
-      ? h(
-          "ul",
-          { class: "told" },
-          made.told.map((text) => h("li", {}, text)),
-        )
-      : null,
-    made.files.length
-      ? h(
-          "details",
-          { class: "fold" },
-          h("summary", {}, many(made.count, "file")),
-          h(
-            "table",
-            { class: "params" },
-            h(
-              "tbody",
-              {},
-              made.files.map(([path, size]) => h("tr", {}, h("th", { scope: "row" }, path), h("td", {}, bytes(size)))),
-            ),
-          ),
-          made.count > made.files.length
-            ? h("p", { class: "soft" }, `and ${made.count - made.files.length} more`)
-            : null,
-        )
-      : null,
   );
 }
 
@@ -224,35 +117,5 @@ function said(node) {
           h("li", { class: `l-${level}` }, level === "info" ? null : h("b", {}, `${level}: `), text),
         ),
     ),
-  );
-}
-
-function log(node, host) {
-  const body = h("div");
-  const show = async () => {
-    put(body, h("p", { class: "soft" }, "…"));
-    const { stdout, stderr } = await host.log(node);
-    const one = (name, { text, before }) =>
-      text
-        ? h(
-            "section",
-            {},
-            h("h4", {}, name),
-            before ? h("p", { class: "soft" }, `${bytes(before)} before this are not shown`) : null,
-            h("pre", { class: "log", tabindex: 0 }, text),
-          )
-        : null;
-    put(
-      body,
-      one("standard error", stderr),
-      one("standard output", stdout),
-      !stdout.text && !stderr.text ? h("p", { class: "soft" }, "It printed nothing.") : null,
-    );
-  };
-  return h(
-    "details",
-    { class: "fold printed", ontoggle: (event) => event.target.open && show() },
-    h("summary", {}, "Log", node.started ? "" : " of the run that made it"),
-    body,
   );
 }

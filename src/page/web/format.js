@@ -10,6 +10,16 @@ export function number(value) {
   return value.toFixed(digits).replace("-", "−");
 }
 
+/// A difference, with its sign.
+export function signed(value) {
+  return `${value > 0 ? "+" : ""}${number(value)}`;
+}
+
+/// An interval, by its ends.
+export function range([low, high]) {
+  return `[${number(low)}, ${number(high)}]`;
+}
+
 /// Seconds as people say them.
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";

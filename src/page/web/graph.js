@@ -1,6 +1,7 @@
 // The graph of a run: cards for nodes, those of a matrix folded into one, the chain of the distillation in view.
 import { h, s, put } from "./dom.js";
 import { many } from "./format.js";
+import { chainOf, fold, related, stateOf } from "./cards.js";
 import { FAMILIES, family, glyph, mark, sign } from "./kinds.js";
 import { layout } from "./layout.js";
 
@@ -36,47 +37,14 @@ export function graph(run, choose) {
     svg.append(...view.edges.map((edge) => edge.path).sort((a, b) => a.classList.length - b.classList.length));
     for (const card of cards) {
       const place = drawn.places.get(card.id);
-      const element = drawCard(card, place);
-      card.element = element;
+      card.element = drawCard(card, place, () => (card.group ? toggle(card.group) : choose(card.id)));
       view.cards.set(card.id, card);
-      svg.append(element);
+      svg.append(card.element);
     }
     view.svg = svg;
     put(canvas, svg);
     scale();
     select(view.selected, false);
-  }
-
-  function drawCard(card, { x, y }) {
-    const group = card.nodes.length > 1 || card.group;
-    const element = s("g", {
-      class: "card",
-      transform: `translate(${(x - CARD.width / 2).toFixed(1)} ${y})`,
-      onclick: () => (group ? toggle(card.group) : choose(card.id)),
-    });
-    if (group) {
-      element.append(s("rect", { class: "under", x: 5, y: 5, width: CARD.width, height: CARD.height, rx: 7 }));
-    }
-    element.append(
-      s("rect", { class: "box", width: CARD.width, height: CARD.height, rx: 7 }),
-      s("rect", { class: `bar k-${card.family}`, x: 0, y: 0, width: 5, height: CARD.height, rx: 2.5 }),
-      s("g", { transform: "translate(13 9) scale(.85)" }, glyph(card.family)),
-      s("text", { class: "name", x: 28, y: 18 }, cut(card.label, 13)),
-      s(
-        "text",
-        { class: "kind", x: 13, y: 35 },
-        group ? `${cut(card.kind, 14)} × ${card.nodes.length}` : cut(card.kind, 20),
-      ),
-      s("g", { class: "state", transform: `translate(${CARD.width - 19} 8)` }),
-      s("title", {}, group ? `${card.label}: ${many(card.nodes.length, "node")}, click to unfold` : card.id),
-    );
-    status(card, element);
-    return element;
-  }
-
-  function status(card, element) {
-    put(element.querySelector(".state"), sign(stateOf(card.nodes)));
-    element.setAttribute("data-state", stateOf(card.nodes));
   }
 
   function toggle(name) {
@@ -158,107 +126,37 @@ export function graph(run, choose) {
   };
 }
 
-/// Cards: a node each, or a group that is folded.
-function fold(run, folded) {
-  const groupOf = new Map();
-  run.groups
-    .filter((group) => folded.has(group.name))
-    .forEach((group) => group.nodes.forEach((node) => groupOf.set(node, group.name)));
-  const cards = new Map();
-  for (const node of run.nodes) {
-    const group = groupOf.get(node.name);
-    const id = group ?? node.name;
-    const card = cards.get(id) ?? {
-      id,
-      label: id,
-      kind: node.kind,
-      family: family(node.kind),
-      group,
-      nodes: [],
-      inputs: [],
-    };
-    card.nodes.push(node);
-    card.inputs.push(...node.inputs.map(([, from]) => groupOf.get(from) ?? from).filter((from) => from !== id));
-    cards.set(id, card);
-  }
-  return ordered([...cards.values()]);
-}
-
-/// Cards after those that they need: a group comes after all that its nodes need.
-function ordered(cards) {
-  const byId = new Map(cards.map((card) => [card.id, card]));
-  const waits = new Map(cards.map((card) => [card.id, new Set(card.inputs.filter((id) => byId.has(id)))]));
-  const feeds = new Map();
-  waits.forEach((inputs, id) => inputs.forEach((from) => feeds.set(from, [...(feeds.get(from) ?? []), id])));
-  const ready = cards.filter((card) => waits.get(card.id).size === 0).map((card) => card.id);
-  const out = [];
-  while (ready.length) {
-    const id = ready.shift();
-    out.push(byId.get(id));
-    for (const next of feeds.get(id) ?? []) {
-      waits.get(next).delete(id);
-      if (waits.get(next).size === 0) ready.push(next);
-    }
-  }
-  // Two groups may need each other's nodes; then they are drawn in the order in which they came.
-  return out.length === cards.length ? out : cards;
-}
-
-/// The way with the most LoRA trainings, the longest of those: for each of its cards that which comes before it.
-function chainOf(cards) {
-  const best = new Map();
-  for (const card of cards) {
-    const own = [card.family === "distil" ? 1 : 0, 1];
-    let from = null;
-    for (const id of new Set(card.inputs)) {
-      const before = best.get(id);
-      if (before && (!from || better(before.score, best.get(from).score))) from = id;
-    }
-    const base = from ? best.get(from).score : [0, 0];
-    best.set(card.id, { score: [base[0] + own[0], base[1] + own[1]], from });
-  }
-  const chain = new Map();
-  let end = null;
-  best.forEach((one, id) => {
-    if (!end || better(one.score, best.get(end).score)) end = id;
+/// A card in its place: a node with its kind and state, or a folded group with what its nodes have in common.
+function drawCard(card, { x, y }, onclick) {
+  const { group } = card;
+  const element = s("g", {
+    class: "card",
+    transform: `translate(${(x - CARD.width / 2).toFixed(1)} ${y})`,
+    onclick,
   });
-  while (end) {
-    chain.set(end, best.get(end).from);
-    end = best.get(end).from;
+  if (group) {
+    element.append(s("rect", { class: "under", x: 5, y: 5, width: CARD.width, height: CARD.height, rx: 7 }));
   }
-  return chain;
+  element.append(
+    s("rect", { class: "box", width: CARD.width, height: CARD.height, rx: 7 }),
+    s("rect", { class: `bar k-${card.family}`, x: 0, y: 0, width: 5, height: CARD.height, rx: 2.5 }),
+    s("g", { transform: "translate(13 9) scale(.85)" }, glyph(card.family)),
+    s("text", { class: "name", x: 28, y: 18 }, cut(card.label, 13)),
+    s(
+      "text",
+      { class: "kind", x: 13, y: 35 },
+      group ? `${cut(card.kind, 14)} × ${card.nodes.length}` : cut(card.kind, 20),
+    ),
+    s("g", { class: "state", transform: `translate(${CARD.width - 19} 8)` }),
+    s("title", {}, group ? `${card.label}: ${many(card.nodes.length, "node")}, click to unfold` : card.id),
+  );
+  status(card, element);
+  return element;
 }
 
-function better(a, b) {
-  return a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
-}
-
-/// A card with all that it needs and all that needs it.
-function related(id, edges) {
-  const found = new Set([id]);
-  const walk = (start, from, to) => {
-    const next = new Map();
-    edges.forEach((edge) => next.set(edge[from], [...(next.get(edge[from]) ?? []), edge[to]]));
-    const open = [start];
-    const seen = new Set(open);
-    while (open.length) {
-      for (const one of next.get(open.pop()) ?? []) {
-        if (seen.has(one)) continue;
-        seen.add(one);
-        found.add(one);
-        open.push(one);
-      }
-    }
-  };
-  walk(id, "from", "to");
-  walk(id, "to", "from");
-  return found;
-}
-
-/// The state of several nodes: that which most needs to be seen.
-function stateOf(nodes) {
-  const order = ["failed", "died", "running", "interrupted", "skipped", "waiting", "ran", "cached"];
-  return order.find((state) => nodes.some((node) => node.state === state)) ?? "waiting";
+function status(card, element) {
+  put(element.querySelector(".state"), sign(stateOf(card.nodes)));
+  element.setAttribute("data-state", stateOf(card.nodes));
 }
 
 function way(points) {

@@ -48,6 +48,9 @@ export function mark(name) {
   return s("svg", { class: "mark", viewBox: "-1 -1 14 14", width: 12, height: 12, "aria-hidden": "true" }, glyph(name));
 }
 
+/// The states of nodes, those first that most need to be seen.
+export const STATES = ["failed", "died", "running", "interrupted", "skipped", "waiting", "ran", "cached"];
+
 const SIGNS = {
   done: "M2.5 6.5l2.5 2.5l5-6",
   ran: "M2.5 6.5l2.5 2.5l5-6",

@@ -2,23 +2,7 @@
 import { h } from "./dom.js";
 import { bytes, duration, many, moment, short } from "./format.js";
 import { chip } from "./kinds.js";
-import { scroll } from "./results.js";
-
-function listed(label, heads, rows) {
-  const head = h(
-    "tr",
-    {},
-    heads.map((one) => h("th", { scope: "col" }, one)),
-  );
-  const row = ([first, ...cells]) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, first),
-      cells.map((cell) => h("td", { class: "left" }, cell)),
-    );
-  return scroll(label, h("table", { class: "numbers text" }, h("thead", {}, head), h("tbody", {}, rows.map(row))));
-}
+import { listed } from "./parts.js";
 
 /// The newest runs, and what can be done here.
 export function overview(runs) {

@@ -1,6 +1,7 @@
 // Pictures: candidates below each other at the step count of a slider, pictures of a training at its steps.
 import { h, s, put } from "./dom.js";
 import { many } from "./format.js";
+import { part, scroll } from "./parts.js";
 
 /// A slider over a list of values; `show(value)` is called with that which is chosen.
 export function slider(label, values, start, show) {
@@ -24,7 +25,7 @@ export function slider(label, values, start, show) {
 }
 
 /// A part of a picture, by its corner and size in pixels.
-function part(src, size, [x, y, width, height], label) {
+function crop(src, size, [x, y, width, height], label) {
   return s(
     "svg",
     {
@@ -39,7 +40,7 @@ function part(src, size, [x, y, width, height], label) {
 }
 
 /// The rows of a grid at a step count, with the captions above.
-export function stripes(grid, src, steps, only = null) {
+export function stripes(grid, src, steps) {
   const { size, corner, row, rows } = grid;
   const wide = size[0] - corner[0];
   const candidates = [...new Set(rows.map((one) => one.candidate))];
@@ -52,7 +53,7 @@ export function stripes(grid, src, steps, only = null) {
       h("span", { class: "who" }, candidate),
       at < 0
         ? h("span", { class: "soft none" }, `not drawn in ${many(steps, "step")}`)
-        : part(src, size, [corner[0], corner[1] + at * row, wide, row], label),
+        : crop(src, size, [corner[0], corner[1] + at * row, wide, row], label),
     );
   };
   return h(
@@ -62,9 +63,9 @@ export function stripes(grid, src, steps, only = null) {
       "div",
       { class: "stripe" },
       h("span", { class: "who soft" }, "captions"),
-      part(src, size, [corner[0], 0, wide, corner[1]], "captions"),
+      crop(src, size, [corner[0], 0, wide, corner[1]], "captions"),
     ),
-    candidates.filter((one) => !only || only.includes(one)).map(line),
+    candidates.map(line),
   );
 }
 
@@ -85,23 +86,18 @@ export function pictures(run, source) {
   return h("div", {}, grids, drawn, training.length ? h("div", { class: "cards" }, training) : null);
 }
 
+/// A sheet of paper, which pictures were drawn for: it is white in the dark, too.
+export function sheet(label, ...children) {
+  return scroll(label, children, "paper scroll");
+}
+
 function gridded(grid, src) {
-  const title = h("h3", {}, grid.node);
-  if (!src || !grid.row)
-    return h("section", { class: "part" }, title, h("div", { class: "paper" }, whole(src, `pictures of ${grid.node}`)));
-  const holder = h("div", {
-    class: "paper scroll",
-    tabindex: 0,
-    role: "region",
-    "aria-label": `Pictures of ${grid.node}`,
-  });
-  const steps = stepsOf([grid]);
-  return h(
-    "section",
-    { class: "part" },
-    title,
+  if (!src || !grid.row) return part(grid.node, h("div", { class: "paper" }, whole(src, `pictures of ${grid.node}`)));
+  const holder = sheet(`Pictures of ${grid.node}`);
+  return part(
+    grid.node,
     h("p", { class: "soft" }, "The same noise and captions in every row."),
-    slider("steps", steps, 0, (value) => put(holder, stripes(grid, src, value))),
+    slider("steps", stepsOf([grid]), 0, (steps) => put(holder, stripes(grid, src, steps))),
     holder,
   );
 }
@@ -113,29 +109,22 @@ function samples(drawn, source) {
   const show = (value) =>
     put(
       holder,
-      drawn
-        .filter((one) => Number(one.steps) === value)
-        .map((one) =>
-          h(
-            "section",
-            { class: "part" },
-            h("h3", {}, one.node, h("span", { class: "soft" }, ` ${one.candidate}, ${many(value, "step")}`)),
-            h(
-              "div",
-              { class: "prints" },
-              one.pictures.map(([name, caption]) =>
-                h("figure", {}, whole(source(name), caption), h("figcaption", {}, caption)),
-              ),
-            ),
-            one.more ? h("p", { class: "soft" }, `${one.more} more are not shown here.`) : null,
-          ),
-        ),
+      drawn.filter((one) => Number(one.steps) === value).map((one) => prints(one, source)),
     );
   if (steps.length < 2) {
     show(steps[0]);
     return h("div", {}, holder);
   }
   return h("div", {}, slider("steps", steps, 0, show), holder);
+}
+
+function prints({ node, candidate, steps, pictures: all, more }, source) {
+  const print = ([name, caption]) => h("figure", {}, whole(source(name), caption), h("figcaption", {}, caption));
+  return part(
+    [node, h("span", { class: "soft" }, ` ${candidate}, ${many(Number(steps), "step")}`)],
+    h("div", { class: "prints" }, all.map(print)),
+    more ? h("p", { class: "soft" }, `${more} more are not shown here.`) : null,
+  );
 }
 
 function trained({ node, samples }, source) {
