@@ -8,11 +8,6 @@
 
 Wants the release binaries (`make build`), and python3 with torch, diffusers and peft. Here a step is what a run of more
 steps takes more than one of fewer, of the whole process tree: start and end are in neither.
-
-Last results (a Xeon with AVX-512 and others at work on it, one round, an unoptimised worker):
-
-  small    0.6 M    254 ms here    392 ms eager    0.65    238 MiB
-  medium   4.7 M    526 ms here    827 ms eager    0.64    337 MiB
 """
 
 import argparse
