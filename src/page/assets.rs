@@ -84,7 +84,8 @@ mod tests {
                 ["const" | "let" | "function" | "class", name, ..] | ["async", "function", name, ..] => name,
                 _ => continue,
             };
-            assert!(name.is_empty() || names.insert(name), "{name} is declared twice");
+            assert!(!name.is_empty(), "one name in a declaration, so that it is found here: {line}");
+            assert!(names.insert(name), "{name} is declared twice");
         }
         for forbidden in
             ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "</script"]
