@@ -10,7 +10,7 @@ test: setup
 	cargo test --workspace --no-fail-fast
 
 build: setup
-	cargo build --release --workspace
+	cargo build --release -p hyper-flow -p hyper-flow-nodes
 
 setup:
 	python3 nodes/libtorch/setup.py

@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(first(44), "  it is so for many reasons  字字字字字字  1");
         assert_eq!(first(34), "  it is so for m…  字字字字字字  1");
         assert_eq!(first(28), "  it is so …  字字字字…   1");
-        assert_eq!(first(23), "  it is so…  字字字…   1");
-        assert_eq!((first(22), written(columns(), Some(22)).1), ("  it is so…  字字字…".into(), vec!["n".into()]));
+        assert_eq!(first(23), "  it is s…  字字字…   1");
+        assert_eq!((first(22), written(columns(), Some(22)).1), ("  it is so…  字字字字…".into(), vec!["n".into()]));
     }
 }
