@@ -86,7 +86,7 @@ fn an_eval_has_one_table_at_the_end_of_a_run_and_in_show() {
 
       Of 4 comparisons 2 are decided, of which chance alone decides about 0; 2 are
       not. p: how often resampling moves a difference so far.
-      all of it: hyper-flow show eval --wide
+      all of it: hyper-flow show p.ron eval --wide
 
     5 ran, 1 failed
     failed: gate: 1 of 3 requirements are not met
