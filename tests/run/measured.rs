@@ -64,7 +64,7 @@ fn results(shop: &Workshop, columns: u16, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn an_eval_has_one_table_at_the_end_of_a_run_and_in_show() {
+fn an_eval_has_one_table_at_the_end_of_a_run_in_show_and_in_the_log() {
     let shop = evaluated();
     let ran = results(&shop, 80, &["run", "p.ron"]);
     insta::assert_snapshot!(ran, @r"
@@ -98,6 +98,9 @@ fn an_eval_has_one_table_at_the_end_of_a_run_and_in_show() {
         text[from..to].trim_end().to_owned()
     };
     assert_eq!(table(&ran), table(&shown));
+    let logged = results(&shop, 80, &["log", "p.ron", "eval"]);
+    assert!(logged.contains("  all of it: hyper-flow show p.ron eval --wide\n"), "{logged}");
+    assert_eq!(table(&logged), table(&shown));
     let at = |columns| table(&results(&shop, columns, &["show", "p.ron", "eval"]));
     insta::assert_snapshot!(at(200), @r"
       candidate       steps      frechet  clip_score  diversity  precision  recall  coverage  trajectory_mse  aesthetic
