@@ -62,6 +62,6 @@ fn a_command_is_not_for_the_worker() {
 #[test]
 fn a_gpu_that_is_not_there() {
     let message = train_judge(json!({"steps": 1})).with(|job| job.device = Device::Cuda(77)).failure();
-    assert!(message.starts_with("there is no GPU 77: "), "{message}");
-    assert!(message.ends_with("or use `device: Cpu`"), "{message}");
+    assert!(message.starts_with("it was given a GPU, and GPU 77 of this worker cannot be used: "), "{message}");
+    assert!(message.ends_with("`device: Cpu` in `settings`, or `--gpus 0`"), "{message}");
 }
