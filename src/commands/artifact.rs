@@ -2,17 +2,18 @@
 
 use hyper_flow_cache::{Record, Store, StoreError};
 
-use crate::commands::again;
+use crate::commands::again::{self, Again};
 use crate::commands::context::Context;
 use crate::commands::source::Loaded;
 use crate::error::Failure;
 use crate::pipeline::suggest::instead;
-use crate::runs::{LastKeys, Past, PastNode, Status};
+use crate::plan::Planned;
+use crate::runs::{Attempted, LastKeys, Past, PastNode, Status};
 
 /// The record of each planned node: of its key, or else of its last run.
 pub(crate) fn records(loaded: &Loaded) -> Result<Vec<Option<Record>>, StoreError> {
     let last = LastKeys::of(&loaded.pipeline, &loaded.store);
-    let record = |planned: &crate::plan::Planned| match &planned.record {
+    let record = |planned: &Planned| match &planned.record {
         Some(record) => Ok(Some(record.clone())),
         None => match last.get(&planned.name)? {
             Some(key) => loaded.store.lookup(&key),
@@ -47,8 +48,14 @@ fn came_to(node: &PastNode) -> String {
     }
 }
 
-/// The node's artifact of its last run is not what its key would produce, or there is none. `run` is a command that makes it.
-pub(crate) fn missing(node: &str, reason: &str, run: &str) -> Failure {
-    let message = format!("node `{node}` has no artifact in the store: {reason}");
-    Failure::usage(message, format!("make it first: `{run}`"))
+/// The node's artifact of its last run is not what its key would produce, or there is none.
+pub(crate) fn missing(planned: &Planned, again: &Again) -> Failure {
+    let Planned { name, reason, attempt, .. } = planned;
+    let message = format!("node `{name}` has no artifact in the store: {reason}");
+    let is_made = attempt.as_ref().is_some_and(|attempt| attempt.state == Attempted::Running);
+    let help = match is_made {
+        true => format!("it is being made: `{}` tells how far it is", again.line("log", &[name, "--follow"])),
+        false => format!("make it first: `{}`", again.line("run", &[name])),
+    };
+    Failure::usage(message, help)
 }

@@ -75,9 +75,10 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let Loaded { pipeline, store, plan } = source::load_one(&file, name, &args.overriding, context)?;
     context.require(&store)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
-    let record = planned.record.as_ref().ok_or_else(|| {
-        artifact::missing(name, &planned.reason, &again::about(&args.words, &args.overriding, context, "run", &[name]))
-    })?;
+    let record = planned
+        .record
+        .as_ref()
+        .ok_or_else(|| artifact::missing(planned, &again::Again::of(&args.words, &args.overriding, context)))?;
     let (by, output) = (format!("`{name}` of `{}`", pipeline.name), pipeline.nodes[name].kind.output());
     let about = of_lora(&pipeline.nodes, name);
     export(args, &store, &What { name, by, output: Some(output), record, about }, dest, context)

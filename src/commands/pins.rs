@@ -44,8 +44,8 @@ pub(super) fn pin(
         None => {
             let planned = source::load_one(file, node, overriding, context)?.plan.nodes.pop();
             let planned = planned.expect("a plan for a node has it");
-            let run = || again::about(given, overriding, context, "run", &[node]);
-            planned.record.ok_or_else(|| artifact::missing(node, &planned.reason, &run()))?
+            let missing = || artifact::missing(&planned, &again::Again::of(given, overriding, context));
+            planned.record.clone().ok_or_else(missing)?
         }
     };
     let name = match name {

@@ -32,10 +32,7 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let Loaded { pipeline, store, plan } = source::load_one(&file, node, &args.overriding, context)?;
     context.require(&store)?;
     let planned = &plan.nodes[plan.nodes.len() - 1];
-    let missing = || {
-        let run = again::about(&args.words, &args.overriding, context, "run", &[node]);
-        artifact::missing(node, &planned.reason, &run)
-    };
+    let missing = || artifact::missing(planned, &again::Again::of(&args.words, &args.overriding, context));
     let key = planned.key.ok_or_else(missing)?;
     let checkpoint = store.has_scratch(&key)?;
     if store.record(&key)?.is_none() && !checkpoint {

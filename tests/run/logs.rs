@@ -156,6 +156,9 @@ fn a_run_in_another_process_is_followed_until_the_node_ends() {
     let mut follows = shop.command(&["log", "p.ron", "a", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(follows.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.by_ref().any(|line| line.contains("3/10  loss 97.50")));
+    let shown = shop.command(&["show", "p.ron", "a"]).output().unwrap();
+    let said = String::from_utf8(shown.stderr).unwrap();
+    assert!(said.contains("it is being made: `hyper-flow log p.ron a --follow` tells how far it is"), "{said}");
     std::fs::remove_file(shop.lab.path("pause-3")).unwrap();
     let rest: Vec<String> = lines.collect();
     assert_eq!(follows.wait().unwrap().code(), Some(0));

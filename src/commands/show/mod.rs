@@ -76,10 +76,10 @@ pub fn execute(args: &Args, context: &Context) -> Result<(), Failure> {
     let loaded = source::load_one(&file, name, &args.overriding, context)?;
     context.require(&loaded.store)?;
     let planned = &loaded.plan.nodes[loaded.plan.nodes.len() - 1];
-    let record = artifact::records(&loaded)?.pop().flatten().ok_or_else(|| {
-        let run = again::about(&args.words, &args.overriding, context, "run", &[name]);
-        artifact::missing(name, &planned.reason, &run)
-    })?;
+    let record = artifact::records(&loaded)?
+        .pop()
+        .flatten()
+        .ok_or_else(|| artifact::missing(planned, &again::Again::of(&args.words, &args.overriding, context)))?;
     let subject = |_: &Store, record: &Record| {
         let remake = remake::of(&file, name, &args.overriding, &loaded, record, context);
         let again = remake::again(&[&file.to_string_lossy(), name], &args.overriding, context);
