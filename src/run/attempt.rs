@@ -11,7 +11,7 @@ use hyper_flow_spec::{Kind, Level, Memory, VERSION};
 use super::context::{Context, blocking};
 use super::error::NodeError;
 use super::event::Event;
-use super::filing::{self, Fresh, Held};
+use super::filing::{Fresh, Held, Yield};
 use super::finished::{self, Finished};
 use super::job::{Job, Output};
 use super::log::{io_error, node_directory};
@@ -290,7 +290,8 @@ async fn finish(
         let meta = made(&context, node, inputs, report, &job, threads, started.elapsed().as_secs_f64());
         let meta = serde_json::to_value(meta).expect("what is told of a record has only text for names");
         job.discard_all_but_output();
-        let unfiled = filing::unfiled(&context, index, &key, &preimage, &job.out(), &meta)?;
+        let made = Yield { index, key: &key, preimage: &preimage, out: &job.out(), meta: &meta };
+        let unfiled = made.unfiled(&context)?;
         Ok(Fresh { key, preimage, meta, unfiled, job })
     })
     .await
@@ -301,7 +302,7 @@ fn finished_before(context: &Context, index: usize, key: &Key, preimage: &[u8]) 
     let Some(Finished { out, meta }) = finished::find(&context.store, key)? else { return Ok(None) };
     let text = "an earlier run had finished it and could not keep it, which is done now";
     context.emit(Event::message(context.name(index), Level::Info, text));
-    filing::publish_one(context, index, key, preimage, &out, &meta).map(Some)
+    Yield { index, key, preimage, out: &out, meta: &meta }.publish(context).map(Some)
 }
 
 fn check_output(job: &Job, node: &Node, report: &Report) -> Result<(), NodeError> {

@@ -103,7 +103,8 @@ pub(super) async fn publish(context: Arc<Context>, batch: Vec<Held>) -> Vec<(usi
         }
         let published = context.store.publish_all(unfiled);
         let each = rest.into_iter().zip(published).map(|((index, key, preimage, meta, job, lock), published)| {
-            let ended = settle(&context, index, &key, &preimage, &job.out(), &meta, published);
+            let made = Yield { index, key: &key, preimage: &preimage, out: &job.out(), meta: &meta };
+            let ended = made.settle(&context, published);
             drop((job, lock));
             (index, ended.map_or_else(Step::Failed, Step::Ran))
         });
@@ -112,56 +113,46 @@ pub(super) async fn publish(context: Arc<Context>, batch: Vec<Held>) -> Vec<(usi
     .await
 }
 
-/// Makes it ready to be published.
-pub(super) fn unfiled(
-    context: &Context,
-    index: usize,
-    key: &Key,
-    preimage: &[u8],
-    out: &Path,
-    meta: &Value,
-) -> Result<Unfiled, NodeError> {
-    let unfiled = if context.is_forced(index) { Store::unfiled_anew } else { Store::unfiled };
-    unfiled(&context.store, key, preimage, out, meta.clone())
-        .map_err(|error| kept(&context.store, key, out, meta, error))
+/// What a node has made, where it lies.
+pub(super) struct Yield<'a> {
+    pub(super) index: usize,
+    pub(super) key: &'a Key,
+    pub(super) preimage: &'a [u8],
+    pub(super) out: &'a Path,
+    pub(super) meta: &'a Value,
 }
 
-/// Publishes one alone.
-pub(super) fn publish_one(
-    context: &Context,
-    index: usize,
-    key: &Key,
-    preimage: &[u8],
-    out: &Path,
-    meta: &Value,
-) -> Result<Record, NodeError> {
-    let unfiled = unfiled(context, index, key, preimage, out, meta)?;
-    let published = context.store.publish_all(vec![unfiled]).remove(0);
-    settle(context, index, key, preimage, out, meta, published)
-}
+impl Yield<'_> {
+    /// Makes it ready to be published.
+    pub(super) fn unfiled(&self, context: &Context) -> Result<Unfiled, NodeError> {
+        let unfiled = if context.is_forced(self.index) { Store::unfiled_anew } else { Store::unfiled };
+        unfiled(&context.store, self.key, self.preimage, self.out, self.meta.clone())
+            .map_err(|error| self.kept(&context.store, error))
+    }
 
-/// What is to be done when it is there. What cannot be published for no fault of its own is kept for the next run.
-fn settle(
-    context: &Context,
-    index: usize,
-    key: &Key,
-    preimage: &[u8],
-    out: &Path,
-    meta: &Value,
-    published: Result<Record, StoreError>,
-) -> Result<Record, NodeError> {
-    let record = published.map_err(|error| kept(&context.store, key, out, meta, error))?;
-    let node = context.node(index);
-    course(&node.kind, preimage).iter().for_each(|course| going_on::keep(context, node, key, course));
-    context.store.clear_scratch(key)?;
-    Ok(record)
-}
+    /// Publishes it alone.
+    pub(super) fn publish(&self, context: &Context) -> Result<Record, NodeError> {
+        let published = context.store.publish_all(vec![self.unfiled(context)?]).remove(0);
+        self.settle(context, published)
+    }
 
-/// Keeps it, and says what was wrong.
-fn kept(store: &Store, key: &Key, out: &Path, meta: &Value, error: StoreError) -> NodeError {
-    match unkeepable(error, out) {
-        NodeError::Store(error) if finished::keep(store, key, out, meta).is_ok() => NodeError::Kept(error),
-        other => other,
+    /// What is to be done when it is there. What cannot be published for no fault of its own is kept for the next run.
+    fn settle(&self, context: &Context, published: Result<Record, StoreError>) -> Result<Record, NodeError> {
+        let record = published.map_err(|error| self.kept(&context.store, error))?;
+        let node = context.node(self.index);
+        course(&node.kind, self.preimage).iter().for_each(|course| going_on::keep(context, node, self.key, course));
+        context.store.clear_scratch(self.key)?;
+        Ok(record)
+    }
+
+    /// Keeps it, and says what was wrong.
+    fn kept(&self, store: &Store, error: StoreError) -> NodeError {
+        match unkeepable(error, self.out) {
+            NodeError::Store(error) if finished::keep(store, self.key, self.out, self.meta).is_ok() => {
+                NodeError::Kept(error)
+            }
+            other => other,
+        }
     }
 }
 
